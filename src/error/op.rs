@@ -1,0 +1,174 @@
+//! Which call failed: the operations of this crate and the labels they carry in error texts.
+//!
+//! Labels are those of Redis's `anet.c`, so that log readers and scripts written for it keep working. What Redis has
+//! no label for is called by its system call.
+
+use core::{fmt, ops::RangeInclusive};
+
+/// The operation an [`Error`](super::Error) comes from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Op {
+    /// Taking a connection from a listener.
+    Accept,
+    /// Making or using an address, before any system call.
+    Address,
+    /// Giving a socket its own address.
+    Bind,
+    /// Changing the mode of a Unix socket's file.
+    Chmod,
+    /// Changing the group of a Unix socket's file.
+    Chown,
+    /// Setting close-on-exec.
+    Cloexec,
+    /// Connecting to a peer.
+    Connect,
+    /// Creating an epoll or kqueue instance.
+    EventCreate,
+    /// Changing what an epoll or kqueue instance watches.
+    EventControl,
+    /// Waiting for events.
+    EventWait,
+    /// Reading an option.
+    Get(Opt),
+    /// Reading the file status flags.
+    GetFlags,
+    /// Making a socket listen.
+    Listen,
+    /// Asking for a socket's own address.
+    LocalAddr,
+    /// Asking for the peer's address.
+    PeerAddr,
+    /// Creating a pipe.
+    Pipe,
+    /// Waiting for one descriptor.
+    Poll,
+    /// Reading from a socket.
+    Read,
+    /// Setting an option.
+    Set(Opt),
+    /// Setting the file status flags.
+    SetFlags,
+    /// Closing one or both directions of a connection.
+    Shutdown,
+    /// Creating a socket.
+    Socket,
+    /// Looking at a file.
+    Stat,
+    /// Removing a Unix socket's file.
+    Unlink,
+    /// Writing to a socket.
+    Write,
+}
+
+impl Op {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Address => "address",
+            Self::Bind => "bind",
+            Self::Chmod => "chmod",
+            Self::Chown => "chown",
+            Self::Cloexec => "anetCloexec",
+            Self::Connect => "connect",
+            Self::EventCreate => "epoll_create",
+            Self::EventControl => "epoll_ctl",
+            Self::EventWait => "epoll_wait",
+            Self::Get(_) => "getsockopt",
+            Self::GetFlags => "fcntl(F_GETFL)",
+            Self::Listen => "listen",
+            Self::LocalAddr => "getsockname",
+            Self::PeerAddr => "getpeername",
+            Self::Pipe => "pipe",
+            Self::Poll => "poll",
+            Self::Read => "read",
+            Self::Set(_) => "setsockopt",
+            Self::SetFlags => "fcntl(F_SETFL,O_NONBLOCK)",
+            Self::Shutdown => "shutdown",
+            Self::Socket => "creating socket",
+            Self::Stat => "stat",
+            Self::Unlink => "unlink",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// The label, such as `bind` or `setsockopt TCP_KEEPIDLE`.
+///
+/// Setting `IPV6_V6ONLY` or `SO_MARK` is a bare `setsockopt`, as in Redis.
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())?;
+        match self {
+            Self::Set(Opt::Mark | Opt::V6Only) => Ok(()),
+            Self::Get(opt) | Self::Set(opt) => {
+                f.write_str(" ")?;
+                f.write_str(opt.name())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+macro_rules! options {
+    ($($opt:ident $name:literal,)*) => {
+        /// A socket option, named for what it does; [`Opt::name`] is the kernel's name.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum Opt {
+            $(#[doc = concat!("`", $name, "`")] $opt,)*
+        }
+
+        impl Opt {
+            /// The name in the kernel's headers.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$opt => $name,)* }
+            }
+
+            #[cfg(test)]
+            pub(super) const ALL: &[Self] = &[$(Self::$opt),*];
+        }
+    };
+}
+
+options![
+    BindAddressNoPort "IP_BIND_ADDRESS_NO_PORT",
+    BindDevice "SO_BINDTODEVICE",
+    DeferAccept "TCP_DEFER_ACCEPT",
+    Error "SO_ERROR",
+    FastOpen "TCP_FASTOPEN",
+    KeepAlive "SO_KEEPALIVE",
+    KeepCount "TCP_KEEPCNT",
+    KeepIdle "TCP_KEEPIDLE",
+    KeepInterval "TCP_KEEPINTVL",
+    Linger "SO_LINGER",
+    Mark "SO_MARK",
+    NoDelay "TCP_NODELAY",
+    Priority "SO_PRIORITY",
+    Raw "by number",
+    ReceiveBuffer "SO_RCVBUF",
+    ReceiveTimeout "SO_RCVTIMEO",
+    ReuseAddress "SO_REUSEADDR",
+    ReusePort "SO_REUSEPORT",
+    SendBuffer "SO_SNDBUF",
+    SendTimeout "SO_SNDTIMEO",
+    TcpInfo "TCP_INFO",
+    UserTimeout "TCP_USER_TIMEOUT",
+    V6Only "IPV6_V6ONLY",
+];
+
+impl Opt {
+    /// The values the kernel takes, where it refuses the others with a bare `EINVAL`: seconds for the keepalive times,
+    /// milliseconds for the user timeout, bytes of the name for the device.
+    ///
+    /// Measured on Linux 6.18; the limits are `MAX_TCP_KEEPIDLE` and its neighbours in the kernel's `tcp.h`.
+    pub const fn range(self) -> Option<RangeInclusive<u32>> {
+        match self {
+            Self::BindDevice => Some(1..=15),
+            Self::KeepCount => Some(1..=127),
+            Self::KeepIdle | Self::KeepInterval => Some(1..=32767),
+            Self::UserTimeout => Some(1..=i32::MAX as u32),
+            _ => None,
+        }
+    }
+}
