@@ -1,0 +1,192 @@
+//! TCP keepalive: when a silent peer is taken for dead.
+
+use core::time::Duration;
+
+use rustix::fd::AsFd;
+
+use super::{in_range, set_keepalive, sockopt, whole_seconds};
+use crate::error::{Op, Opt, Result, ResultExt};
+
+/// When idle connections are probed, and when they are given up: `idle + count * interval` after the last byte.
+///
+/// The kernel counts in whole seconds and takes idle times and intervals of 1 to 32767 s and counts of 1 to 127
+/// (measured on Linux 6.18); a value of this type is within that.
+///
+/// Keepalive does not act while sent bytes are unacknowledged; `TCP_USER_TIMEOUT` does.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct TcpKeepalive {
+    idle_s: u16,
+    interval_s: u16,
+    count: u8,
+}
+
+impl TcpKeepalive {
+    /// Probes after `idle` without a byte, then every `interval`; times are rounded up to whole seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`](crate::error::Cause::OutOfRange) for an idle time or interval outside 1..=32767 s or a count
+    /// outside 1..=127.
+    pub fn new(idle: Duration, interval: Duration, count: u32) -> Result<Self> {
+        Ok(Self {
+            idle_s: in_range(Opt::KeepIdle, whole_seconds(idle))? as u16,
+            interval_s: in_range(Opt::KeepInterval, whole_seconds(interval))? as u16,
+            count: in_range(Opt::KeepCount, count)? as u8,
+        })
+    }
+
+    /// Redis's rule: the first probe after `idle`, then two more, each after a third of that time.
+    ///
+    /// ```
+    /// use anet::option::TcpKeepalive;
+    /// use core::time::Duration;
+    ///
+    /// let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300))?;
+    /// assert_eq!(keepalive.interval(), Duration::from_secs(100));
+    /// assert_eq!(keepalive.gives_up_after(), Duration::from_secs(600));
+    /// # Ok::<(), anet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`](crate::error::Cause::OutOfRange) for a time outside 1..=32767 s.
+    #[doc(alias = "anetKeepAlive")]
+    pub fn after_idle(idle: Duration) -> Result<Self> {
+        let interval = (whole_seconds(idle) / 3).max(1);
+        Self::new(idle, Duration::from_secs(interval.into()), 3)
+    }
+
+    /// The time without a byte before the first probe.
+    pub const fn idle(&self) -> Duration {
+        Duration::from_secs(self.idle_s as u64)
+    }
+
+    /// The time between probes.
+    pub const fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval_s as u64)
+    }
+
+    /// The number of unanswered probes after which the connection ends with `ETIMEDOUT`.
+    pub const fn count(&self) -> u32 {
+        self.count as u32
+    }
+
+    /// The time from the last byte of a vanished peer to the end of the connection.
+    pub const fn gives_up_after(&self) -> Duration {
+        Duration::from_secs(self.idle_s as u64 + self.interval_s as u64 * self.count as u64)
+    }
+}
+
+/// Switches keepalive on and sets its times, in Redis's order; four calls.
+///
+/// # Errors
+///
+/// See the [module](super). On a Unix socket `SO_KEEPALIVE` succeeds, without effect, and `TCP_KEEPIDLE` fails with
+/// `EOPNOTSUPP`.
+#[doc(alias = "anetKeepAlive")]
+pub fn set_tcp_keepalive(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> {
+    set_keepalive(&fd, true)?;
+    set_tcp_keepidle(&fd, keepalive.idle())?;
+    set_tcp_keepintvl(&fd, keepalive.interval())?;
+    set_tcp_keepcnt(&fd, keepalive.count())
+}
+
+/// The number of unanswered probes after which a connection ends.
+///
+/// # Errors
+///
+/// See the [module](super).
+#[doc(alias = "TCP_KEEPCNT")]
+pub fn tcp_keepcnt(fd: impl AsFd) -> Result<u32> {
+    sockopt::tcp_keepcnt(fd).op(Op::Get(Opt::KeepCount))
+}
+
+/// Sets the number of unanswered probes after which a connection ends.
+///
+/// # Errors
+///
+/// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=127; see the [module](super).
+#[doc(alias = "TCP_KEEPCNT")]
+pub fn set_tcp_keepcnt(fd: impl AsFd, count: u32) -> Result<()> {
+    let count = in_range(Opt::KeepCount, count)?;
+    sockopt::set_tcp_keepcnt(fd, count).op(Op::Set(Opt::KeepCount))
+}
+
+/// The time without a byte before the first probe.
+///
+/// # Errors
+///
+/// See the [module](super).
+#[doc(alias = "TCP_KEEPIDLE")]
+pub fn tcp_keepidle(fd: impl AsFd) -> Result<Duration> {
+    sockopt::tcp_keepidle(fd).op(Op::Get(Opt::KeepIdle))
+}
+
+/// Sets the time without a byte before the first probe, in whole seconds, rounded up.
+///
+/// # Errors
+///
+/// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super).
+#[doc(alias = "TCP_KEEPIDLE")]
+pub fn set_tcp_keepidle(fd: impl AsFd, time: Duration) -> Result<()> {
+    let seconds = in_range(Opt::KeepIdle, whole_seconds(time))?;
+    sockopt::set_tcp_keepidle(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepIdle))
+}
+
+/// The time between probes.
+///
+/// # Errors
+///
+/// See the [module](super).
+#[doc(alias = "TCP_KEEPINTVL")]
+pub fn tcp_keepintvl(fd: impl AsFd) -> Result<Duration> {
+    sockopt::tcp_keepintvl(fd).op(Op::Get(Opt::KeepInterval))
+}
+
+/// Sets the time between probes, in whole seconds, rounded up.
+///
+/// # Errors
+///
+/// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super).
+#[doc(alias = "TCP_KEEPINTVL")]
+pub fn set_tcp_keepintvl(fd: impl AsFd, time: Duration) -> Result<()> {
+    let seconds = in_range(Opt::KeepInterval, whole_seconds(time))?;
+    sockopt::set_tcp_keepintvl(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepInterval))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Cause;
+
+    fn after_idle(seconds: u64) -> Result<TcpKeepalive> {
+        TcpKeepalive::after_idle(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_dead_peer_is_given_up_when_redis_would() {
+        for (idle, total) in [(1, 4), (2, 5), (5, 8), (10, 19), (60, 120), (300, 600)] {
+            assert_eq!(after_idle(idle).unwrap().gives_up_after(), Duration::from_secs(total), "idle {idle}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_would_refuse_is_refused_with_the_value() {
+        for idle in [0, 32768, 300_000] {
+            let error = after_idle(idle).unwrap_err();
+            assert_eq!(error.cause(), Cause::OutOfRange { value: idle as u32 });
+        }
+        let second = Duration::from_secs(1);
+        for count in [0, 128] {
+            assert!(TcpKeepalive::new(second, second, count).is_err());
+        }
+        assert!(TcpKeepalive::new(Duration::from_secs(32767), second, 127).is_ok());
+        assert!(TcpKeepalive::new(second, Duration::MAX, 1).is_err());
+    }
+
+    #[test]
+    fn a_part_of_a_second_is_a_whole_one() {
+        let keepalive = TcpKeepalive::after_idle(Duration::from_millis(2500)).unwrap();
+        assert_eq!(keepalive.idle(), Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,103 @@
+//! Calls on files: what a Unix socket's path needs.
+
+use rustix::{
+    fd::{BorrowedFd, OwnedFd},
+    fs::{self, AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, RawMode},
+    io::Errno,
+    path::Arg,
+};
+
+use super::Result;
+
+/// Which file a path names: two equal ones are the same file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// What is known of a file without following a symlink to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileStatus {
+    pub(crate) id: FileId,
+    pub(crate) kind: FileType,
+    /// The nine permission bits.
+    pub(crate) permissions: u32,
+}
+
+/// `lstat(path)`
+// The fields' types differ between systems.
+#[allow(clippy::unnecessary_cast)]
+pub(crate) fn lstat(path: impl Arg) -> Result<FileStatus> {
+    let stat = fs::lstat(path)?;
+    let id = FileId { device: stat.st_dev as u64, inode: stat.st_ino as u64 };
+    let mode = stat.st_mode as RawMode;
+    Ok(FileStatus { id, kind: FileType::from_raw_mode(mode), permissions: mode as u32 & 0o777 })
+}
+
+/// `stat(path)`, which follows symlinks.
+#[allow(clippy::unnecessary_cast)]
+pub(crate) fn file_type(path: impl Arg) -> Result<FileType> {
+    fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode as RawMode))
+}
+
+/// An advisory lock on a directory, let go when dropped.
+#[derive(Debug)]
+pub(crate) struct DirectoryLock {
+    /// The lock is the open file's.
+    _fd: OwnedFd,
+}
+
+impl DirectoryLock {
+    /// `flock(open(path, O_DIRECTORY), LOCK_EX | LOCK_NB)`; `EWOULDBLOCK` if somebody has it.
+    pub(crate) fn try_take(path: impl Arg) -> Result<Self> {
+        let fd = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self { _fd: fd })
+    }
+}
+
+/// `unlink(path)`
+pub(crate) fn unlink(path: impl Arg) -> Result<()> {
+    fs::unlink(path)
+}
+
+/// `fchmod(fd, mode)`
+pub(crate) fn fchmod(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    fs::fchmod(fd, Mode::from_raw_mode(mode as RawMode))
+}
+
+/// `fchownat(AT_FDCWD, path, -1, group, AT_SYMLINK_NOFOLLOW)`
+pub(crate) fn set_group_nofollow(path: impl Arg, group: u32) -> Result<()> {
+    // -1 asks the kernel to leave the group as it is, and rustix does not let it through.
+    if group == u32::MAX {
+        return Err(Errno::INVAL);
+    }
+    fs::chownat(CWD, path, None, Some(Gid::from_raw(group)), AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Changes the mode of what `path` names, and of nothing it may link to.
+#[cfg(target_os = "linux")]
+pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
+    path.into_with_c_str(|path| match super::raw::chmod_nofollow(path, mode) {
+        Err(Errno::NOSYS | Errno::PERM) => chmod_by_descriptor(path, mode),
+        other => other,
+    })
+}
+
+/// Before Linux 6.6: an `O_PATH` descriptor stands for the file itself, and its name in `/proc` can be followed.
+#[cfg(target_os = "linux")]
+fn chmod_by_descriptor(path: &core::ffi::CStr, mode: u32) -> Result<()> {
+    use core::fmt::Write;
+    use rustix::fd::AsRawFd;
+
+    let fd = fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let mut name = arrayvec::ArrayString::<32>::new();
+    write!(name, "/proc/self/fd/{}", fd.as_raw_fd()).map_err(|_| Errno::NAMETOOLONG)?;
+    fs::chmod(name.as_str(), Mode::from_raw_mode(mode as RawMode))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
+    fs::chmodat(CWD, path, Mode::from_raw_mode(mode as RawMode), AtFlags::SYMLINK_NOFOLLOW)
+}

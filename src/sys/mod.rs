@@ -1,0 +1,203 @@
+//! The door to the kernel: one thin function a system call.
+//!
+//! Nothing above this module calls rustix, and nothing here has a policy: a function makes its call once, returns the
+//! bare error number, and never retries. Addresses go in and come out as [`Endpoint`]s; every new descriptor is
+//! close-on-exec. What rustix already has in this shape is passed through as it is.
+
+mod file;
+pub(crate) mod raw;
+mod sockaddr;
+mod time;
+
+use core::time::Duration;
+
+use rustix::{
+    event::{PollFd, PollFlags},
+    fd::{BorrowedFd, OwnedFd},
+    io::{Errno, FdFlags, IoSlice},
+    net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType},
+};
+
+use crate::addr::Endpoint;
+
+pub(crate) use file::*;
+pub(crate) use rustix::{
+    event::epoll,
+    fs::OFlags,
+    io::readv,
+    net::{Shutdown, listen, shutdown, sockopt},
+};
+pub(crate) use time::{Deadline, sleep, timespec};
+
+pub(crate) type Result<T> = core::result::Result<T, Errno>;
+
+/// A new descriptor is close-on-exec at once where the system can do that.
+#[cfg(not(target_vendor = "apple"))]
+mod fresh {
+    use super::*;
+    use rustix::pipe::{self, PipeFlags};
+
+    /// `socket(family, SOCK_STREAM | SOCK_CLOEXEC [| SOCK_NONBLOCK], 0)`
+    pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {
+        let flags = if nonblocking { SocketFlags::CLOEXEC | SocketFlags::NONBLOCK } else { SocketFlags::CLOEXEC };
+        net::socket_with(family, SocketType::STREAM, flags, None)
+    }
+
+    /// `accept4(fd, &addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)`
+    #[inline]
+    pub(crate) fn accept4(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
+        net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).map(with_endpoint)
+    }
+
+    /// `pipe2(fds, O_CLOEXEC)`, with `O_NONBLOCK` on both ends if asked.
+    pub(crate) fn pipe2(nonblocking: bool) -> Result<(OwnedFd, OwnedFd)> {
+        pipe::pipe_with(if nonblocking { PipeFlags::CLOEXEC | PipeFlags::NONBLOCK } else { PipeFlags::CLOEXEC })
+    }
+}
+
+/// Apple's calls take no flags.
+#[cfg(target_vendor = "apple")]
+mod fresh {
+    use super::*;
+    use rustix::fd::AsFd;
+
+    /// `socket(family, SOCK_STREAM, 0)` and two `fcntl`s.
+    pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {
+        let fd = net::socket(family, SocketType::STREAM, None)?;
+        set_cloexec(fd.as_fd(), true)?;
+        if nonblocking {
+            set_status_flags(fd.as_fd(), OFlags::NONBLOCK)?;
+        }
+        Ok(fd)
+    }
+
+    /// There is no `accept4`.
+    pub(crate) fn accept4(_: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
+        Err(Errno::NOSYS)
+    }
+
+    /// There is no `pipe2`.
+    pub(crate) fn pipe2(_: bool) -> Result<(OwnedFd, OwnedFd)> {
+        Err(Errno::NOSYS)
+    }
+}
+
+pub(crate) use fresh::{accept4, pipe2, stream_socket};
+
+/// The address family a socket for this address has; `EAFNOSUPPORT` for [`Endpoint::Unknown`].
+pub(crate) fn family(endpoint: &Endpoint) -> Result<AddressFamily> {
+    match endpoint {
+        Endpoint::Inet(addr) if addr.is_ipv4() => Ok(AddressFamily::INET),
+        Endpoint::Inet(_) => Ok(AddressFamily::INET6),
+        Endpoint::Unix(_) => Ok(AddressFamily::UNIX),
+        Endpoint::Unknown { .. } => Err(Errno::AFNOSUPPORT),
+    }
+}
+
+/// `bind(fd, addr)`
+pub(crate) fn bind(fd: BorrowedFd<'_>, addr: &Endpoint) -> Result<()> {
+    net::bind(fd, &sockaddr::encode(addr)?)
+}
+
+/// `connect(fd, addr)`
+pub(crate) fn connect(fd: BorrowedFd<'_>, addr: &Endpoint) -> Result<()> {
+    net::connect(fd, &sockaddr::encode(addr)?)
+}
+
+/// `accept(fd, &addr, &len)`
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
+    net::acceptfrom(fd).map(with_endpoint)
+}
+
+#[inline]
+fn with_endpoint((fd, addr): (OwnedFd, Option<net::SocketAddrAny>)) -> (OwnedFd, Endpoint) {
+    (fd, addr.as_ref().map_or(Endpoint::Unknown { family: 0 }, sockaddr::decode))
+}
+
+/// `getsockname(fd, &addr, &len)`
+pub(crate) fn local_addr(fd: BorrowedFd<'_>) -> Result<Endpoint> {
+    net::getsockname(fd).map(|addr| sockaddr::decode(&addr))
+}
+
+/// `getpeername(fd, &addr, &len)`
+pub(crate) fn peer_addr(fd: BorrowedFd<'_>) -> Result<Endpoint> {
+    net::getpeername(fd)?.as_ref().map(sockaddr::decode).ok_or(Errno::NOTCONN)
+}
+
+/// Whether a socket listens.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn is_listening(fd: BorrowedFd<'_>) -> Result<bool> {
+    sockopt::socket_acceptconn(fd)
+}
+
+/// Apple has the option's number and not the option.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn is_listening(_: BorrowedFd<'_>) -> Result<bool> {
+    Ok(true)
+}
+
+/// `ioctl(fd, SIOCGIFINDEX, name)`
+#[cfg(target_os = "linux")]
+pub(crate) fn interface_index(fd: BorrowedFd<'_>, name: &str) -> Result<u32> {
+    net::netdevice::name_to_index(fd, name)
+}
+
+/// Only Linux's way is known here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn interface_index(_: BorrowedFd<'_>, _: &str) -> Result<u32> {
+    Err(Errno::NODEV)
+}
+
+/// `pipe(fds)`
+pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    rustix::pipe::pipe()
+}
+
+/// `recv(fd, buf, 0)`
+#[inline]
+pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    net::recv(fd, buf, RecvFlags::empty()).map(|(len, _)| len)
+}
+
+/// `send(fd, buf, MSG_NOSIGNAL)`: a closed peer is `EPIPE`, never a signal.
+#[inline]
+pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
+    net::send(fd, buf, NO_SIGNAL)
+}
+
+/// `sendmsg(fd, bufs, MSG_NOSIGNAL)`
+pub(crate) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<usize> {
+    net::sendmsg(fd, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+/// Apple's sockets are told once, by `SO_NOSIGPIPE`.
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+/// Waits until `fd` is writable, has an error or the time is over; says whether it was in time.
+pub(crate) fn poll_writable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()).map(|ready| ready > 0)
+}
+
+/// `fcntl(fd, F_GETFD)`
+pub(crate) fn cloexec(fd: BorrowedFd<'_>) -> Result<bool> {
+    rustix::io::fcntl_getfd(fd).map(|flags| flags.contains(FdFlags::CLOEXEC))
+}
+
+/// `fcntl(fd, F_SETFD, FD_CLOEXEC or 0)`
+pub(crate) fn set_cloexec(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
+    rustix::io::fcntl_setfd(fd, if on { FdFlags::CLOEXEC } else { FdFlags::empty() })
+}
+
+/// `fcntl(fd, F_GETFL)`
+pub(crate) fn status_flags(fd: BorrowedFd<'_>) -> Result<OFlags> {
+    rustix::fs::fcntl_getfl(fd)
+}
+
+/// `fcntl(fd, F_SETFL, flags)`
+pub(crate) fn set_status_flags(fd: BorrowedFd<'_>, flags: OFlags) -> Result<()> {
+    rustix::fs::fcntl_setfl(fd, flags)
+}

@@ -1,0 +1,191 @@
+//! Direct system calls for the five architectures on which rustix makes them too.
+//!
+//! Three calls with at most five arguments, so one function an architecture is all it takes. The conventions are those
+//! of `syscall(2)`.
+
+use core::arch::asm;
+
+use rustix::{
+    fd::{AsRawFd, BorrowedFd},
+    io::Errno,
+};
+
+/// The kernel's constants, under the names libc gives them.
+pub(super) mod c {
+    pub(in crate::sys::raw) use linux_raw_sys::general::{
+        __NR_fchmodat2, __NR_getsockopt, __NR_setsockopt, AT_FDCWD, AT_SYMLINK_NOFOLLOW,
+    };
+    pub(in crate::sys::raw) use linux_raw_sys::net::{
+        IP_BIND_ADDRESS_NO_PORT, SO_BINDTODEVICE, SO_MARK, SO_PRIORITY, SOL_IP, SOL_SOCKET, SOL_TCP, TCP_DEFER_ACCEPT,
+        TCP_FASTOPEN, TCP_INFO,
+    };
+}
+
+/// # Safety
+///
+/// `len` bytes at `value` must be readable and be a value that `setsockopt` may be given.
+#[inline]
+pub(super) unsafe fn setsockopt(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    number: i32,
+    value: *const u8,
+    len: usize,
+) -> Result<(), Errno> {
+    let args = [fd.as_raw_fd() as usize, level as usize, number as usize, value as usize, len];
+    // SAFETY: the caller answers for `value`; the other arguments are numbers.
+    let answer = unsafe { syscall5(c::__NR_setsockopt as usize, args) };
+    check(answer).map(drop)
+}
+
+/// # Safety
+///
+/// `len` bytes at `value` must be writable, and the option must be one that writes no more than that.
+#[inline]
+pub(super) unsafe fn getsockopt(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    number: i32,
+    value: *mut u8,
+    len: usize,
+) -> Result<usize, Errno> {
+    let mut len = u32::try_from(len).unwrap_or(u32::MAX);
+    let args = [fd.as_raw_fd() as usize, level as usize, number as usize, value as usize, &raw mut len as usize];
+    // SAFETY: the caller answers for `value`; `len` is a local that outlives the call.
+    let answer = unsafe { syscall5(c::__NR_getsockopt as usize, args) };
+    check(answer).map(|_| len as usize)
+}
+
+/// # Safety
+///
+/// `path` must point to a NUL-terminated string.
+pub(super) unsafe fn fchmodat2(path: *const u8, mode: u32) -> Result<(), Errno> {
+    let args = [c::AT_FDCWD as usize, path as usize, mode as usize, c::AT_SYMLINK_NOFOLLOW as usize, 0];
+    // SAFETY: the caller answers for `path`; the other arguments are numbers.
+    let answer = unsafe { syscall5(c::__NR_fchmodat2 as usize, args) };
+    check(answer).map(drop)
+}
+
+/// The kernel answers `-errno`, between -4095 and -1, or a result.
+#[inline]
+fn check(answer: isize) -> Result<usize, Errno> {
+    match answer {
+        -4095..=-1 => Err(Errno::from_raw_os_error(-answer as i32)),
+        _ => Ok(answer as usize),
+    }
+}
+
+/// # Safety
+///
+/// The arguments must be right for the call with this number.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
+    let answer;
+    // SAFETY: the instruction clobbers rcx and r11 alone and touches no memory but what the arguments point to, for
+    // which the caller answers.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => answer,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    answer
+}
+
+/// # Safety
+///
+/// The arguments must be right for the call with this number.
+#[cfg(target_arch = "aarch64")]
+#[inline]
+unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
+    let answer;
+    // SAFETY: the instruction changes x0 alone and touches no memory but what the arguments point to, for which the
+    // caller answers.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a as isize => answer,
+            in("x1") b, in("x2") c, in("x3") d, in("x4") e,
+            options(nostack, preserves_flags),
+        );
+    }
+    answer
+}
+
+/// # Safety
+///
+/// The arguments must be right for the call with this number.
+#[cfg(target_arch = "riscv64")]
+#[inline]
+unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
+    let answer;
+    // SAFETY: the instruction changes a0 alone and touches no memory but what the arguments point to, for which the
+    // caller answers.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a as isize => answer,
+            in("a1") b, in("a2") c, in("a3") d, in("a4") e,
+            options(nostack, preserves_flags),
+        );
+    }
+    answer
+}
+
+/// # Safety
+///
+/// The arguments must be right for the call with this number.
+#[cfg(target_arch = "arm")]
+#[inline]
+unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
+    let answer;
+    // SAFETY: r7, which may be the frame pointer and so cannot be an operand, is put back; otherwise r0 alone changes,
+    // and no memory is touched but what the arguments point to, for which the caller answers.
+    unsafe {
+        asm!(
+            "mov {saved}, r7",
+            "mov r7, {number}",
+            "svc 0",
+            "mov r7, {saved}",
+            saved = out(reg) _,
+            number = in(reg) number,
+            inlateout("r0") a as isize => answer,
+            in("r1") b, in("r2") c, in("r3") d, in("r4") e,
+            options(nostack, preserves_flags),
+        );
+    }
+    answer
+}
+
+/// # Safety
+///
+/// The arguments must be right for the call with this number.
+#[cfg(target_arch = "x86")]
+#[inline]
+unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
+    let answer;
+    let in_memory = [a, d, number];
+    // SAFETY: ebx and esi, which cannot be operands, are put back; otherwise eax alone changes, and no memory is
+    // touched but `in_memory`, the stack and what the arguments point to, for which the caller answers.
+    unsafe {
+        asm!(
+            "push ebx",
+            "push esi",
+            "mov ebx, [eax]",
+            "mov esi, [eax + 4]",
+            "mov eax, [eax + 8]",
+            "int 0x80",
+            "pop esi",
+            "pop ebx",
+            inlateout("eax") in_memory.as_ptr() as isize => answer,
+            in("ecx") b, in("edx") c, in("edi") e,
+        );
+    }
+    answer
+}

@@ -1,0 +1,77 @@
+//! The same calls through libc, on the systems and architectures where rustix uses it too.
+
+use rustix::{
+    fd::{AsRawFd, BorrowedFd},
+    io::Errno,
+};
+
+/// The system's constants.
+#[cfg(target_os = "linux")]
+pub(super) mod c {
+    pub(in crate::sys::raw) use libc::{
+        IP_BIND_ADDRESS_NO_PORT, SO_BINDTODEVICE, SO_MARK, SO_PRIORITY, SOL_IP, SOL_SOCKET, SOL_TCP, TCP_DEFER_ACCEPT,
+        TCP_FASTOPEN, TCP_INFO,
+    };
+}
+
+/// # Safety
+///
+/// `len` bytes at `value` must be readable and be a value that `setsockopt` may be given.
+#[inline]
+pub(super) unsafe fn setsockopt(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    number: i32,
+    value: *const u8,
+    len: usize,
+) -> Result<(), Errno> {
+    let len = libc::socklen_t::try_from(len).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: the caller answers for `value`; the other arguments are numbers.
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, number, value.cast(), len) })
+}
+
+/// # Safety
+///
+/// `len` bytes at `value` must be writable, and the option must be one that writes no more than that.
+#[inline]
+pub(super) unsafe fn getsockopt(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    number: i32,
+    value: *mut u8,
+    len: usize,
+) -> Result<usize, Errno> {
+    let mut len = libc::socklen_t::try_from(len).unwrap_or(libc::socklen_t::MAX);
+    // SAFETY: the caller answers for `value`; `len` is a local that outlives the call.
+    check(unsafe { libc::getsockopt(fd.as_raw_fd(), level, number, value.cast(), &raw mut len) })?;
+    Ok(len as usize)
+}
+
+/// # Safety
+///
+/// `path` must point to a NUL-terminated string.
+#[cfg(target_os = "linux")]
+pub(super) unsafe fn fchmodat2(path: *const u8, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the caller answers for `path`; the other arguments are numbers.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_fchmodat2, libc::AT_FDCWD, path, mode, libc::AT_SYMLINK_NOFOLLOW)
+    };
+    check(if answer == 0 { 0 } else { -1 })
+}
+
+/// libc answers -1 and leaves the number in `errno`.
+fn check(answer: i32) -> Result<(), Errno> {
+    if answer == -1 { Err(last_errno()) } else { Ok(()) }
+}
+
+fn last_errno() -> Errno {
+    // SAFETY: libc gives a pointer to the thread's own `errno`, valid as long as the thread.
+    Errno::from_raw_os_error(unsafe { *errno_location() })
+}
+
+#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
+use libc::__errno_location as errno_location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+use libc::__error as errno_location;
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+use libc::__errno as errno_location;

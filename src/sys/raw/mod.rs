@@ -1,0 +1,138 @@
+//! The unsafe island: what rustix has no safe function for.
+//!
+//! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, changing a mode
+//! without following a symlink, and a view of the bytes of an address. The system calls themselves are in `direct.rs`
+//! where rustix makes them without libc, and in `libc.rs` elsewhere.
+#![allow(unsafe_code)]
+
+cfg_select! {
+    all(
+        target_os = "linux",
+        target_endian = "little",
+        any(
+            target_arch = "arm",
+            all(target_arch = "aarch64", target_pointer_width = "64"),
+            target_arch = "riscv64",
+            target_arch = "x86",
+            all(target_arch = "x86_64", target_pointer_width = "64"),
+        ),
+    ) => {
+        #[path = "direct.rs"]
+        mod call;
+    }
+    _ => {
+        #[path = "libc.rs"]
+        mod call;
+    }
+}
+
+use core::slice;
+
+use rustix::{
+    fd::{BorrowedFd, OwnedFd},
+    io::Errno,
+    net::SocketAddrAny,
+};
+
+#[cfg(target_os = "linux")]
+use core::ffi::CStr;
+
+/// A socket option by level and number, as `setsockopt(2)` takes it.
+///
+/// The constants name options whose value is plain bytes, so [`option::raw`](crate::option::raw) is safe with them.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct OptionName {
+    level: i32,
+    number: i32,
+}
+
+impl OptionName {
+    /// Names any option by the numbers in the kernel's headers.
+    ///
+    /// # Safety
+    ///
+    /// The option's value must not contain a pointer, and reading the option must write at most as many bytes as the
+    /// length says. That is so for nearly all options. It is not so for `SO_GET_FILTER` (counts in instructions
+    /// of 8 bytes), `TCP_ZEROCOPY_RECEIVE` (contains addresses) and the netfilter tables (contain a pointer the kernel
+    /// writes to).
+    pub const unsafe fn new(level: i32, number: i32) -> Self {
+        Self { level, number }
+    }
+
+    /// The level, such as `SOL_SOCKET`.
+    pub const fn level(self) -> i32 {
+        self.level
+    }
+
+    /// The number of the option within its level.
+    pub const fn number(self) -> i32 {
+        self.number
+    }
+}
+
+#[cfg(target_os = "linux")]
+macro_rules! names {
+    ($($name:ident $level:ident $number:ident,)*) => {
+        /// Options whose value is plain bytes.
+        impl OptionName {
+            $(
+                #[doc = concat!("`", stringify!($number), "`")]
+                pub const $name: Self = Self { level: call::c::$level as i32, number: call::c::$number as i32 };
+            )*
+        }
+    };
+}
+
+#[cfg(target_os = "linux")]
+names![
+    BIND_ADDRESS_NO_PORT SOL_IP IP_BIND_ADDRESS_NO_PORT,
+    BIND_DEVICE SOL_SOCKET SO_BINDTODEVICE,
+    DEFER_ACCEPT SOL_TCP TCP_DEFER_ACCEPT,
+    FAST_OPEN SOL_TCP TCP_FASTOPEN,
+    MARK SOL_SOCKET SO_MARK,
+    PRIORITY SOL_SOCKET SO_PRIORITY,
+    TCP_INFO SOL_TCP TCP_INFO,
+];
+
+/// `setsockopt(fd, level, number, value, value.len())`
+pub(crate) fn setsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the kernel reads `value.len()` bytes at `value`; by the contract of `OptionName` it takes none of them
+    // for a pointer.
+    unsafe { call::setsockopt(fd, name.level, name.number, value.as_ptr(), value.len()) }
+}
+
+/// `getsockopt(fd, level, number, value, &value.len())`, which says how many bytes the kernel has written.
+pub(crate) fn getsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most `value.len()` bytes at `value`, by the contract of `OptionName`.
+    let written = unsafe { call::getsockopt(fd, name.level, name.number, value.as_mut_ptr(), value.len()) }?;
+    // A kernel may report the length it has rather than the length it wrote.
+    Ok(written.min(value.len()))
+}
+
+/// `fchmodat2(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW)`, since Linux 6.6.
+#[cfg(target_os = "linux")]
+pub(crate) fn chmod_nofollow(path: &CStr, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the kernel reads `path` up to its terminator.
+    unsafe { call::fchmodat2(path.as_ptr().cast(), mode) }
+}
+
+/// `fcntl(number, F_DUPFD_CLOEXEC)` on a descriptor that is known by its number alone.
+///
+/// The result is owned; who owns the descriptor itself, and whether it is open at all, makes no difference.
+pub(crate) fn duplicate(number: u32) -> Result<OwnedFd, Errno> {
+    let number = i32::try_from(number).map_err(|_| Errno::BADF)?;
+    // SAFETY: the number is not -1, and it is used for one call, which answers `EBADF` if nothing is open there.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_dupfd_cloexec(borrowed, FIRST_ORDINARY)
+}
+
+/// The first number behind standard input, output and error.
+const FIRST_ORDINARY: i32 = 3;
+
+/// The bytes of an address, as many as its length says.
+pub(crate) fn sockaddr_bytes(addr: &SocketAddrAny) -> &[u8] {
+    let bytes = addr.as_ptr().cast::<u8>();
+    // SAFETY: `SocketAddrAny` keeps the invariant that its first `addr_len` bytes are initialised, and the slice
+    // borrows from it.
+    unsafe { slice::from_raw_parts(bytes, addr.addr_len() as usize) }
+}
