@@ -1,0 +1,94 @@
+//! Listening: sockets that clients connect to, configured before the first client can come.
+//!
+//! [`tcp`] and [`unix`] open one listener each, [`ListenerSet`] a whole bind list or nothing. Options are data, a
+//! [`Profile`], and all of them are set before `listen()`. Listeners are non-blocking and close-on-exec.
+
+mod profile;
+mod set;
+pub mod spec;
+mod tcp;
+mod unix;
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+
+pub use profile::{BACKLOG_DEFAULT, Profile};
+pub use set::{ListenerSet, SpecError};
+pub use spec::{BindList, BindSpec};
+pub use tcp::tcp;
+pub use unix::{Access, unix};
+
+use crate::{
+    addr::Endpoint,
+    error::{Op, Result, ResultExt},
+    sys,
+};
+use unix::SocketFile;
+
+/// A listening socket, TCP or Unix.
+///
+/// Connections are taken with [`accept`](Self::accept) and [`accept_batch`](Self::accept_batch). Dropping a listener
+/// closes it and resets the connections still queued; the file of a Unix listener stays until
+/// [`remove_file`](Self::remove_file), because a successor may have the path already.
+#[derive(Debug)]
+pub struct Listener {
+    fd: OwnedFd,
+    /// What accepted connections do not take over from the listener.
+    after_accept: Option<Profile>,
+    /// The file a Unix listener has made.
+    file: Option<SocketFile>,
+}
+
+impl Listener {
+    /// The address listened on, with the port that the kernel has chosen if 0 was asked.
+    ///
+    /// # Errors
+    ///
+    /// `ENOBUFS` if the kernel is out of memory.
+    #[doc(alias = "getsockname")]
+    pub fn local_addr(&self) -> Result<Endpoint> {
+        sys::local_addr(self.fd.as_fd()).op(Op::LocalAddr)
+    }
+
+    /// Removes the file of a Unix listener, if the path still names the socket that this listener has bound; says
+    /// whether it did. A path that another server has taken over is left alone.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES`, `EPERM` or `EROFS` if the directory may not be changed.
+    #[doc(alias = "unlink")]
+    pub fn remove_file(&self) -> Result<bool> {
+        self.file.as_ref().map_or(Ok(false), SocketFile::remove)
+    }
+
+    pub(crate) const fn after_accept(&self) -> Option<&Profile> {
+        self.after_accept.as_ref()
+    }
+}
+
+/// Takes a listening socket that came from elsewhere. Its connections have what it passes on by itself, and
+/// [`remove_file`](Listener::remove_file) does nothing.
+impl From<OwnedFd> for Listener {
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd, after_accept: None, file: None }
+    }
+}
+
+/// Gives the socket away.
+impl From<Listener> for OwnedFd {
+    fn from(listener: Listener) -> Self {
+        listener.fd
+    }
+}
+
+impl AsFd for Listener {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// The last step of opening any listener.
+fn start(fd: &OwnedFd, profile: &Profile) -> Result<()> {
+    let backlog = i32::try_from(profile.backlog()).unwrap_or(i32::MAX);
+    sys::listen(fd, backlog).op(Op::Listen)
+}

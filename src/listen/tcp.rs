@@ -1,0 +1,42 @@
+//! One TCP listener.
+
+use core::net::SocketAddr;
+
+use rustix::fd::AsFd;
+
+use super::{Listener, Profile, start};
+use crate::{
+    addr::Endpoint,
+    error::{Op, Result, ResultExt},
+    option, sys,
+};
+
+/// Listens on a TCP address; port 0 lets the kernel choose one.
+///
+/// ```
+/// use anet::listen::{self, Profile};
+///
+/// let listener = listen::tcp("127.0.0.1:0".parse()?, &Profile::new())?;
+/// println!("listening on {}", listener.local_addr()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// `EADDRINUSE` if another socket has the port (from `bind` or `listen`), `EADDRNOTAVAIL` for an address that is not
+/// this host's, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`,
+/// `ENFILE`; those of the options in the profile.
+#[doc(alias = "anetTcpServer")]
+#[doc(alias = "anetTcp6Server")]
+pub fn tcp(addr: SocketAddr, profile: &Profile) -> Result<Listener> {
+    let endpoint = Endpoint::from(addr);
+    let family = sys::family(&endpoint).op(Op::Socket)?;
+    let fd = sys::stream_socket(family, true).op(Op::Socket)?;
+    if addr.is_ipv6() {
+        option::set_only_v6(&fd, profile.only_v6())?;
+    }
+    profile.set_on_tcp(&fd)?;
+    sys::bind(fd.as_fd(), &endpoint).op(Op::Bind)?;
+    start(&fd, profile)?;
+    Ok(Listener { fd, after_accept: profile.not_inherited_by_tcp(), file: None })
+}
