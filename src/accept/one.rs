@@ -1,0 +1,119 @@
+//! One connection: `accept4`, and what stands in for it where it is missing.
+
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::{
+    Listener, Stream,
+    addr::Endpoint,
+    error::{Errno, Error, Op, Result, ResultExt},
+    option, sys,
+};
+
+impl Listener {
+    /// Takes the next connection, non-blocking and close-on-exec, and the peer's address.
+    ///
+    /// On TCP that is one system call, unless the profile has `SO_PRIORITY`; what Unix sockets do not take over from
+    /// their listener is set here. Where the kernel has no `accept4` (`ENOSYS`) or a seccomp filter forbids it
+    /// (`EPERM`), `accept` and `fcntl` do the same in four calls.
+    ///
+    /// The address is the one the connection was made with: it is right even if the peer has reset the connection
+    /// since, when `getpeername` fails with `ENOTCONN` (measured on Linux 6.18).
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if no connection waits. The errors of one connection that leave the listener whole are those of
+    /// [`Error::is_peer_failure`]. `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: the connection stays queued. `EINVAL`: the
+    /// socket does not listen (any more). Those of the options set after accepting; that connection is closed.
+    #[doc(alias = "accept4")]
+    #[doc(alias = "anetTcpAccept")]
+    #[doc(alias = "anetUnixAccept")]
+    #[inline]
+    pub fn accept(&self) -> Result<(Stream, Endpoint)> {
+        let (fd, peer) = accept(self.as_fd())?;
+        let stream = Stream::from(fd);
+        if let Some(profile) = self.after_accept() {
+            profile.set_on_any(&stream)?;
+        }
+        Ok((stream, peer))
+    }
+}
+
+impl Error {
+    /// Whether an accept failed for reasons of one connection alone, so that the next one may well succeed.
+    ///
+    /// `ECONNABORTED` and, as `accept(2)` says of Linux, the errors that waited on the new socket: `ENETDOWN`,
+    /// `EPROTO`, `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `EOPNOTSUPP`, `ENETUNREACH`; and `EPERM` from a
+    /// firewall rule.
+    pub fn is_peer_failure(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.is(Errno::NONET) {
+            return true;
+        }
+        matches!(
+            self.errno(),
+            Some(
+                Errno::CONNABORTED
+                    | Errno::HOSTDOWN
+                    | Errno::HOSTUNREACH
+                    | Errno::NETDOWN
+                    | Errno::NETUNREACH
+                    | Errno::NOPROTOOPT
+                    | Errno::OPNOTSUPP
+                    | Errno::PERM
+                    | Errno::PROTO
+            )
+        )
+    }
+}
+
+/// What is known of this kernel's `accept4`.
+static ACCEPT4: AtomicU8 = AtomicU8::new(UNKNOWN);
+const UNKNOWN: u8 = 0;
+const THERE: u8 = 1;
+const MISSING: u8 = 2;
+
+fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
+    if cfg!(anet_force_accept_fallback) || ACCEPT4.load(Ordering::Relaxed) == MISSING {
+        return accept_and_fcntl(listener);
+    }
+    match retry(|| sys::accept4(listener)) {
+        Err(Errno::NOSYS) => without_accept4(listener),
+        // The filter may let `accept` through. If a firewall was meant, `accept` hears the same.
+        Err(Errno::PERM) => accept_and_fcntl(listener),
+        answer => {
+            if ACCEPT4.load(Ordering::Relaxed) == UNKNOWN {
+                ACCEPT4.store(THERE, Ordering::Relaxed);
+            }
+            answer.op(Op::Accept)
+        }
+    }
+}
+
+/// Remembers that `accept4` is missing once `accept` has worked in its place, and only if it never worked: a tracer
+/// that is killed can leave a single `ENOSYS` behind.
+#[cold]
+fn without_accept4(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
+    let accepted = accept_and_fcntl(listener)?;
+    let _ = ACCEPT4.compare_exchange(UNKNOWN, MISSING, Ordering::Relaxed, Ordering::Relaxed);
+    Ok(accepted)
+}
+
+fn accept_and_fcntl(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
+    let (fd, peer) = retry(|| sys::accept(listener)).op(Op::Accept)?;
+    // A new descriptor is not close-on-exec: no need to ask.
+    sys::set_cloexec(fd.as_fd(), true).op(Op::Cloexec)?;
+    option::set_nonblocking(&fd, true)?;
+    Ok((fd, peer))
+}
+
+#[inline]
+fn retry<T>(mut call: impl FnMut() -> sys::Result<T>) -> sys::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            answer => return answer,
+        }
+    }
+}

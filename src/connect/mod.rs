@@ -1,0 +1,169 @@
+//! Connecting: TCP and Unix, waiting or not, over a list of addresses in their order.
+//!
+//! The first address that connects, or is on its way to, wins; an address that fails at once gives way to the next.
+//! The last error is the one reported. Every socket is close-on-exec and, over TCP, has `SO_REUSEADDR` as Redis sets it.
+
+mod pending;
+
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use rustix::fd::{AsFd, OwnedFd};
+
+pub use pending::{Pending, Progress};
+
+use crate::{
+    Stream,
+    addr::Endpoint,
+    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    option, sys,
+};
+
+/// The address a TCP connection comes from.
+///
+/// With port 0 the kernel chooses the port when it connects, so that connections to different peers may share one
+/// (`IP_BIND_ADDRESS_NO_PORT`, Linux). It does not concern Unix sockets.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Source {
+    /// The one that routing chooses.
+    #[default]
+    Any,
+    /// This one, or no connection.
+    Bound(SocketAddr),
+    /// This one if all goes well with it, otherwise any.
+    BestEffort(SocketAddr),
+}
+
+/// Starts to connect and does not wait.
+///
+/// ```
+/// use anet::{Endpoint, connect::{self, Progress, Source}};
+///
+/// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let server_addr = Endpoint::from(server.local_addr()?);
+/// let mut progress = connect::start(&[server_addr], Source::Any)?;
+/// let stream = loop {
+///     match progress {
+///         Progress::Connected(stream) => break stream,
+///         // A server waits with a poller, until the descriptor is writable.
+///         Progress::Pending(pending) => progress = pending.finish()?,
+///     }
+/// };
+/// assert_eq!(stream.peer_addr()?, server_addr);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// The last address's: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL` for a source that is not this
+/// host's or when the ephemeral ports are used up, `EAFNOSUPPORT` for a source of the other family, `EINVAL` for a
+/// link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket `ENOENT`, `EACCES`, and `EAGAIN` when the
+/// server's backlog is full: nothing has been started then, and the call is to be repeated after a while.
+/// [`NothingToTry`](Cause::NothingToTry) for an empty list.
+#[doc(alias = "anetTcpNonBlockConnect")]
+#[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
+pub fn start(endpoints: &[Endpoint], source: Source) -> Result<Progress> {
+    with_source(source, |source| first(endpoints, |endpoint| attempt(endpoint, source, true)))
+}
+
+/// Connects and waits, for each address at most `timeout` (`None`: as long as the kernel tries). The stream is blocking.
+///
+/// # Errors
+///
+/// Those of [`start`], and `ETIMEDOUT`.
+#[doc(alias = "connect")]
+pub fn blocking(endpoints: &[Endpoint], source: Source, timeout: Option<Duration>) -> Result<Stream> {
+    with_source(source, |source| first(endpoints, |endpoint| attempt_and_wait(endpoint, source, timeout)))
+}
+
+/// Goes through with the source address, and if that fails and may, without.
+fn with_source<T>(source: Source, connect: impl Fn(Option<SocketAddr>) -> Result<T>) -> Result<T> {
+    match source {
+        Source::Any => connect(None),
+        Source::Bound(addr) => connect(Some(addr)),
+        Source::BestEffort(addr) => connect(Some(addr)).or_else(|_| connect(None)),
+    }
+}
+
+/// The first success, or the last error.
+fn first<T>(endpoints: &[Endpoint], connect: impl Fn(&Endpoint) -> Result<T>) -> Result<T> {
+    let mut last = Error::refused(Op::Connect, Cause::NothingToTry);
+    for endpoint in endpoints {
+        match connect(endpoint) {
+            Ok(connected) => return Ok(connected),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn attempt(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -> Result<Progress> {
+    let fd = socket(endpoint, source, nonblocking)?;
+    match sys::connect(fd.as_fd(), endpoint) {
+        Ok(()) => pending::connected(fd, endpoint).map(Progress::Connected),
+        // An interrupted connect goes on by itself, and calling it again would only confuse.
+        Err(Errno::INPROGRESS | Errno::INTR) => Ok(Progress::Pending(Pending::new(fd, *endpoint))),
+        Err(errno) => Err(Error::new(Op::Connect, errno)),
+    }
+}
+
+fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Option<Duration>) -> Result<Stream> {
+    let deadline = sys::Deadline::after(timeout);
+    let mut progress = attempt(endpoint, source, timeout.is_some())?;
+    let stream = loop {
+        match progress {
+            Progress::Connected(stream) => break stream,
+            Progress::Pending(pending) => progress = pending.wait(deadline)?.finish()?,
+        }
+    };
+    if timeout.is_some() {
+        option::set_nonblocking(&stream, false)?;
+    }
+    Ok(stream)
+}
+
+/// A socket ready to connect.
+fn socket(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -> Result<OwnedFd> {
+    let family = sys::family(endpoint)
+        .map_err(|_| Error::refused(Op::Connect, Cause::UnknownFamily { family: unknown_family(endpoint) }))?;
+    let fd = sys::stream_socket(family, nonblocking).op(Op::Socket)?;
+    if endpoint.as_inet().is_some() {
+        option::set_reuse_address(&fd, true)?;
+        if let Some(source) = source {
+            bind_source(&fd, source)?;
+        }
+    }
+    Ok(fd)
+}
+
+const fn unknown_family(endpoint: &Endpoint) -> u32 {
+    match endpoint {
+        Endpoint::Unknown { family } => *family as u32,
+        _ => 0,
+    }
+}
+
+fn bind_source(fd: &OwnedFd, source: SocketAddr) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    if source.port() == 0 {
+        share_ports(fd)?;
+    }
+    sys::bind(fd.as_fd(), &source.into()).op(Op::Bind)
+}
+
+/// Before Linux 4.2 there is no such option, and every connection takes a port of its own.
+#[cfg(target_os = "linux")]
+fn share_ports(fd: &OwnedFd) -> Result<()> {
+    match option::set_bind_address_no_port(fd, true) {
+        Err(error) if error.errno() == Some(Errno::NOPROTOOPT) => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether a TCP socket with this address of its own has connected to itself by connecting to `peer`.
+fn is_self_connected(local: SocketAddr, peer: SocketAddr) -> bool {
+    let same_ip = |to: IpAddr| to.is_unspecified() || to == local.ip();
+    local.port() == peer.port() && same_ip(peer.ip())
+}

@@ -1,0 +1,5 @@
+//! Waiting: which descriptors are ready.
+
+mod poller;
+
+pub use poller::{Event, Events, Interest, Poller};

@@ -1,0 +1,90 @@
+//! Pipes with flags for each end, and telling a FIFO from other files.
+
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::FileType,
+    path::Arg,
+};
+
+use crate::{
+    error::{Errno, Op, Result, ResultExt},
+    option, sys,
+};
+
+bitflags::bitflags! {
+    /// How one end of a pipe behaves. Both ends are close-on-exec in any case.
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    pub struct EndFlags: u8 {
+        /// Calls return `EAGAIN` instead of waiting.
+        const NONBLOCK = 1;
+    }
+}
+
+/// The two ends of a pipe.
+#[derive(Debug)]
+pub struct Pipe {
+    /// The end to read from.
+    pub read: OwnedFd,
+    /// The end to write to.
+    pub write: OwnedFd,
+}
+
+/// Creates a pipe; one call if both ends have the same flags.
+///
+/// Where the kernel has no `pipe2` (before Linux 2.6.27, or Apple) flags are set one by one. If any of that fails no
+/// descriptor is left open.
+///
+/// ```
+/// use anet::pipe::{EndFlags, pipe};
+///
+/// let pipe = pipe(EndFlags::NONBLOCK, EndFlags::empty())?;
+/// assert!(anet::option::nonblocking(&pipe.read)?);
+/// assert!(!anet::option::nonblocking(&pipe.write)?);
+/// # Ok::<(), anet::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// `EMFILE` and `ENFILE` if there are no descriptors left.
+#[doc(alias = "pipe2")]
+#[doc(alias = "anetPipe")]
+pub fn pipe(read: EndFlags, write: EndFlags) -> Result<Pipe> {
+    let pipe = match pipe_at_once(read & write) {
+        Err(Errno::NOSYS | Errno::INVAL) => pipe_step_by_step().op(Op::Pipe)?,
+        other => other.op(Op::Pipe)?,
+    };
+    set_end(&pipe.read, read)?;
+    set_end(&pipe.write, write)?;
+    Ok(pipe)
+}
+
+/// With what both ends have in common set already.
+fn pipe_at_once(common: EndFlags) -> Result<Pipe, Errno> {
+    if cfg!(anet_force_pipe_fallback) {
+        return Err(Errno::NOSYS);
+    }
+    let (read, write) = sys::pipe2(common.contains(EndFlags::NONBLOCK))?;
+    Ok(Pipe { read, write })
+}
+
+fn pipe_step_by_step() -> Result<Pipe, Errno> {
+    let (read, write) = sys::pipe()?;
+    sys::set_cloexec(read.as_fd(), true)?;
+    sys::set_cloexec(write.as_fd(), true)?;
+    Ok(Pipe { read, write })
+}
+
+/// Costs nothing for an end that has no flags, as a new pipe has none.
+fn set_end(fd: &OwnedFd, flags: EndFlags) -> Result<()> {
+    if flags.contains(EndFlags::NONBLOCK) { option::set_nonblocking(fd, true) } else { Ok(()) }
+}
+
+/// Whether `path` names a FIFO, perhaps through a symlink.
+///
+/// # Errors
+///
+/// `ENOENT`, `EACCES`, `ENOTDIR`, `ELOOP` and what else `stat(2)` says; `EINVAL` for a NUL within.
+#[doc(alias = "anetIsFifo")]
+pub fn is_fifo(path: impl Arg) -> Result<bool> {
+    sys::file_type(path).op(Op::Stat).map(|kind| kind == FileType::Fifo)
+}

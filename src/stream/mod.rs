@@ -1,0 +1,176 @@
+//! [`Stream`]: a connected socket, TCP or Unix.
+//!
+//! Reads and writes are one system call each and say what the kernel says; [`read_exact`](Stream::read_exact) and
+//! [`write_all`](Stream::write_all) go on until all bytes are through. Writing to a closed peer is `EPIPE`, never a
+//! `SIGPIPE`. Options are set with [`option`](crate::option); dropping a `Stream` closes it and never waits, unless
+//! `SO_LINGER` asks for it.
+
+mod exact;
+
+use core::time::Duration;
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+
+pub use exact::Incomplete;
+pub use rustix::io::{IoSlice, IoSliceMut};
+
+use crate::{
+    addr::Endpoint,
+    error::{Op, Result, ResultExt},
+    option, sys,
+};
+
+/// A connected stream socket.
+#[derive(Debug)]
+#[doc(alias = "socket")]
+pub struct Stream {
+    fd: OwnedFd,
+}
+
+/// Which directions of a connection to close.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Shutdown {
+    /// Reads end at once; what the peer still sends is thrown away.
+    Read,
+    /// The peer reads an end of stream after what has been written.
+    Write,
+    /// Both.
+    Both,
+}
+
+impl Stream {
+    /// Reads what is there, at most `buf.len()` bytes; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if nothing is there (non-blocking) or came in time, `EINTR`, `ECONNRESET`, `ETIMEDOUT` from a peer
+    /// that keepalive or the user timeout has given up.
+    #[doc(alias = "recv")]
+    #[inline]
+    pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
+        sys::recv(self.fd.as_fd(), buf).op(Op::Read)
+    }
+
+    /// Reads into several buffers in turn; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read), and `EINVAL` for more than 1024 buffers.
+    #[doc(alias = "readv")]
+    pub fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
+        sys::readv(&self.fd, bufs).op(Op::Read)
+    }
+
+    /// Writes what the send buffer has room for, at least one byte of a `buf` that is not empty.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if there is no room (non-blocking) or none came in time, `EINTR`, `EPIPE` and `ECONNRESET` if the peer
+    /// is gone.
+    #[doc(alias = "send")]
+    #[inline]
+    pub fn write(&self, buf: &[u8]) -> Result<usize> {
+        sys::send(self.fd.as_fd(), buf).op(Op::Write)
+    }
+
+    /// Writes several buffers in turn, as much as the send buffer has room for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](Self::write), and `EMSGSIZE` for more than 1024 buffers.
+    #[doc(alias = "writev")]
+    #[doc(alias = "sendmsg")]
+    pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> Result<usize> {
+        sys::send_vectored(self.fd.as_fd(), bufs).op(Op::Write)
+    }
+
+    /// Closes one or both directions; the descriptor stays.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` if the connection is gone already.
+    pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+        let how = match how {
+            Shutdown::Read => sys::Shutdown::Read,
+            Shutdown::Write => sys::Shutdown::Write,
+            Shutdown::Both => sys::Shutdown::Both,
+        };
+        sys::shutdown(&self.fd, how).op(Op::Shutdown)
+    }
+
+    /// This end's address.
+    ///
+    /// # Errors
+    ///
+    /// `ENOBUFS` if the kernel is out of memory.
+    #[doc(alias = "getsockname")]
+    #[doc(alias = "anetFdToString")]
+    pub fn local_addr(&self) -> Result<Endpoint> {
+        sys::local_addr(self.fd.as_fd()).op(Op::LocalAddr)
+    }
+
+    /// The peer's address. A server has it from [`accept`](crate::Listener::accept) already, and safer: a peer that
+    /// has reset the connection has no address here any more.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` if the connection is gone.
+    #[doc(alias = "getpeername")]
+    #[doc(alias = "anetFdToString")]
+    pub fn peer_addr(&self) -> Result<Endpoint> {
+        sys::peer_addr(self.fd.as_fd()).op(Op::PeerAddr)
+    }
+
+    /// Takes the error that waits on the socket; reading clears it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`option::take_error`].
+    #[doc(alias = "SO_ERROR")]
+    #[doc(alias = "anetGetError")]
+    pub fn take_error(&self) -> Result<Option<crate::Errno>> {
+        option::take_error(self)
+    }
+
+    /// Lets reads wait this long at most; `None`: for ever.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`option::set_recv_timeout`].
+    #[doc(alias = "SO_RCVTIMEO")]
+    pub fn set_read_timeout(&self, time: Option<Duration>) -> Result<()> {
+        option::set_recv_timeout(self, time)
+    }
+
+    /// Lets writes wait this long at most; `None`: for ever.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`option::set_send_timeout`].
+    #[doc(alias = "SO_SNDTIMEO")]
+    pub fn set_write_timeout(&self, time: Option<Duration>) -> Result<()> {
+        option::set_send_timeout(self, time)
+    }
+}
+
+/// Takes a connected socket that came from elsewhere.
+impl From<OwnedFd> for Stream {
+    #[inline]
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+}
+
+/// Gives the socket away.
+impl From<Stream> for OwnedFd {
+    fn from(stream: Stream) -> Self {
+        stream.fd
+    }
+}
+
+impl AsFd for Stream {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

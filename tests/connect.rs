@@ -1,0 +1,245 @@
+//! Connecting: who is tried, what fails, and what is left over.
+
+mod support;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anet::{
+    Endpoint, Errno, Error, Op, Profile, Result, Stream, UnixAddr,
+    connect::{self, Progress, Source},
+    error::Cause,
+    event::{Events, Interest, Poller},
+    listen::{self, Access},
+    option,
+};
+use support::*;
+
+/// An address where nobody listens.
+fn nobody() -> Endpoint {
+    any_listener().local_addr().unwrap()
+}
+
+/// Sees a non-blocking connection through with a poller, as a server would.
+fn finished(progress: Progress) -> Result<Stream> {
+    let poller = Poller::new()?;
+    let mut progress = progress;
+    loop {
+        match progress {
+            Progress::Connected(stream) => return Ok(stream),
+            Progress::Pending(pending) => {
+                poller.add(&pending, 1, Interest::WRITABLE)?;
+                assert_eq!(poller.wait(&mut Events::<4>::new(), Some(5 * SECOND))?, 1, "not in time");
+                poller.delete(&pending)?;
+                progress = pending.finish()?;
+            }
+        }
+    }
+}
+
+fn connect_both_ways(endpoints: &[Endpoint], source: Source) -> [Result<Stream>; 3] {
+    [
+        connect::start(endpoints, source).and_then(finished),
+        connect::blocking(endpoints, source, None),
+        connect::blocking(endpoints, source, Some(5 * SECOND)),
+    ]
+}
+
+#[test]
+fn a_listener_is_reached_over_every_transport() {
+    let listeners = [
+        any_listener(),
+        listen::tcp(any_local_address_v6(), &Profile::new()).unwrap(),
+        listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap(),
+    ];
+    for listener in listeners {
+        let server = listener.local_addr().unwrap();
+        for stream in connect_both_ways(&[server], Source::Any) {
+            assert_eq!(stream.unwrap().peer_addr().unwrap(), server);
+        }
+    }
+}
+
+#[test]
+fn a_started_stream_is_nonblocking_and_a_waited_for_one_blocks() {
+    let listener = any_listener();
+    let [started, waited, timed] =
+        connect_both_ways(&[listener.local_addr().unwrap()], Source::Any).map(Result::unwrap);
+    assert!(option::nonblocking(&started).unwrap());
+    assert!(!option::nonblocking(&waited).unwrap() && !option::nonblocking(&timed).unwrap());
+    for stream in [started, waited, timed] {
+        assert!(option::cloexec(&stream).unwrap());
+    }
+}
+
+#[test]
+fn nobody_listening_is_refused_and_leaves_nothing_open() {
+    with_own_descriptors(|| {
+        let before = open_fds();
+        for result in connect_both_ways(&[nobody()], Source::Any) {
+            assert_eq!(result.unwrap_err().to_string(), "connect: Connection refused");
+        }
+        assert_eq!(open_fds(), before);
+    });
+}
+
+#[test]
+fn the_next_address_is_tried_when_one_fails_at_once() {
+    let listener = any_listener();
+    let good = listener.local_addr().unwrap();
+    // A v6 link-local address without a scope fails without a packet.
+    let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
+    for result in connect_both_ways(&[unusable, good], Source::Any) {
+        assert_eq!(result.unwrap().peer_addr().unwrap(), good);
+    }
+    let waited = connect::blocking(&[nobody(), good], Source::Any, None).unwrap();
+    assert_eq!(waited.peer_addr().unwrap(), good);
+}
+
+#[test]
+fn the_last_error_is_reported() {
+    let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
+    let error = connect::blocking(&[unusable, nobody()], Source::Any, None).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
+    let error = connect::blocking(&[nobody(), unusable], Source::Any, None).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::INVAL));
+}
+
+#[test]
+fn no_address_and_an_unknown_one_are_refused_without_a_call() {
+    let error = connect::start(&[], Source::Any).unwrap_err();
+    assert_eq!(error.to_string(), "connect: No address to try");
+    let error = connect::start(&[Endpoint::Unknown { family: 40 }], Source::Any).unwrap_err();
+    assert_eq!(error.cause(), Cause::UnknownFamily { family: 40 });
+}
+
+#[test]
+fn a_source_address_is_the_one_connected_from() {
+    let listener = any_listener();
+    let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
+    for source in [Source::Bound(source), Source::BestEffort(source)] {
+        for result in connect_both_ways(&[listener.local_addr().unwrap()], source) {
+            let local = result.unwrap().local_addr().unwrap();
+            assert_eq!(local.ip(), Some([127, 0, 0, 9].into()));
+        }
+    }
+}
+
+#[test]
+fn a_source_that_is_not_here_fails_unless_best_effort() {
+    let listener = any_listener();
+    let server = [listener.local_addr().unwrap()];
+    let foreign: SocketAddr = "203.0.113.1:0".parse().unwrap();
+    for result in connect_both_ways(&server, Source::Bound(foreign)) {
+        assert_eq!(result.unwrap_err(), Error::new(Op::Bind, Errno::ADDRNOTAVAIL));
+    }
+    for result in connect_both_ways(&server, Source::BestEffort(foreign)) {
+        assert_eq!(result.unwrap().local_addr().unwrap().ip(), Some([127, 0, 0, 1].into()));
+    }
+}
+
+#[test]
+fn a_source_of_the_other_family_fails_unless_best_effort() {
+    let listener = any_listener();
+    let server = [listener.local_addr().unwrap()];
+    let v6: SocketAddr = "[::1]:0".parse().unwrap();
+    assert!(connect::blocking(&server, Source::Bound(v6), None).is_err());
+    assert!(connect::blocking(&server, Source::BestEffort(v6), None).is_ok());
+}
+
+#[test]
+fn the_source_leaves_the_port_to_be_shared() {
+    let listener = any_listener();
+    let source = Source::Bound("127.0.0.1:0".parse().unwrap());
+    let stream = connect::blocking(&[listener.local_addr().unwrap()], source, None).unwrap();
+    assert!(option::bind_address_no_port(&stream).unwrap());
+}
+
+#[test]
+fn asked_too_early_a_connection_is_still_pending() {
+    let dropping = dropping_listener();
+    let Progress::Pending(pending) = connect::start(&[dropping.local_addr().unwrap()], Source::Any).unwrap() else {
+        panic!("connected to a listener that drops all packets");
+    };
+    assert_eq!(pending.peer_addr(), &dropping.local_addr().unwrap());
+    assert!(matches!(pending.finish(), Ok(Progress::Pending(_))));
+}
+
+#[test]
+fn a_listener_that_does_not_answer_is_given_up_in_time() {
+    let dropping = dropping_listener();
+    let timeout = Duration::from_millis(100);
+    let start = Instant::now();
+    let error = connect::blocking(&[dropping.local_addr().unwrap()], Source::Any, Some(timeout)).unwrap_err();
+    assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
+    assert!(start.elapsed() >= timeout && start.elapsed() < 5 * SECOND);
+}
+
+/// A listener behind a packet filter that drops everything.
+fn dropping_listener() -> anet::Listener {
+    use std::os::fd::AsRawFd;
+    let listener = any_listener();
+    let instruction = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: (&raw const instruction).cast_mut() };
+    // SAFETY: the program outlives the call, which copies it.
+    let answer = unsafe {
+        libc::setsockopt(
+            anet::fd::AsFd::as_fd(&listener).as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of_val(&program) as u32,
+        )
+    };
+    assert_eq!(answer, 0);
+    listener
+}
+
+/// The port is the client's own ephemeral one, so the kernel completes the handshake with itself.
+#[test]
+fn a_connection_to_itself_is_an_error() {
+    let own: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let free = any_listener().local_addr().unwrap().port().unwrap();
+    let own = SocketAddr::new(own.ip(), free);
+    for result in connect_both_ways(&[own.into()], Source::Bound(own)) {
+        assert_eq!(result.unwrap_err().cause(), Cause::SelfConnected);
+    }
+}
+
+#[test]
+fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
+    let profile = Profile::new().with_backlog(0);
+    let listener = listen::unix(&UnixAddr::UNNAMED, &profile, &Access::default()).unwrap();
+    let server = [listener.local_addr().unwrap()];
+    let _fills_the_backlog = client_at(server[0]);
+    let error = connect::start(&server, Source::Any).unwrap_err();
+    assert_eq!((error.op(), error.is_would_block()), (Op::Connect, true));
+    accept_within(&listener, SECOND);
+    assert!(matches!(connect::start(&server, Source::Any), Ok(Progress::Connected(_))));
+}
+
+#[test]
+fn a_unix_path_that_is_not_there_is_an_error() {
+    let endpoint: Endpoint = "/nowhere/at/all".parse().unwrap();
+    for result in connect_both_ways(&[endpoint], Source::Any) {
+        assert_eq!(result.unwrap_err(), Error::new(Op::Connect, Errno::NOENT));
+    }
+}
+
+/// A signal every 200 us that restarts nothing, while 200 connections are made and refused.
+#[test]
+fn signals_do_not_disturb_a_blocking_connect() {
+    let listener = any_listener();
+    let server = listener.local_addr().unwrap();
+    let nobody = nobody();
+    interrupted(|| {
+        for _ in 0..200 {
+            connect::blocking(&[server], Source::Any, None).unwrap();
+            let error = connect::blocking(&[nobody], Source::Any, Some(SECOND)).unwrap_err();
+            assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
+            listener.accept_batch(10, |_, _| {});
+        }
+    });
+}

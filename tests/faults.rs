@@ -1,0 +1,239 @@
+//! Every system call that opening, accepting and connecting make, failing with every error number there is: the
+//! number comes back, nothing is left open, and nothing panics.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use anet::{
+    Errno, Error, Profile, Result, UnixAddr,
+    connect::{self, Source},
+    event::{Events, Interest, Poller},
+    listen::{self, Access, BindList, ListenerSet},
+    option::TcpKeepalive,
+    pipe::{EndFlags, pipe},
+};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+};
+use support::*;
+
+/// Lets a system call of this thread fail from now on, if its first argument is `first_arg`.
+fn fail(syscall: i64, first_arg: Option<u64>, errno: i32) {
+    let rules = first_arg.map(|value| {
+        let is_it = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).unwrap();
+        SeccompRule::new(vec![is_it]).unwrap()
+    });
+    let rules = BTreeMap::from([(syscall, rules.into_iter().collect())]);
+    let action = SeccompAction::Errno(errno as u32);
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, TargetArch::x86_64).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+}
+
+/// What a fault must come to.
+fn assert_reported(syscall: &str, errno: i32, result: Result<()>, leaked: usize) {
+    let expected = Errno::from_raw_os_error(errno);
+    if let Err(error) = result {
+        assert_eq!(error.errno(), Some(expected), "{syscall} {errno}: {error:?}");
+    }
+    assert_eq!(leaked, 0, "{syscall} {errno} leaves descriptors open");
+}
+
+/// Runs `scenario` once for each error number, with `syscall` failing; `EINTR` without end is no fault but a hang.
+fn with_every_errno(name: &str, syscall: i64, scenario: impl Fn() -> Result<()> + Sync) {
+    // In debug builds std asks `fcntl` whether a descriptor is open, and aborts if it hears `EBADF`.
+    let hurts_std = |errno| syscall == libc::SYS_fcntl && errno == libc::EBADF;
+    for errno in (1..=133).filter(|&errno| errno != libc::EINTR && !hurts_std(errno)) {
+        let (result, leaked) = with_own_descriptors(|| {
+            let before = open_fds();
+            fail(syscall, None, errno);
+            let result = scenario();
+            (result, open_fds() - before)
+        });
+        assert_reported(name, errno, result, leaked);
+    }
+}
+
+fn busy_profile() -> Profile {
+    let keepalive = TcpKeepalive::after_idle(SECOND).unwrap();
+    Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive)).with_recv_timeout(Some(SECOND))
+}
+
+#[test]
+fn opening_a_bind_list_survives_every_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let list = format!("127.0.0.1 -::1 {}", path.display());
+    let scenario = || {
+        let list = BindList::parse(&list, 0).unwrap();
+        let access = Access { mode: Some(0o600), group: None };
+        let set = ListenerSet::open(&list, &busy_profile(), &access).map_err(|failed| failed.error)?;
+        for listener in &set {
+            listener.remove_file()?;
+        }
+        Ok(())
+    };
+    scenario().unwrap();
+    for (name, syscall) in [
+        ("socket", libc::SYS_socket),
+        ("setsockopt", libc::SYS_setsockopt),
+        ("bind", libc::SYS_bind),
+        ("listen", libc::SYS_listen),
+        ("getsockname", libc::SYS_getsockname),
+        ("fchmod", libc::SYS_fchmod),
+        ("flock", libc::SYS_flock),
+        ("connect", libc::SYS_connect),
+    ] {
+        with_every_errno(name, syscall, scenario);
+        assert!(!path.exists(), "{name} leaves the socket's file behind");
+    }
+}
+
+#[test]
+fn accepting_survives_every_fault() {
+    for (name, syscall) in [
+        ("accept4", libc::SYS_accept4),
+        ("setsockopt", libc::SYS_setsockopt),
+        ("fcntl", libc::SYS_fcntl),
+        ("accept", libc::SYS_accept),
+    ] {
+        let profile = Profile::new().with_priority(Some(1));
+        let tcp = listen::tcp(any_local_address(), &profile).unwrap();
+        let unix = listen::unix(&UnixAddr::UNNAMED, &busy_profile(), &Access::default()).unwrap();
+        with_every_errno(name, syscall, || {
+            let results = [&tcp, &unix].map(|listener| {
+                let server = listener.local_addr()?;
+                let progress = connect::start(&[server], Source::Any);
+                let accepted = listener.accept().map(drop);
+                // Whoever is left in the queue must not be there for the next round.
+                drop(progress);
+                accepted
+            });
+            results.into_iter().filter(|result| !result.is_err_and(|error| error.is_would_block())).collect()
+        });
+    }
+}
+
+#[test]
+fn connecting_survives_every_fault() {
+    let listener = any_listener();
+    let server = [listener.local_addr().unwrap()];
+    let source = Source::Bound("127.0.0.1:0".parse().unwrap());
+    let scenario = || {
+        // What an earlier round has left in the queue, so that it never fills up.
+        listener.accept_batch(10, |_, _| {});
+        connect::blocking(&server, source, Some(SECOND))?;
+        connect::start(&server, source).map(drop)
+    };
+    scenario().unwrap();
+    for (name, syscall) in [
+        ("socket", libc::SYS_socket),
+        ("setsockopt", libc::SYS_setsockopt),
+        ("bind", libc::SYS_bind),
+        ("getsockopt", libc::SYS_getsockopt),
+        ("getsockname", libc::SYS_getsockname),
+        ("getpeername", libc::SYS_getpeername),
+        ("fcntl", libc::SYS_fcntl),
+    ] {
+        with_every_errno(name, syscall, scenario);
+    }
+    for errno in (1..=133).filter(|&errno| ![libc::EINTR, libc::EINPROGRESS].contains(&errno)) {
+        let error = with_own_descriptors(|| {
+            fail(libc::SYS_connect, None, errno);
+            connect::blocking(&server, Source::Any, Some(SECOND)).unwrap_err()
+        });
+        assert_eq!(error.errno(), Some(Errno::from_raw_os_error(errno)));
+    }
+}
+
+#[test]
+fn waiting_and_pipes_survive_every_fault() {
+    let scenario = || {
+        let poller = Poller::new()?;
+        let pipe = pipe(EndFlags::NONBLOCK, EndFlags::empty())?;
+        poller.add(&pipe.write, 1, Interest::WRITABLE)?;
+        poller.wait(&mut Events::<4>::new(), None).map(drop)
+    };
+    scenario().unwrap();
+    for (name, syscall) in [
+        ("epoll_create1", libc::SYS_epoll_create1),
+        ("epoll_ctl", libc::SYS_epoll_ctl),
+        ("epoll_pwait", libc::SYS_epoll_pwait),
+        ("pipe2", libc::SYS_pipe2),
+        ("fcntl", libc::SYS_fcntl),
+    ] {
+        with_every_errno(name, syscall, scenario);
+    }
+}
+
+/// A kernel booted without IPv6 says so when the socket is made.
+#[test]
+fn a_host_without_ipv6_serves_the_rest_of_the_list() {
+    let open = |list| ListenerSet::open(&BindList::parse(list, 0).unwrap(), &Profile::new(), &Access::default());
+    with_own_descriptors(|| {
+        fail(libc::SYS_socket, Some(libc::AF_INET6 as u64), libc::EAFNOSUPPORT);
+        for list in ["127.0.0.1 ::1", "::* *"] {
+            let set = open(list).unwrap();
+            assert_eq!((set.as_slice().len(), set.skipped().len()), (1, 1), "{list}");
+            assert_eq!(set.skipped()[0].error.to_string(), "creating socket: Address family not supported by protocol");
+        }
+        assert_eq!(open("::1 ::*").unwrap_err().error.errno(), Some(Errno::AFNOSUPPORT));
+    });
+}
+
+#[test]
+fn a_kernel_without_pipe2_has_pipes() {
+    with_own_descriptors(|| {
+        for errno in [libc::ENOSYS, libc::EINVAL] {
+            fail(libc::SYS_pipe2, None, errno);
+            let pipe = pipe(EndFlags::NONBLOCK, EndFlags::empty()).unwrap();
+            assert!(anet::option::nonblocking(&pipe.read).unwrap() && anet::option::cloexec(&pipe.read).unwrap());
+            assert!(!anet::option::nonblocking(&pipe.write).unwrap() && anet::option::cloexec(&pipe.write).unwrap());
+        }
+    });
+}
+
+/// Without `IP_BIND_ADDRESS_NO_PORT` (before Linux 4.2) the source is bound with a port of its own.
+#[test]
+fn a_kernel_that_cannot_share_ports_connects_all_the_same() {
+    let listener = any_listener();
+    let server = [listener.local_addr().unwrap()];
+    with_own_descriptors(|| {
+        fail_option(libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, libc::ENOPROTOOPT);
+        let source = Source::Bound("127.0.0.5:0".parse().unwrap());
+        let stream = connect::blocking(&server, source, None).unwrap();
+        assert_eq!(stream.local_addr().unwrap().ip(), Some([127, 0, 0, 5].into()));
+    });
+}
+
+fn fail_option(level: i32, option: i32, errno: i32) {
+    let equals =
+        |arg, value: i32| SeccompCondition::new(arg, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value as u64).unwrap();
+    let rule = SeccompRule::new(vec![equals(1, level), equals(2, option)]).unwrap();
+    let rules = BTreeMap::from([(libc::SYS_setsockopt, vec![rule])]);
+    let action = SeccompAction::Errno(errno as u32);
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, TargetArch::x86_64).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+}
+
+#[test]
+fn the_error_names_the_call_that_failed() {
+    type Scenario = fn() -> Result<()>;
+    let listen_v6: Scenario = || listen::tcp(any_local_address_v6(), &Profile::new()).map(drop);
+    let cases = [
+        (libc::SYS_socket, listen_v6, "creating socket: Permission denied"),
+        (libc::SYS_setsockopt, listen_v6, "setsockopt: Permission denied"),
+        (libc::SYS_bind, listen_v6, "bind: Permission denied"),
+        (libc::SYS_listen, listen_v6, "listen: Permission denied"),
+        (libc::SYS_epoll_create1, || Poller::new().map(drop), "epoll_create: Permission denied"),
+        (libc::SYS_pipe2, || pipe(EndFlags::empty(), EndFlags::empty()).map(drop), "pipe: Permission denied"),
+    ];
+    for (syscall, scenario, text) in cases {
+        let error: Error = with_own_descriptors(|| {
+            fail(syscall, None, libc::EACCES);
+            scenario().unwrap_err()
+        });
+        assert_eq!(error.to_text().as_str(), text);
+    }
+}
