@@ -49,12 +49,13 @@ pub struct Pipe {
 #[doc(alias = "pipe2")]
 #[doc(alias = "anetPipe")]
 pub fn pipe(read: EndFlags, write: EndFlags) -> Result<Pipe> {
-    let pipe = match pipe_at_once(read & write) {
-        Err(Errno::NOSYS | Errno::INVAL) => pipe_step_by_step().op(Op::Pipe)?,
-        other => other.op(Op::Pipe)?,
+    let common = read & write;
+    let (pipe, done) = match pipe_at_once(common) {
+        Err(Errno::NOSYS | Errno::INVAL) => (pipe_step_by_step().op(Op::Pipe)?, EndFlags::empty()),
+        other => (other.op(Op::Pipe)?, common),
     };
-    set_end(&pipe.read, read)?;
-    set_end(&pipe.write, write)?;
+    set_end(&pipe.read, read - done)?;
+    set_end(&pipe.write, write - done)?;
     Ok(pipe)
 }
 

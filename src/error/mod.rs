@@ -342,6 +342,7 @@ mod tests {
         assert_eq!(std::format!("{error:?}"), "Error(\"bind: Address already in use\", EADDRINUSE 98)");
     }
 
+    #[cfg(feature = "std")]
     #[test]
     fn std_reads_the_same_error_number() {
         let error = std::io::Error::from(Error::new(Op::Accept, Errno::AGAIN));

@@ -1,0 +1,371 @@
+//! Nothing allocates: a counting allocator watches what a server does all day.
+//!
+//! Each thread counts for itself, so the test harness and other tests do not disturb. What is counted is the work
+//! given to [`allocations`]; clients connect outside it.
+
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code)]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    fmt::Write,
+    hint::black_box,
+    time::Duration,
+};
+
+use anet::{
+    Endpoint, Errno, Error, ErrorText, Listener, Op, Profile, Stream, UnixAddr,
+    accept::BatchEnd,
+    connect::{self, Progress, Source},
+    error::Opt,
+    event::{Events, Interest, Poller},
+    fd::AsFd,
+    listen::{self, Access, BindList, ListenerSet},
+    option::{self, TcpKeepalive},
+    pipe::{EndFlags, pipe},
+    stream::{IoSlice, IoSliceMut, Shutdown},
+};
+
+/// How often each thing is done.
+const TIMES: usize = 10_000;
+/// Connections that wait at a time; below the backlog and the usual limit of descriptors.
+const GROUP: usize = 100;
+/// Longer than anything on this host takes.
+const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes on to `System` as it is. Counting does not allocate: the cell is initialised at compile time
+// and has no destructor to register.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+fn count() {
+    COUNT.set(COUNT.get() + 1);
+}
+
+/// How often this thread allocates during `work`.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+#[test]
+fn the_counter_sees_a_vector_grow() {
+    let mut bytes = Vec::new();
+    assert_eq!(allocations(|| bytes.push(black_box(1_u8))), 1);
+    assert_eq!(allocations(|| bytes.reserve_exact(100)), 1);
+    assert_eq!(allocations(|| bytes.push(2)), 0);
+    assert_eq!(allocations(|| drop(vec![0_u8; black_box(10)])), 1);
+}
+
+#[test]
+fn accepting_over_tcp_does_not_allocate() {
+    // The priority is set on each connection, as TCP does not pass it on.
+    accept_one_by_one(&tcp(&profile().with_priority(Some(1))));
+    accept_in_batches(&tcp(&profile()));
+}
+
+#[test]
+fn accepting_over_unix_does_not_allocate() {
+    accept_one_by_one(&unix(&profile()));
+    accept_in_batches(&unix(&profile()));
+}
+
+#[test]
+fn reading_and_writing_do_not_allocate() {
+    for listener in [tcp(&profile()), unix(&profile())] {
+        let (client, server) = pair(&listener);
+        let count = allocations(|| (0..TIMES).for_each(|_| exchange(&client, &server)));
+        assert_eq!(count, 0);
+    }
+}
+
+#[test]
+fn options_do_not_allocate() {
+    let (client, server) = pair(&tcp(&profile()));
+    let count = allocations(|| (0..TIMES).for_each(|_| set_and_get(&client, &server)));
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn address_texts_do_not_allocate() {
+    const TEXTS: [&str; 6] =
+        ["1.2.3.4:80", "[2001:db8::1]:443", "[fe80::1%2]:80", "[::ffff:10.0.0.1]:1", "/run/anet.sock", "@anet"];
+    let count = allocations(|| {
+        for text in TEXTS.iter().cycle().take(TIMES) {
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!(endpoint.to_text().as_str(), *text);
+            assert!("1.2.3.4:65536".parse::<Endpoint>().is_err());
+            assert_eq!(BindList::parse("127.0.0.1 -::1 *", 6379).unwrap().len(), 3);
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn error_texts_do_not_allocate() {
+    let ops = [Op::Accept, Op::Bind, Op::Connect, Op::Read, Op::Set(Opt::KeepIdle)];
+    let count = allocations(|| {
+        for number in 0..TIMES {
+            let error = Error::new(ops[number % ops.len()], Errno::from_raw_os_error(1 + (number % 140) as i32));
+            assert!(error.to_text().as_str().contains(": "));
+            let mut text = ErrorText::new();
+            write!(text, "{error:?} and {}", refused()).unwrap();
+            assert!(text.as_str().ends_with("out of range 1..=32767"), "{}", text.as_str());
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn waiting_does_not_allocate() {
+    let poller = Poller::new().unwrap();
+    let (client, server) = pair(&tcp(&profile()));
+    poller.add(&server, 1, Interest::WRITABLE).unwrap();
+    let mut events = Events::<16>::new();
+    let count = allocations(|| {
+        for _ in 0..TIMES {
+            poller.add(&client, 2, Interest::READABLE).unwrap();
+            poller.modify(&client, 2, Interest::WRITABLE).unwrap();
+            assert_eq!(poller.wait(&mut events, PATIENCE), Ok(2));
+            assert_eq!(events.iter().map(|event| event.key()).sum::<u64>(), 3);
+            poller.delete(&client).unwrap();
+            poller.modify(&server, 1, Interest::READABLE).unwrap();
+            assert_eq!(poller.wait(&mut events, Some(Duration::ZERO)), Ok(0));
+            poller.modify(&server, 1, Interest::WRITABLE).unwrap();
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn connecting_does_not_allocate() {
+    let source = Source::BestEffort(([127, 0, 0, 1], 0).into());
+    for listener in [tcp(&profile()), unix(&profile())] {
+        let addr = listener.local_addr().unwrap();
+        let count = allocations(|| {
+            for _ in 0..TIMES {
+                let client = finish(connect::start(&[addr], source).unwrap());
+                drop(accept(&listener));
+                reset_on_close(&client);
+            }
+        });
+        assert_eq!(count, 0);
+    }
+}
+
+#[test]
+fn failing_to_connect_does_not_allocate() {
+    // Outside the range that the kernel chooses from, so that no other test can come to listen there.
+    let closed = "127.0.0.1:1".parse().unwrap();
+    let nowhere = Endpoint::Unix(UnixAddr::abstract_name("anet-no-alloc-nobody").unwrap());
+    let count = allocations(|| {
+        for _ in 0..TIMES {
+            let error = connect::blocking(&[nowhere, closed], Source::Any, PATIENCE).unwrap_err();
+            assert_eq!(error.to_text().as_str(), "connect: Connection refused");
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn opening_listeners_and_pipes_does_not_allocate() {
+    let path = std::env::temp_dir().join(format!("anet-no-alloc-{}.sock", std::process::id()));
+    let addr = UnixAddr::path(path.to_str().unwrap()).unwrap();
+    let count = allocations(|| {
+        for _ in 0..GROUP {
+            let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
+            drop(black_box(ListenerSet::open(&list, &profile(), &Access::default()).unwrap()));
+            let listener = listen::unix(&addr, &profile(), &Access { mode: Some(0o700), group: None }).unwrap();
+            assert_eq!(listener.remove_file(), Ok(true));
+            assert!(option::nonblocking(&pipe(EndFlags::NONBLOCK, EndFlags::empty()).unwrap().read).unwrap());
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn closing_does_not_allocate() {
+    let listener = tcp(&profile());
+    let pairs: Vec<_> = (0..GROUP).map(|_| pair(&listener)).collect();
+    let count = allocations(|| {
+        for (client, server) in &pairs {
+            server.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(client.read(&mut [0]), Ok(0));
+            client.shutdown(Shutdown::Both).unwrap();
+            assert_eq!(client.write(b"late").unwrap_err().errno(), Some(Errno::PIPE));
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+fn profile() -> Profile {
+    let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300)).unwrap();
+    Profile::new()
+        .with_tcp_nodelay(true)
+        .with_tcp_keepalive(Some(keepalive))
+        .with_send_timeout(PATIENCE)
+        .with_send_buffer_size(Some(100_000))
+}
+
+fn tcp(profile: &Profile) -> Listener {
+    listen::tcp(([127, 0, 0, 1], 0).into(), profile).unwrap()
+}
+
+/// The kernel chooses a name that nobody has.
+fn unix(profile: &Profile) -> Listener {
+    listen::unix(&UnixAddr::UNNAMED, profile, &Access::default()).unwrap()
+}
+
+fn accept_one_by_one(listener: &Listener) {
+    let mut count = 0;
+    for _ in 0..TIMES / GROUP {
+        let clients = connect_group(listener);
+        count += allocations(|| {
+            for _ in 0..GROUP {
+                let (stream, peer) = accept(listener);
+                black_box((stream, peer.to_text()));
+            }
+            assert!(listener.accept().unwrap_err().is_would_block());
+        });
+        drop(clients);
+    }
+    assert_eq!(count, 0);
+}
+
+fn accept_in_batches(listener: &Listener) {
+    let (mut count, mut accepted) = (0, 0);
+    for _ in 0..TIMES / GROUP {
+        let clients = connect_group(listener);
+        count += allocations(|| {
+            let mut taken = 0;
+            while taken < GROUP {
+                wait(listener, Interest::READABLE);
+                let batch = listener.accept_batch(10, |stream, peer| drop(black_box((stream, peer))));
+                assert!(matches!(batch.end, BatchEnd::LimitReached | BatchEnd::Drained), "{batch:?}");
+                taken += batch.accepted;
+            }
+            accepted += taken;
+        });
+        drop(clients);
+    }
+    assert_eq!((count, accepted), (0, TIMES));
+}
+
+fn connect_group(listener: &Listener) -> Vec<Stream> {
+    let addr = listener.local_addr().unwrap();
+    let client = || connect::blocking(&[addr], Source::Any, PATIENCE).unwrap();
+    (0..GROUP).map(|_| client()).inspect(reset_on_close).collect()
+}
+
+/// Leaves no connection in `TIME_WAIT`: there are more of them than ports.
+fn reset_on_close(client: &Stream) {
+    option::set_linger(client, Some(Duration::ZERO)).unwrap();
+}
+
+fn pair(listener: &Listener) -> (Stream, Stream) {
+    let client = connect::blocking(&[listener.local_addr().unwrap()], Source::Any, PATIENCE).unwrap();
+    (client, accept(listener).0)
+}
+
+fn accept(listener: &Listener) -> (Stream, Endpoint) {
+    wait(listener, Interest::READABLE);
+    listener.accept().unwrap()
+}
+
+fn finish(mut progress: Progress) -> Stream {
+    loop {
+        match progress {
+            Progress::Connected(stream) => return stream,
+            Progress::Pending(pending) => {
+                wait(&pending, Interest::WRITABLE);
+                progress = pending.finish().unwrap();
+            }
+        }
+    }
+}
+
+fn wait(fd: impl AsFd, interest: Interest) {
+    let poller = Poller::new().unwrap();
+    poller.add(fd, 0, interest).unwrap();
+    assert_eq!(poller.wait(&mut Events::<1>::new(), PATIENCE), Ok(1));
+}
+
+/// Bytes in every way there is; `client` blocks, `server` does not.
+fn exchange(client: &Stream, server: &Stream) {
+    let mut buf = [0; 8];
+    assert!(server.read(&mut buf).unwrap_err().is_would_block());
+    assert_eq!(server.write(b"ping"), Ok(4));
+    client.read_exact(&mut buf[..4]).unwrap();
+    assert_eq!(&buf[..4], b"ping");
+
+    assert_eq!(server.write_vectored(&[IoSlice::new(b"one "), IoSlice::new(b"two")]), Ok(7));
+    let (first, second) = buf.split_at_mut(3);
+    assert_eq!(client.read_vectored(&mut [IoSliceMut::new(first), IoSliceMut::new(second)]), Ok(7));
+    assert_eq!(&buf[..7], b"one two");
+
+    server.write_all(b"whole").unwrap();
+    assert_eq!(client.read(&mut buf), Ok(5));
+    let incomplete = server.read_exact(&mut buf).unwrap_err();
+    assert!(incomplete.error.is_would_block() && incomplete.done == 0);
+}
+
+fn set_and_get(client: &Stream, server: &Stream) {
+    let on = option::tcp_nodelay(server).unwrap();
+    option::set_tcp_nodelay(server, !on).unwrap();
+    let keepalive = TcpKeepalive::after_idle(Duration::from_secs(60)).unwrap();
+    option::set_tcp_keepalive(server, &keepalive).unwrap();
+    assert_eq!(option::tcp_keepidle(server), Ok(keepalive.idle()));
+    assert_eq!(option::tcp_keepcnt(server), Ok(keepalive.count()));
+    option::set_keepalive(server, false).unwrap();
+    assert_eq!(option::keepalive(server), Ok(false));
+    client.set_read_timeout(PATIENCE).unwrap();
+    assert_eq!(option::recv_timeout(client), Ok(PATIENCE));
+    option::set_linger(client, PATIENCE).unwrap();
+    option::set_linger(client, None).unwrap();
+    option::set_priority(client, 1).unwrap();
+    // Refused to a user without privilege; either way is a path to count.
+    let _ = black_box(option::set_mark(client, 1));
+    assert!(option::set_mark(Poller::new().unwrap(), 1).unwrap_err().to_text().as_str().ends_with("non-socket"));
+    option::set_nonblocking(client, false).unwrap();
+    assert!(option::tcp_info(server).unwrap().state().is_some());
+    assert_eq!(server.take_error(), Ok(None));
+    assert_eq!(server.local_addr(), client.peer_addr());
+    black_box(refused());
+}
+
+fn refused() -> Error {
+    TcpKeepalive::after_idle(Duration::ZERO).unwrap_err()
+}

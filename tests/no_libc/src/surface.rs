@@ -1,0 +1,174 @@
+//! A call to every part of the crate, so that all of it is linked, and right without std.
+
+use core::{net::SocketAddr, time::Duration};
+
+use anet::{
+    Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
+    connect::{self, Pending, Progress, Source},
+    event::{Events, Interest, Poller},
+    fd::AsFd,
+    listen::{self, Access, BindList, ListenerSet},
+    option::{self, DeviceName, TcpKeepalive},
+    pipe::{EndFlags, is_fifo, pipe},
+    stream::{IoSlice, IoSliceMut, Shutdown},
+};
+
+/// Longer than anything here takes.
+const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+
+/// Panics with the fact that does not hold.
+pub(crate) fn check() -> Result<()> {
+    errors_have_text();
+    addresses_have_text();
+    pipes_have_flags()?;
+    tcp_connects_both_ways()?;
+    unix_connects_by_name()?;
+    a_list_listens();
+    nobody_listens_on_a_closed_port()
+}
+
+/// Whether an accepted connection is as the server's profile says.
+pub(crate) fn is_configured(stream: &Stream) -> bool {
+    option::tcp_nodelay(stream) == Ok(true)
+        && option::keepalive(stream) == Ok(true)
+        && option::tcp_keepidle(stream) == Ok(Duration::from_secs(300))
+        && option::nonblocking(stream) == Ok(true)
+        && option::cloexec(stream) == Ok(true)
+}
+
+fn errors_have_text() {
+    let error = Error::new(Op::Bind, Errno::ADDRINUSE);
+    assert_eq!(error.to_text().as_str(), "bind: Address already in use");
+    let refused = TcpKeepalive::after_idle(Duration::ZERO).map_err(|error| error.to_text());
+    assert_eq!(refused.unwrap_err().as_str(), "setsockopt TCP_KEEPIDLE: 0 is out of range 1..=32767");
+}
+
+fn addresses_have_text() {
+    for text in ["1.2.3.4:80", "[2001:db8::1]:443", "[fe80::1%2]:80", "/run/anet.sock", "@anet"] {
+        let endpoint: Endpoint = text.parse().unwrap_or(Endpoint::Unknown { family: 0 });
+        assert_eq!(endpoint.to_text().as_str(), text);
+    }
+    assert!("1.2.3.4:65536".parse::<Endpoint>().is_err());
+    assert_eq!(BindList::parse("127.0.0.1 -::1", 6379).map(|list| list.len()), Ok(2));
+}
+
+fn pipes_have_flags() -> Result<()> {
+    let pipe = pipe(EndFlags::NONBLOCK, EndFlags::empty())?;
+    assert!(option::nonblocking(&pipe.read)? && !option::nonblocking(&pipe.write)?);
+    assert!(option::cloexec(&pipe.read)? && option::cloexec(&pipe.write)?);
+    assert_eq!(is_fifo("/dev/null"), Ok(false));
+    Ok(())
+}
+
+fn tcp_connects_both_ways() -> Result<()> {
+    let localhost = ([127, 0, 0, 1], 0).into();
+    let profile = Profile::new().with_tcp_nodelay(true).with_priority(Some(3)).with_linger(Some(Duration::ZERO));
+    let listener = listen::tcp(localhost, &profile)?;
+    let server_addr = listener.local_addr()?;
+
+    let client = finish(connect::start(&[server_addr], Source::Bound(localhost))?)?;
+    let server = accept(&listener, &client)?;
+    assert_eq!(client.peer_addr()?, server_addr);
+    options_read_back(&server)?;
+    bytes_pass(&client, &server)?;
+
+    let client = connect::blocking(&[server_addr], Source::BestEffort(localhost), PATIENCE)?;
+    let server = accept(&listener, &client)?;
+    bytes_pass(&server, &client)
+}
+
+fn unix_connects_by_name() -> Result<()> {
+    let listener = listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default())?;
+    let server_addr = listener.local_addr()?;
+    assert!(server_addr.as_unix().is_some_and(|addr| addr.as_abstract_name().is_some()));
+    let client = finish(connect::start(&[server_addr], Source::Any)?)?;
+    let (server, _) = listener.accept()?;
+    bytes_pass(&client, &server)?;
+    assert_eq!(listener.remove_file(), Ok(false));
+
+    // A path is refused here, and all the code behind paths is linked.
+    let addr = UnixAddr::path("/proc/anet.sock")?;
+    assert!(listen::unix(&addr, &Profile::new(), &Access { mode: Some(0o700), group: None }).is_err());
+    Ok(())
+}
+
+fn a_list_listens() {
+    let set = BindList::parse("127.0.0.1 -::1", 0)
+        .ok()
+        .and_then(|list| ListenerSet::open(&list, &Profile::new(), &Access::default()).ok());
+    // One of the two is optional, and a host may not have it.
+    assert!(set.is_some_and(|set| set.iter().count() + set.skipped().len() == 2));
+}
+
+fn nobody_listens_on_a_closed_port() -> Result<()> {
+    // Outside the range that the kernel chooses from, so that nobody can come to listen there.
+    let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
+    let error = connect::blocking(&[closed], Source::Any, PATIENCE).map(drop).unwrap_err();
+    assert_eq!(error.to_text().as_str(), "connect: Connection refused");
+    Ok(())
+}
+
+/// Takes the connection that `client` has made.
+fn accept(listener: &Listener, client: &Stream) -> Result<Stream> {
+    wait(listener, Interest::READABLE)?;
+    let (server, peer) = listener.accept()?;
+    assert_eq!(peer, client.local_addr()?);
+    Ok(server)
+}
+
+fn finish(mut progress: Progress) -> Result<Stream> {
+    loop {
+        match progress {
+            Progress::Connected(stream) => return Ok(stream),
+            Progress::Pending(pending) => progress = ready(pending)?.finish()?,
+        }
+    }
+}
+
+fn ready(pending: Pending) -> Result<Pending> {
+    wait(&pending, Interest::WRITABLE)?;
+    Ok(pending)
+}
+
+fn wait(fd: impl AsFd, interest: Interest) -> Result<()> {
+    let poller = Poller::new()?;
+    poller.add(&fd, 7, interest)?;
+    let mut events = Events::<1>::new();
+    assert_eq!(poller.wait(&mut events, PATIENCE), Ok(1));
+    assert_eq!(events.at(0).map(|event| event.key()), Some(7));
+    poller.modify(&fd, 8, interest)?;
+    poller.delete(&fd)
+}
+
+fn options_read_back(stream: &Stream) -> Result<()> {
+    assert!(option::tcp_nodelay(stream)?);
+    assert_eq!(option::priority(stream)?, 3);
+    assert_eq!(option::linger(stream)?, Some(Duration::ZERO));
+    option::set_linger(stream, None)?;
+    let keepalive = TcpKeepalive::after_idle(Duration::from_secs(60))?;
+    option::set_tcp_keepalive(stream, &keepalive)?;
+    assert_eq!(option::tcp_keepintvl(stream)?, keepalive.interval());
+    stream.set_read_timeout(PATIENCE)?;
+    assert_eq!(option::recv_timeout(stream)?, PATIENCE);
+    assert_eq!(stream.take_error()?, None);
+    assert_eq!(option::tcp_info(stream)?.unacked(), Some(0));
+    let nowhere = option::set_bind_device(stream, Some(&DeviceName::new("anet-no-device")?)).unwrap_err();
+    assert_eq!(nowhere.op(), Op::Set(anet::error::Opt::BindDevice));
+    Ok(())
+}
+
+fn bytes_pass(from: &Stream, to: &Stream) -> Result<()> {
+    assert_eq!(from.write_vectored(&[IoSlice::new(b"one "), IoSlice::new(b"two")])?, 7);
+    wait(to, Interest::READABLE)?;
+    let (mut first, mut second) = ([0; 3], [0; 4]);
+    assert_eq!(to.read_vectored(&mut [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)])?, 7);
+    assert_eq!((&first, &second), (b"one", b" two"));
+
+    from.write_all(b"three")?;
+    from.shutdown(Shutdown::Write)?;
+    wait(to, Interest::READABLE)?;
+    let mut third = [0; 5];
+    to.read_exact(&mut third)?;
+    assert_eq!(&third, b"three");
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Calls that fail, and what comes of the connections behind them.
+
+use crate::{
+    trace::{Trace, between_marks, traced},
+    *,
+};
+
+const OF_ONE_CONNECTION: [&str; 9] = [
+    "ECONNABORTED",
+    "EPROTO",
+    "ENETDOWN",
+    "ENOPROTOOPT",
+    "EHOSTDOWN",
+    "ENONET",
+    "EHOSTUNREACH",
+    "EOPNOTSUPP",
+    "ENETUNREACH",
+];
+
+#[test]
+fn an_interrupted_accept_is_repeated() {
+    let trace = traced(&[&format!("{ACCEPT}:error=EINTR:when=1..2")], || accept_all_configured(2));
+    assert_eq!(trace.between_marks(), [&[ACCEPT, ACCEPT][..], accepted(), accepted()].concat());
+}
+
+#[test]
+fn an_interrupted_wait_is_repeated() {
+    let trace = traced(&["epoll_pwait:error=EINTR:when=2..3"], || {
+        let (_listener, poller, _clients) = tcp_with_clients(&profile(), 1);
+        between_marks((), |()| wait(&poller));
+    });
+    assert_eq!(trace.between_marks(), [WAIT; 3]);
+}
+
+#[test]
+fn errors_of_one_connection_are_counted_and_passed_over() {
+    for errno in OF_ONE_CONNECTION {
+        let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
+            let (listener, _poller, _clients) = tcp_with_clients(&profile(), 3);
+            between_marks(Vec::with_capacity(3), |streams| {
+                let batch = listener.accept_batch(10, |stream, _| streams.push(stream));
+                assert_eq!(batch, Batch { accepted: 3, failed: 1, end: BatchEnd::Drained });
+            });
+        });
+        let calls = [accepted(), &[ACCEPT], accepted(), accepted(), &[ACCEPT]].concat();
+        assert_eq!(trace.between_marks(), calls, "{errno}");
+    }
+}
+
+#[test]
+fn errors_of_one_connection_count_against_the_limit() {
+    traced(&[&format!("{ACCEPT}:error=EPROTO:when=2+2")], || {
+        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 5);
+        between_marks(Vec::with_capacity(5), |streams| {
+            let batch = listener.accept_batch(5, |stream, _| streams.push(stream));
+            assert_eq!(batch, Batch { accepted: 3, failed: 2, end: BatchEnd::LimitReached });
+        });
+    });
+}
+
+#[test]
+fn a_firewalls_refusal_is_counted_and_passed_over() {
+    traced(&["accept4:error=EPERM:when=1", "accept:error=EPERM:when=1"], || {
+        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 2);
+        between_marks(Vec::with_capacity(2), |streams| {
+            let batch = listener.accept_batch(10, |stream, _| streams.push(stream));
+            assert_eq!(batch, Batch { accepted: 2, failed: 1, end: BatchEnd::Drained });
+        });
+    });
+}
+
+#[test]
+fn a_batch_without_resources_ends_and_the_connections_stay_queued() {
+    for (errno, number) in [("EMFILE", 24), ("ENFILE", 23), ("ENOBUFS", 105), ("ENOMEM", 12)] {
+        let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
+            batch_ends_early(|end| matches!(end, BatchEnd::OutOfResources(_)));
+        });
+        assert_ends_with_error(&trace, errno, number);
+    }
+}
+
+#[test]
+fn a_batch_of_a_listener_that_is_gone_ends_and_says_so() {
+    for (errno, number) in [("EINVAL", 22), ("EBADF", 9), ("ENOTSOCK", 88), ("EFAULT", 14)] {
+        let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
+            batch_ends_early(|end| matches!(end, BatchEnd::ListenerGone(_)));
+        });
+        assert_ends_with_error(&trace, errno, number);
+    }
+}
+
+/// The second call fails and the number it failed with is printed; nothing is lost by that.
+fn batch_ends_early(expected: impl Fn(BatchEnd) -> bool) {
+    let (listener, _poller, _clients) = tcp_with_clients(&profile(), 3);
+    let mut end = BatchEnd::Drained;
+    let mut streams = between_marks(Vec::with_capacity(3), |streams| {
+        let batch = listener.accept_batch(10, |stream, _| streams.push(stream));
+        assert_eq!((batch.accepted, batch.failed), (1, 0));
+        end = batch.end;
+    });
+    assert!(expected(end), "{end:?}");
+    println!("errno {}", raw(end.ok().unwrap_err()));
+    let batch = listener.accept_batch(10, |stream, _| streams.push(stream));
+    assert_eq!((batch.accepted, batch.end), (2, BatchEnd::Drained));
+    streams.iter().for_each(assert_configured);
+}
+
+fn assert_ends_with_error(trace: &Trace, errno: &str, number: i32) {
+    assert_eq!(trace.between_marks(), [accepted(), &[ACCEPT]].concat(), "{errno}");
+    assert!(trace.output.contains(&format!("errno {number}\n")), "{errno}: {}", trace.output);
+}

@@ -1,0 +1,112 @@
+//! What the kernel is asked, counted by strace, and what happens when it answers with an error.
+//!
+//! Each test runs itself again under strace: there it does its work between two marks in the trace and checks what came
+//! of it, and here the calls between the marks are compared. strace also makes calls fail that would not.
+
+#![cfg(target_os = "linux")]
+
+mod errors;
+mod fallback;
+mod one_call;
+mod pipes;
+mod trace;
+
+use std::time::Duration;
+
+use anet::{
+    Endpoint, Error, Listener, Op, Profile, Stream, UnixAddr,
+    accept::{Batch, BatchEnd},
+    connect::{self, Source},
+    event::{Events, Interest, Poller},
+    listen::{self, Access},
+    option::{self, TcpKeepalive},
+};
+
+use trace::between_marks;
+
+/// Connections in a test that counts.
+const MANY: usize = 10;
+const IDLE: Duration = Duration::from_secs(300);
+/// Longer than anything on this host takes.
+const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+
+/// What a wait costs.
+const WAIT: &str = "epoll_pwait";
+/// What a connection costs where `accept4` is missing or not to be used.
+const STEP_BY_STEP: [&str; 4] = ["accept", "fcntl", "fcntl", "fcntl"];
+
+/// The call that takes a connection, to count and to make fail.
+const ACCEPT: &str = if cfg!(anet_force_accept_fallback) { "accept" } else { "accept4" };
+
+/// What a connection costs.
+fn accepted() -> &'static [&'static str] {
+    if cfg!(anet_force_accept_fallback) { &STEP_BY_STEP } else { &["accept4"] }
+}
+
+fn profile() -> Profile {
+    Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(TcpKeepalive::after_idle(IDLE).unwrap()))
+}
+
+fn tcp(profile: &Profile) -> Listener {
+    listen::tcp(([127, 0, 0, 1], 0).into(), profile).unwrap()
+}
+
+/// A listener whose queue has this many connections, and a poller that watches it.
+fn tcp_with_clients(profile: &Profile, clients: usize) -> (Listener, Poller, Vec<Stream>) {
+    with_clients(tcp(profile), clients)
+}
+
+fn unix_with_clients(profile: &Profile, clients: usize) -> (Listener, Poller, Vec<Stream>) {
+    with_clients(listen::unix(&UnixAddr::UNNAMED, profile, &Access::default()).unwrap(), clients)
+}
+
+fn with_clients(listener: Listener, clients: usize) -> (Listener, Poller, Vec<Stream>) {
+    let addr = listener.local_addr().unwrap();
+    let clients = (0..clients).map(|_| connect::blocking(&[addr], Source::Any, None).unwrap()).collect();
+    let poller = Poller::new().unwrap();
+    poller.add(&listener, 0, Interest::READABLE).unwrap();
+    // The first reading of the clock in a process finds out how to read it without a system call.
+    poller.wait(&mut Events::<1>::new(), Some(Duration::from_nanos(1))).unwrap();
+    (listener, poller, clients)
+}
+
+fn wait(poller: &Poller) {
+    assert_eq!(poller.wait(&mut Events::<4>::new(), PATIENCE), Ok(1));
+}
+
+fn wait_and_accept(poller: &Poller, listener: &Listener, streams: &mut Vec<Stream>) {
+    for _ in 0..MANY {
+        wait(poller);
+        streams.push(listener.accept().unwrap().0);
+    }
+}
+
+/// Accepts as many as have connected; each must be as the profile says and have the address of its client.
+fn accept_all_configured(connections: usize) {
+    let (listener, _poller, clients) = tcp_with_clients(&profile(), connections);
+    let streams: Vec<(Stream, Endpoint)> = between_marks(Vec::with_capacity(connections), |streams| {
+        (0..connections).for_each(|_| streams.push(listener.accept().unwrap()));
+    });
+    for ((stream, peer), client) in streams.iter().zip(&clients) {
+        assert_configured(stream);
+        assert_eq!(*peer, client.local_addr().unwrap());
+    }
+}
+
+fn assert_configured(stream: &Stream) {
+    assert_nonblocking_and_cloexec(stream);
+    assert_eq!(option::tcp_nodelay(stream), Ok(true));
+    assert_eq!(option::keepalive(stream), Ok(true));
+    assert_eq!(option::tcp_keepidle(stream), Ok(IDLE));
+    assert_eq!(option::tcp_keepintvl(stream), Ok(IDLE / 3));
+    assert_eq!(option::tcp_keepcnt(stream), Ok(3));
+}
+
+fn assert_nonblocking_and_cloexec(stream: &Stream) {
+    assert_eq!(option::nonblocking(stream), Ok(true));
+    assert_eq!(option::cloexec(stream), Ok(true));
+}
+
+fn raw(error: Error) -> i32 {
+    error.errno().unwrap().raw_os_error()
+}

@@ -1,0 +1,127 @@
+//! A test that runs itself again under strace.
+
+use std::{
+    any, env, fs,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
+
+/// Set in a test that is traced.
+const TRACED: &str = "ANET_TRACED";
+/// Paths that do not exist; looking at them shows in the trace.
+const BEGIN: &str = "/anet/mark/begin";
+const END: &str = "/anet/mark/end";
+
+/// Does the work that counts. What it makes is given room before and kept until after, so that neither shows.
+pub(crate) fn between_marks<T>(mut made: T, work: impl FnOnce(&mut T)) -> T {
+    mark(BEGIN);
+    work(&mut made);
+    mark(END);
+    made
+}
+
+fn mark(path: &str) {
+    assert!(fs::metadata(path).is_err());
+}
+
+/// The system calls of the thread that has left marks.
+pub(crate) struct Trace {
+    /// One call a line, with its arguments and its answer.
+    lines: Vec<String>,
+    /// What the process printed.
+    pub(crate) output: String,
+}
+
+/// Runs the test that `work` is written in again under strace, with these calls made to fail, and returns its trace.
+/// In that process, does the work and does not return.
+pub(crate) fn traced<F: FnOnce()>(injections: &[&str], work: F) -> Trace {
+    if env::var_os(TRACED).is_some() {
+        work();
+        process::exit(0);
+    }
+    let test = test_of::<F>();
+    let dir = TraceDir::new(test, injections);
+    let mut strace = Command::new("strace");
+    strace.args(["-ff", "-qq", "--string-limit=64", "--output"]).arg(dir.0.join("trace"));
+    strace.args(injections.iter().map(|injection| format!("--inject={injection}")));
+    strace.arg(env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]).env(TRACED, "");
+    let output = strace.output().unwrap_or_else(|error| panic!("strace, which this test needs: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{test} under strace {injections:?}: {}\n{text}{errors}", output.status);
+    Trace { lines: dir.marked_lines(), output: text }
+}
+
+/// The name of the test that a closure is written in.
+fn test_of<F>() -> &'static str {
+    // `syscalls::module::test::{{closure}}`
+    let name = any::type_name::<F>();
+    name.split_once("::").and_then(|(_, name)| name.split_once("::{{closure}}")).map_or(name, |(test, _)| test)
+}
+
+impl Trace {
+    /// The names of the calls between the marks, in their order.
+    ///
+    /// With debug assertions std looks at a descriptor before it closes it; that is not the crate's call.
+    pub(crate) fn between_marks(&self) -> Vec<&str> {
+        let lines: Vec<_> = self.marked().collect();
+        let is_closed_next = |at: usize| lines.get(at + 1).is_some_and(|line| line.starts_with("close("));
+        let calls = lines.iter().enumerate().filter(|(at, line)| !(line.contains("F_GETFD)") && is_closed_next(*at)));
+        calls.filter_map(|(_, line)| line.split_once('(')).map(|(name, _)| name).collect()
+    }
+
+    /// The number of calls between the marks whose line contains `part`.
+    pub(crate) fn between_marks_matching(&self, part: &str) -> usize {
+        self.marked().filter(|line| line.contains(part)).count()
+    }
+
+    /// The number of calls after the last mark whose line contains `part`.
+    pub(crate) fn answers_after(&self, part: &str) -> usize {
+        self.lines
+            .rsplit(|line| line.contains(END))
+            .next()
+            .unwrap_or_default()
+            .iter()
+            .filter(|line| line.contains(part))
+            .count()
+    }
+
+    /// The lines between a beginning and its end, of all such pairs.
+    fn marked(&self) -> impl Iterator<Item = &str> {
+        let mut inside = false;
+        self.lines.iter().map(String::as_str).filter(move |line| {
+            let mark = line.contains(BEGIN) || line.contains(END);
+            inside = if mark { line.contains(BEGIN) } else { inside };
+            inside && !mark
+        })
+    }
+}
+
+/// Where strace writes a file for each thread, so that lines are never interrupted by those of another.
+struct TraceDir(PathBuf);
+
+impl TraceDir {
+    fn new(test: &str, injections: &[&str]) -> Self {
+        let name = format!("{}-{}-{}", process::id(), test, injections.join("-")).replace([':', '='], "-");
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    /// The lines of the one thread that has left both marks.
+    fn marked_lines(&self) -> Vec<String> {
+        let files = fs::read_dir(&self.0).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+        let mut marked = files.filter(|trace| trace.contains(BEGIN) && trace.contains(END));
+        let (Some(trace), None) = (marked.next(), marked.next()) else {
+            panic!("not one thread has left marks: is the name right under which the test was run?");
+        };
+        trace.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for TraceDir {
+    fn drop(&mut self) {
+        // What is left lies in the target directory.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
