@@ -1,4 +1,65 @@
-//! stub
+//! Everything between the kernel and a server's first byte: listen, accept, connect, configure, read, write, wait.
+//!
+//! The socket layer of Redis and memcached in Rust, on direct Linux system calls: without libc, without an allocator,
+//! without a runtime. A server declares once what its connections shall be like ([`Profile`]); the listener passes it
+//! on, so that taking a connection is one system call.
+//!
+//! ```
+//! use anet::{BindList, ListenerSet, Profile, listen::Access};
+//! use anet::event::{Events, Interest, Poller};
+//!
+//! # let client = |addr: String| std::thread::spawn(move || {
+//! #     use std::io::{Read, Write};
+//! #     let mut stream = std::net::TcpStream::connect(addr).unwrap();
+//! #     stream.write_all(b"hello").unwrap();
+//! #     stream.read_exact(&mut [0; 5]).unwrap();
+//! # });
+//! let list = BindList::parse("127.0.0.1 -::1", 0)?;
+//! let profile = Profile::new().with_tcp_nodelay(true);
+//! let listeners = ListenerSet::open(&list, &profile, &Access::default())?;
+//!
+//! let poller = Poller::new()?;
+//! for (key, listener) in listeners.iter().enumerate() {
+//!     println!("listening on {}", listener.local_addr()?);
+//!     poller.add(listener, key as u64, Interest::READABLE)?;
+//! }
+//! # let client = client(listeners.as_slice()[0].local_addr()?.to_string());
+//! let mut events = Events::<64>::new();
+//! poller.wait(&mut events, None)?;
+//! for event in &events {
+//!     listeners.as_slice()[event.key() as usize].accept_batch(10, |stream, peer| {
+//!         println!("{peer} is here");
+//! #       anet::option::set_nonblocking(&stream, false).unwrap();
+//!         let mut buf = [0; 5];
+//!         let _ = stream.read_exact(&mut buf).and_then(|()| stream.write_all(&buf));
+//!     });
+//! }
+//! # client.join().unwrap();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`addr`] | addresses: typed, as text in fixed buffers, and what kind they are |
+//! | [`error`] | errors of 8 bytes, whose text is made when somebody asks |
+//! | [`option`] | a getter and a setter for each socket option, and a door for the others |
+//! | [`listen`] | TCP and Unix listeners, profiles, bind lists |
+//! | [`accept`] | connections, one by one and in batches |
+//! | [`connect`] | to one of several addresses, waiting or not |
+//! | [`stream`], [`pipe`] | bytes |
+//! | [`event`] | waiting for many descriptors |
+//!
+//! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
+//! used alone.
+//!
+//! # Features and systems
+//!
+//! - `std` (default): errors convert to `std::io::Error`, and descriptors are std's own types. Without it the crate is
+//!   `no_std` and needs no allocator, and on Linux (x86-64, x86, aarch64, arm, riscv64) no libc.
+//!
+//! Linux is the system that is measured. The BSDs and macOS use libc, and have no [`event`] yet.
 #![no_std]
 #![deny(missing_debug_implementations, missing_docs, rustdoc::broken_intra_doc_links, unreachable_pub, unsafe_code)]
 #![warn(clippy::alloc_instead_of_core, clippy::missing_errors_doc, clippy::std_instead_of_core)]
@@ -10,6 +71,7 @@ pub mod accept;
 pub mod addr;
 pub mod connect;
 pub mod error;
+#[cfg(target_os = "linux")]
 pub mod event;
 pub mod listen;
 pub mod option;
@@ -17,8 +79,8 @@ pub mod pipe;
 pub mod stream;
 mod sys;
 
-pub use addr::{Endpoint, UnixAddr};
+pub use addr::{AddrText, Endpoint, UnixAddr};
 pub use error::{Errno, Error, ErrorText, Op, Result};
-pub use listen::{Listener, Profile};
+pub use listen::{BindList, Listener, ListenerSet, Profile};
 pub use rustix::fd;
 pub use stream::Stream;

@@ -28,8 +28,8 @@
 //! and a server would quietly listen on less. So is an empty list: who wants no listener parses none. So are more
 //! than 16 items. An item given twice is kept twice; the second one fails to bind. Any refusal refuses the whole list.
 //!
-//! A blank, `,` or `;` in a Unix name is written `\x20`, `\x2c` or `\x3b`. A host called `unix` that needs a port is
-//! written with a trailing dot, `unix.:80`.
+//! A blank, `,` or `;` in a Unix name is written `\x20`, `\x2c` or `\x3b`. A host called `unix` is written with a
+//! trailing dot, `unix.` or `unix.:80`.
 
 use core::{
     fmt,
@@ -113,8 +113,11 @@ impl<'a> Target<'a> {
             let number = cursor.number(DESCRIPTOR_MAX, ParseErrorKind::DescriptorOutOfRange)?;
             return cursor.end(Self::Fd(number));
         }
-        if text == "::*" {
-            return Ok(Self::Inet(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), default_port)));
+        match text {
+            "::*" => return Ok(Self::Inet(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), default_port))),
+            // As a host it would be written `unix:port`, which is a path.
+            "unix" => return Err(ParseError::new(ParseErrorKind::UnexpectedEnd, text.len())),
+            _ => {}
         }
         if cursor.take(b'*') {
             let port = if cursor.take(b':') { cursor.port()? } else { default_port };
@@ -362,6 +365,7 @@ mod tests {
             ("*x", UnexpectedByte, 1),
             ("::*:80", UnexpectedByte, 2),
             ("a --b", HyphenAtEdge, 3),
+            ("unix", UnexpectedEnd, 4),
             ("fd@", UnexpectedEnd, 3),
             ("fd@x", UnexpectedByte, 3),
             ("fd@03", LeadingZero, 3),

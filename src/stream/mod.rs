@@ -2,7 +2,7 @@
 //!
 //! Reads and writes are one system call each and say what the kernel says; [`read_exact`](Stream::read_exact) and
 //! [`write_all`](Stream::write_all) go on until all bytes are through. Writing to a closed peer is `EPIPE`, never a
-//! `SIGPIPE`. Options are set with [`option`](crate::option); dropping a `Stream` closes it and never waits, unless
+//! `SIGPIPE`. Options are set with [`option`]; dropping a `Stream` closes it and never waits, unless
 //! `SO_LINGER` asks for it.
 
 mod exact;

@@ -21,8 +21,9 @@ use rustix::{
 use crate::addr::Endpoint;
 
 pub(crate) use file::*;
+#[cfg(target_os = "linux")]
+pub(crate) use rustix::event::epoll;
 pub(crate) use rustix::{
-    event::epoll,
     fs::OFlags,
     io::readv,
     net::{Shutdown, listen, shutdown, sockopt},

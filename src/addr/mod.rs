@@ -1,0 +1,183 @@
+//! Addresses: typed, as text, and what kind they are.
+//!
+//! No system call, no allocation, no panic on any input. IP addresses are those of `core::net`; an [`Endpoint`] is
+//! one of them with a port, or a Unix socket's. Text and typed form convert both ways without loss: parsing what
+//! [`Endpoint::to_text`] wrote gives the same endpoint (only the flow label of an IPv6 socket address has no text).
+//!
+//! ```
+//! use anet::addr::Endpoint;
+//!
+//! let peer: Endpoint = "[2001:db8::1]:443".parse()?;
+//! assert_eq!(peer.port(), Some(443));
+//! assert_eq!(peer.to_text().as_str(), "[2001:db8::1]:443");
+//! # Ok::<(), anet::addr::ParseError>(())
+//! ```
+
+pub mod class;
+mod cursor;
+mod digits;
+mod escape;
+mod format;
+mod host;
+pub mod parse;
+pub mod redis;
+mod swift;
+mod unix;
+
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6},
+};
+
+pub use format::{ADDR_TEXT_LEN, AddrText, SOCKET_TEXT_LEN, SocketText};
+pub use host::{HOST_NAME_MAX, LABEL_MAX};
+pub use parse::{Host, HostPort, ParseError, ParseErrorKind, Zone};
+pub use unix::{SUN_PATH_LEN, UNIX_NAME_MAX, UnixAddr};
+
+/// One end of a connection: where a socket is bound, or who the peer is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "sockaddr")]
+pub enum Endpoint {
+    /// An IP address with a port.
+    Inet(SocketAddr),
+    /// A Unix socket's path or name.
+    Unix(UnixAddr),
+    /// An address of a family that this crate does not read. Its text is `?`, which no parser takes.
+    Unknown {
+        /// The kernel's number for the family.
+        family: u16,
+    },
+}
+
+impl Endpoint {
+    /// The text; see [`AddrText`] for its forms. [`SocketText`] is the smaller and faster one for IP addresses.
+    #[inline]
+    pub fn to_text(&self) -> AddrText {
+        AddrText::from(self)
+    }
+
+    /// The IP address and port.
+    pub const fn as_inet(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Inet(addr) => Some(*addr),
+            _ => None,
+        }
+    }
+
+    /// The Unix socket's path or name.
+    pub const fn as_unix(&self) -> Option<&UnixAddr> {
+        match self {
+            Self::Unix(addr) => Some(addr),
+            _ => None,
+        }
+    }
+
+    /// The IP address.
+    pub const fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Inet(addr) => Some(addr.ip()),
+            _ => None,
+        }
+    }
+
+    /// The port.
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Inet(addr) => Some(addr.port()),
+            _ => None,
+        }
+    }
+
+    /// The IPv4 endpoint within a v4-mapped IPv6 one, such as a dual-stack listener reports; any other as it is.
+    pub fn canonical(self) -> Self {
+        match self.ip().map(class::canonical) {
+            Some(IpAddr::V4(ip)) => Self::Inet(SocketAddr::new(IpAddr::V4(ip), self.port().unwrap_or_default())),
+            _ => self,
+        }
+    }
+
+    /// [`class::is_loopback`] of the IP address; false without one.
+    pub fn is_loopback(&self) -> bool {
+        self.ip().is_some_and(class::is_loopback)
+    }
+
+    /// [`class::is_unspecified`] of the IP address; false without one.
+    pub fn is_unspecified(&self) -> bool {
+        self.ip().is_some_and(class::is_unspecified)
+    }
+
+    /// [`class::is_link_local`] of the IP address; false without one.
+    pub fn is_link_local(&self) -> bool {
+        self.ip().is_some_and(class::is_link_local)
+    }
+
+    /// [`class::is_private`] of the IP address; false without one.
+    pub fn is_private(&self) -> bool {
+        self.ip().is_some_and(class::is_private)
+    }
+
+    /// [`class::is_multicast`] of the IP address; false without one.
+    pub fn is_multicast(&self) -> bool {
+        self.ip().is_some_and(class::is_multicast)
+    }
+
+    /// [`class::is_v4_mapped`] of the IP address; false without one.
+    pub fn is_v4_mapped(&self) -> bool {
+        self.ip().is_some_and(class::is_v4_mapped)
+    }
+}
+
+/// The text of [`Endpoint::to_text`].
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.to_text().as_str())
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Inet(addr)
+    }
+}
+
+impl From<SocketAddrV4> for Endpoint {
+    fn from(addr: SocketAddrV4) -> Self {
+        Self::Inet(SocketAddr::V4(addr))
+    }
+}
+
+impl From<SocketAddrV6> for Endpoint {
+    fn from(addr: SocketAddrV6) -> Self {
+        Self::Inet(SocketAddr::V6(addr))
+    }
+}
+
+impl From<UnixAddr> for Endpoint {
+    fn from(addr: UnixAddr) -> Self {
+        Self::Unix(addr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_endpoint_becomes_its_ipv4_self() {
+        let endpoint: Endpoint = "[::ffff:127.0.0.1]:80".parse().unwrap();
+        assert!(endpoint.is_v4_mapped() && endpoint.is_loopback());
+        assert_eq!(endpoint.canonical(), "127.0.0.1:80".parse().unwrap());
+        for text in ["[::1%3]:80", "10.0.0.1:0", "/run/x", "@x"] {
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!(endpoint.canonical(), endpoint);
+        }
+    }
+
+    #[test]
+    fn only_an_ip_address_has_a_class() {
+        let unix = Endpoint::Unix(UnixAddr::UNNAMED);
+        assert!(!unix.is_loopback() && !unix.is_unspecified() && !unix.is_private());
+        assert_eq!((unix.ip(), unix.port(), unix.as_inet()), (None, None, None));
+        assert_eq!(unix.as_unix(), Some(&UnixAddr::UNNAMED));
+    }
+}

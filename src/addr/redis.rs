@@ -1,0 +1,86 @@
+//! The texts that Redis gives to peers, for those who must match them: the C ABI, logs and `CLIENT LIST` readers.
+
+use super::{Endpoint, SocketText, digits::Line};
+
+/// The IP address and the port; `/unixsocket` and 0 for a Unix socket, `?` and 0 for anything else.
+///
+/// A zone is not part of the text: Redis asks `inet_ntop`, which knows none.
+#[doc(alias = "anetFdToString")]
+pub fn ip_and_port(endpoint: &Endpoint) -> (SocketText, u16) {
+    match endpoint {
+        Endpoint::Inet(addr) => (addr.ip().into(), addr.port()),
+        Endpoint::Unix(_) => (SocketText::short(b"/unixsocket"), 0),
+        Endpoint::Unknown { .. } => (SocketText::short(b"?"), 0),
+    }
+}
+
+/// Writes `ip:port` to `out`, with brackets around an `ip` that has a colon, and returns the length of the whole text
+/// in bytes, of which `out` has as much as fits. `ip` is any text: nothing is checked.
+///
+/// That is `anetFormatAddr`, except that no terminator is written.
+///
+/// ```
+/// use anet::addr::redis::format_addr;
+///
+/// let mut out = [0; 32];
+/// let len = format_addr(b"::1", 6379, &mut out);
+/// assert_eq!(&out[..len], b"[::1]:6379");
+/// ```
+#[doc(alias = "anetFormatAddr")]
+pub fn format_addr(ip: &[u8], port: i32, out: &mut [u8]) -> usize {
+    let (open, close): (&[u8], &[u8]) = if ip.contains(&b':') { (b"[", b"]") } else { (b"", b"") };
+    let mut line = Line::new();
+    line.byte(b':');
+    if port < 0 {
+        line.byte(b'-');
+    }
+    line.number(port.unsigned_abs());
+    let port = line.as_bytes();
+    let text = open.iter().chain(ip).chain(close).chain(port);
+    out.iter_mut().zip(text).for_each(|(slot, &byte)| *slot = byte);
+    open.len() + ip.len() + close.len() + port.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::UnixAddr;
+    use std::string::ToString;
+
+    fn formatted(ip: &str, port: i32) -> std::string::String {
+        let mut out = [0; 64];
+        let len = format_addr(ip.as_bytes(), port, &mut out);
+        str::from_utf8(&out[..len]).unwrap().to_string()
+    }
+
+    #[test]
+    fn brackets_come_with_a_colon() {
+        assert_eq!(formatted("127.0.0.1", 80), "127.0.0.1:80");
+        assert_eq!(formatted("::1", 0), "[::1]:0");
+        assert_eq!(formatted("?", 0), "?:0");
+        assert_eq!(formatted("/unixsocket", 0), "/unixsocket:0");
+        assert_eq!(formatted("", -1), ":-1");
+        assert_eq!(formatted("x", i32::MIN), "x:-2147483648");
+        assert_eq!(formatted("x", i32::MAX), "x:2147483647");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_but_not_written() {
+        let mut out = *b"........";
+        assert_eq!(format_addr(b"::1", 6379, &mut out[..4]), 10);
+        assert_eq!(&out, b"[::1....");
+        assert_eq!(format_addr(b"::1", 6379, &mut []), 10);
+    }
+
+    #[test]
+    fn peers_are_named_as_in_redis() {
+        let named = |endpoint: &Endpoint| {
+            let (ip, port) = ip_and_port(endpoint);
+            (ip.to_string(), port)
+        };
+        assert_eq!(named(&"[fe80::1%3]:80".parse().unwrap()), ("fe80::1".to_string(), 80));
+        assert_eq!(named(&"1.2.3.4:80".parse().unwrap()), ("1.2.3.4".to_string(), 80));
+        assert_eq!(named(&Endpoint::Unix(UnixAddr::UNNAMED)), ("/unixsocket".to_string(), 0));
+        assert_eq!(named(&Endpoint::Unknown { family: 40 }), ("?".to_string(), 0));
+    }
+}
