@@ -84,3 +84,8 @@ pub use error::{Errno, Error, ErrorText, Op, Result};
 pub use listen::{BindList, Listener, ListenerSet, Profile};
 pub use rustix::fd;
 pub use stream::Stream;
+
+/// Compiles the README's code.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

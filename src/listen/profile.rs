@@ -197,11 +197,11 @@ impl Profile {
 
     /// What a TCP connection does not take over: `SO_PRIORITY`, even where `IP_TOS` would imply one.
     pub(super) fn not_inherited_by_tcp(&self) -> Option<Self> {
-        let mut rest = Self::new();
-        #[cfg(target_os = "linux")]
-        {
-            rest.linux.priority = self.linux.priority;
-        }
+        let rest = Self {
+            #[cfg(target_os = "linux")]
+            linux: Linux { priority: self.linux.priority, ..Linux::NOTHING },
+            ..Self::new()
+        };
         rest.unless_nothing()
     }
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use rustix::fd::AsFd;
 
-use super::{in_range, set_keepalive, sockopt, whole_seconds};
-use crate::error::{Op, Opt, Result, ResultExt};
+use super::{in_range, set_keepalive, whole_seconds};
+use crate::error::{Opt, Result};
 
 /// When idle connections are probed, and when they are given up: `idle + count * interval` after the last byte.
 ///
@@ -77,7 +77,7 @@ impl TcpKeepalive {
     }
 }
 
-/// Switches keepalive on and sets its times, in Redis's order; four calls.
+/// Switches keepalive on and sets its times, in Redis's order; four calls. OpenBSD has no times for one socket.
 ///
 /// # Errors
 ///
@@ -86,73 +86,99 @@ impl TcpKeepalive {
 #[doc(alias = "anetKeepAlive")]
 pub fn set_tcp_keepalive(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> {
     set_keepalive(&fd, true)?;
-    set_tcp_keepidle(&fd, keepalive.idle())?;
-    set_tcp_keepintvl(&fd, keepalive.interval())?;
-    set_tcp_keepcnt(&fd, keepalive.count())
+    times::set_all(fd, keepalive)
 }
 
-/// The number of unanswered probes after which a connection ends.
-///
-/// # Errors
-///
-/// See the [module](super).
-#[doc(alias = "TCP_KEEPCNT")]
-pub fn tcp_keepcnt(fd: impl AsFd) -> Result<u32> {
-    sockopt::tcp_keepcnt(fd).op(Op::Get(Opt::KeepCount))
+/// Everywhere but on OpenBSD, whose times are the system's and not the socket's.
+#[cfg(not(target_os = "openbsd"))]
+mod times {
+    use super::*;
+    use crate::{
+        error::{Op, ResultExt},
+        option::sockopt,
+    };
+
+    pub(super) fn set_all(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> {
+        set_tcp_keepidle(&fd, keepalive.idle())?;
+        set_tcp_keepintvl(&fd, keepalive.interval())?;
+        set_tcp_keepcnt(&fd, keepalive.count())
+    }
+
+    /// The number of unanswered probes after which a connection ends.
+    ///
+    /// # Errors
+    ///
+    /// See the [module](super::super).
+    #[doc(alias = "TCP_KEEPCNT")]
+    pub fn tcp_keepcnt(fd: impl AsFd) -> Result<u32> {
+        sockopt::tcp_keepcnt(fd).op(Op::Get(Opt::KeepCount))
+    }
+
+    /// Sets the number of unanswered probes after which a connection ends.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=127; see the [module](super::super).
+    #[doc(alias = "TCP_KEEPCNT")]
+    pub fn set_tcp_keepcnt(fd: impl AsFd, count: u32) -> Result<()> {
+        let count = in_range(Opt::KeepCount, count)?;
+        sockopt::set_tcp_keepcnt(fd, count).op(Op::Set(Opt::KeepCount))
+    }
+
+    /// The time without a byte before the first probe.
+    ///
+    /// # Errors
+    ///
+    /// See the [module](super::super).
+    #[doc(alias = "TCP_KEEPIDLE")]
+    pub fn tcp_keepidle(fd: impl AsFd) -> Result<Duration> {
+        sockopt::tcp_keepidle(fd).op(Op::Get(Opt::KeepIdle))
+    }
+
+    /// Sets the time without a byte before the first probe, in whole seconds, rounded up.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super::super).
+    #[doc(alias = "TCP_KEEPIDLE")]
+    pub fn set_tcp_keepidle(fd: impl AsFd, time: Duration) -> Result<()> {
+        let seconds = in_range(Opt::KeepIdle, whole_seconds(time))?;
+        sockopt::set_tcp_keepidle(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepIdle))
+    }
+
+    /// The time between probes.
+    ///
+    /// # Errors
+    ///
+    /// See the [module](super::super).
+    #[doc(alias = "TCP_KEEPINTVL")]
+    pub fn tcp_keepintvl(fd: impl AsFd) -> Result<Duration> {
+        sockopt::tcp_keepintvl(fd).op(Op::Get(Opt::KeepInterval))
+    }
+
+    /// Sets the time between probes, in whole seconds, rounded up.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super::super).
+    #[doc(alias = "TCP_KEEPINTVL")]
+    pub fn set_tcp_keepintvl(fd: impl AsFd, time: Duration) -> Result<()> {
+        let seconds = in_range(Opt::KeepInterval, whole_seconds(time))?;
+        sockopt::set_tcp_keepintvl(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepInterval))
+    }
 }
 
-/// Sets the number of unanswered probes after which a connection ends.
-///
-/// # Errors
-///
-/// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=127; see the [module](super).
-#[doc(alias = "TCP_KEEPCNT")]
-pub fn set_tcp_keepcnt(fd: impl AsFd, count: u32) -> Result<()> {
-    let count = in_range(Opt::KeepCount, count)?;
-    sockopt::set_tcp_keepcnt(fd, count).op(Op::Set(Opt::KeepCount))
+#[cfg(target_os = "openbsd")]
+mod times {
+    use super::*;
+
+    pub(super) fn set_all(_: impl AsFd, _: &TcpKeepalive) -> Result<()> {
+        Ok(())
+    }
 }
 
-/// The time without a byte before the first probe.
-///
-/// # Errors
-///
-/// See the [module](super).
-#[doc(alias = "TCP_KEEPIDLE")]
-pub fn tcp_keepidle(fd: impl AsFd) -> Result<Duration> {
-    sockopt::tcp_keepidle(fd).op(Op::Get(Opt::KeepIdle))
-}
-
-/// Sets the time without a byte before the first probe, in whole seconds, rounded up.
-///
-/// # Errors
-///
-/// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super).
-#[doc(alias = "TCP_KEEPIDLE")]
-pub fn set_tcp_keepidle(fd: impl AsFd, time: Duration) -> Result<()> {
-    let seconds = in_range(Opt::KeepIdle, whole_seconds(time))?;
-    sockopt::set_tcp_keepidle(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepIdle))
-}
-
-/// The time between probes.
-///
-/// # Errors
-///
-/// See the [module](super).
-#[doc(alias = "TCP_KEEPINTVL")]
-pub fn tcp_keepintvl(fd: impl AsFd) -> Result<Duration> {
-    sockopt::tcp_keepintvl(fd).op(Op::Get(Opt::KeepInterval))
-}
-
-/// Sets the time between probes, in whole seconds, rounded up.
-///
-/// # Errors
-///
-/// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super).
-#[doc(alias = "TCP_KEEPINTVL")]
-pub fn set_tcp_keepintvl(fd: impl AsFd, time: Duration) -> Result<()> {
-    let seconds = in_range(Opt::KeepInterval, whole_seconds(time))?;
-    sockopt::set_tcp_keepintvl(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepInterval))
-}
+#[cfg(not(target_os = "openbsd"))]
+pub use times::{set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, tcp_keepcnt, tcp_keepidle, tcp_keepintvl};
 
 #[cfg(test)]
 mod tests {

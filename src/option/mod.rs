@@ -28,10 +28,9 @@ use crate::{
     sys::{self, OFlags, sockopt},
 };
 
-pub use keepalive::{
-    TcpKeepalive, set_tcp_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, tcp_keepcnt, tcp_keepidle,
-    tcp_keepintvl,
-};
+pub use keepalive::{TcpKeepalive, set_tcp_keepalive};
+#[cfg(not(target_os = "openbsd"))]
+pub use keepalive::{set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, tcp_keepcnt, tcp_keepidle, tcp_keepintvl};
 #[cfg(target_os = "linux")]
 pub use linux::*;
 #[cfg(target_os = "linux")]

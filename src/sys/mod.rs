@@ -15,7 +15,7 @@ use rustix::{
     event::{PollFd, PollFlags},
     fd::{BorrowedFd, OwnedFd},
     io::{Errno, FdFlags, IoSlice},
-    net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType},
+    net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType},
 };
 
 use crate::addr::Endpoint;
@@ -36,7 +36,10 @@ pub(crate) type Result<T> = core::result::Result<T, Errno>;
 #[cfg(not(target_vendor = "apple"))]
 mod fresh {
     use super::*;
-    use rustix::pipe::{self, PipeFlags};
+    use rustix::{
+        net::SocketFlags,
+        pipe::{self, PipeFlags},
+    };
 
     /// `socket(family, SOCK_STREAM | SOCK_CLOEXEC [| SOCK_NONBLOCK], 0)`
     pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {

@@ -47,16 +47,14 @@ pub(super) unsafe fn getsockopt(
     Ok(len as usize)
 }
 
+/// libc has no function for it, and not on every architecture a number.
+///
 /// # Safety
 ///
 /// `path` must point to a NUL-terminated string.
 #[cfg(target_os = "linux")]
-pub(super) unsafe fn fchmodat2(path: *const u8, mode: u32) -> Result<(), Errno> {
-    // SAFETY: the caller answers for `path`; the other arguments are numbers.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_fchmodat2, libc::AT_FDCWD, path, mode, libc::AT_SYMLINK_NOFOLLOW)
-    };
-    check(if answer == 0 { 0 } else { -1 })
+pub(super) unsafe fn fchmodat2(_path: *const u8, _mode: u32) -> Result<(), Errno> {
+    Err(Errno::NOSYS)
 }
 
 /// libc answers -1 and leaves the number in `errno`.

@@ -1,0 +1,184 @@
+//! The keys and their values, and the commands that clients have for them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anet::Endpoint;
+
+use crate::resp::{Output, integer, printable};
+
+/// What commands work on.
+#[derive(Default)]
+pub struct Store {
+    values: HashMap<Vec<u8>, Vec<u8>>,
+    pub peers: BTreeMap<u64, Peer>,
+    pub max_clients: usize,
+    pub connections: u64,
+    pub rejected: u64,
+    commands: u64,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+}
+
+pub struct Peer {
+    pub addr: Endpoint,
+    pub name: Vec<u8>,
+}
+
+/// Where these come with arguments they do not take, it is those that are wrong.
+const COMMANDS: &str = "client client|getname client|id client|list client|setinfo client|setname command config \
+    config|get dbsize del echo exists flushall flushdb get hello incr info mget ping quit select set";
+const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+
+impl Store {
+    pub fn new(max_clients: usize) -> Self {
+        Self { max_clients, ..Self::default() }
+    }
+
+    pub fn execute(&mut self, caller: u64, request: &[&[u8]], out: &mut Output) {
+        let [name, args @ ..] = request else { return };
+        self.commands += 1;
+        match (upper(name, &mut [0; 8]), args) {
+            (b"PING", []) => out.push(b"+PONG\r\n"),
+            (b"PING" | b"ECHO", [message]) => out.bulk(message),
+            (b"GET", [key]) => out.bulk_or_nil(self.values.get(*key)),
+            (b"MGET", [_, ..]) => {
+                out.line('*', args.len());
+                args.iter().for_each(|key| out.bulk_or_nil(self.values.get(*key)));
+            }
+            (b"SET", [key, value]) => {
+                self.values.insert(key.to_vec(), value.to_vec());
+                out.ok();
+            }
+            (b"SET", [_, _, ..]) => out.line('-', "ERR syntax error"),
+            (b"INCR", [key]) => self.increment(key, out),
+            (b"DEL", [_, ..]) => out.line(':', args.iter().filter(|key| self.values.remove(**key).is_some()).count()),
+            (b"EXISTS", [_, ..]) => out.line(':', args.iter().filter(|key| self.values.contains_key(**key)).count()),
+            (b"DBSIZE", []) => out.line(':', self.values.len()),
+            (b"FLUSHALL" | b"FLUSHDB", [] | [_]) => {
+                self.values = HashMap::new();
+                out.ok();
+            }
+            (b"SELECT", [index]) => match integer(index) {
+                Some(0) => out.ok(),
+                Some(_) => out.line('-', "ERR DB index is out of range"),
+                None => out.line('-', NOT_AN_INTEGER),
+            },
+            (b"INFO", _) => out.bulk(self.info().as_bytes()),
+            (b"HELLO", [] | [b"2"]) => hello(caller, out),
+            (b"HELLO", [_]) => out.line('-', "NOPROTO unsupported protocol version"),
+            (b"CLIENT", [command, args @ ..]) => self.client(caller, command, args, out),
+            (b"CONFIG", [get, names @ ..]) if get.eq_ignore_ascii_case(b"GET") && !names.is_empty() => {
+                self.config(names, out);
+            }
+            (b"CONFIG", [command, ..]) => refuse_subcommand("config", command, out),
+            (b"COMMAND", [count]) if count.eq_ignore_ascii_case(b"COUNT") => {
+                out.line(':', COMMANDS.split(' ').filter(|name| !name.contains('|')).count());
+            }
+            (b"COMMAND", _) => out.line('*', 0),
+            (b"QUIT", _) => {
+                out.ok();
+                out.ends = true;
+            }
+            _ => refuse(name, args, out),
+        }
+    }
+
+    fn increment(&mut self, key: &[u8], out: &mut Output) {
+        let Some(number) = self.values.get(key).map_or(Some(0), |value| integer(value)) else {
+            return out.line('-', NOT_AN_INTEGER);
+        };
+        let Some(number) = number.checked_add(1) else {
+            return out.line('-', "ERR increment or decrement would overflow");
+        };
+        self.values.insert(key.to_vec(), number.to_string().into_bytes());
+        out.line(':', number);
+    }
+
+    fn client(&mut self, caller: u64, command: &[u8], args: &[&[u8]], out: &mut Output) {
+        let Some(peer) = self.peers.get_mut(&caller) else { return };
+        match (upper(command, &mut [0; 8]), args) {
+            (b"ID", []) => out.line(':', caller),
+            (b"GETNAME", []) => out.bulk_or_nil(Some(&peer.name).filter(|name| !name.is_empty())),
+            (b"SETINFO", [_, _]) => out.ok(),
+            (b"SETNAME", [name]) if name.iter().all(u8::is_ascii_graphic) => {
+                peer.name = name.to_vec();
+                out.ok();
+            }
+            (b"SETNAME", [_]) => {
+                out.line('-', "ERR Client names cannot contain spaces, newlines or special characters.");
+            }
+            (b"LIST", []) => {
+                let line =
+                    |(id, peer): (_, &Peer)| format!("id={id} addr={} name={}\n", peer.addr, printable(&peer.name));
+                out.bulk(self.peers.iter().map(line).collect::<String>().as_bytes());
+            }
+            _ => refuse_subcommand("client", command, out),
+        }
+    }
+
+    fn config(&self, names: &[&[u8]], out: &mut Output) {
+        let max_clients = self.max_clients.to_string();
+        let all = [("appendonly", "no"), ("databases", "1"), ("maxclients", &max_clients), ("save", "")];
+        let is_meant =
+            |known: &str| names.iter().any(|name| *name == b"*" || name.eq_ignore_ascii_case(known.as_bytes()));
+        let meant = all.iter().filter(|(name, _)| is_meant(name));
+        out.line('*', 2 * meant.clone().count());
+        meant.flat_map(|(name, value)| [name, value]).for_each(|text| out.bulk(text.as_bytes()));
+    }
+
+    fn info(&self) -> String {
+        let Self { max_clients, connections, rejected, commands, input_bytes, output_bytes, .. } = self;
+        format!(
+            "# Clients\r\nconnected_clients:{}\r\nmaxclients:{max_clients}\r\n\r\n# Stats\r\n\
+             total_connections_received:{connections}\r\ntotal_commands_processed:{commands}\r\n\
+             total_net_input_bytes:{input_bytes}\r\ntotal_net_output_bytes:{output_bytes}\r\n\
+             rejected_connections:{rejected}\r\n",
+            self.peers.len()
+        )
+    }
+}
+
+/// Says what the server is.
+fn hello(caller: u64, out: &mut Output) {
+    out.line('*', 12);
+    for text in ["server", "kv", "version", env!("CARGO_PKG_VERSION"), "mode", "standalone", "role", "master", "proto"]
+    {
+        out.bulk(text.as_bytes());
+    }
+    out.line(':', 2);
+    out.bulk(b"id");
+    out.line(':', caller);
+}
+
+/// The word in capitals; empty if no command is that long.
+fn upper<'a>(word: &[u8], room: &'a mut [u8; 8]) -> &'a [u8] {
+    let Some(room) = room.get_mut(..word.len()) else { return &[] };
+    room.copy_from_slice(word);
+    room.make_ascii_uppercase();
+    room
+}
+
+fn refuse(name: &[u8], args: &[&[u8]], out: &mut Output) {
+    let mut shown = String::new();
+    for arg in args {
+        let Some(room @ 1..) = 128usize.checked_sub(shown.len()) else { break };
+        shown += &format!("'{}' ", printable(arg.get(..room).unwrap_or(arg)));
+    }
+    let name = printable(name);
+    refuse_arguments_or(format!("unknown command '{name}', with args beginning with: {shown}"), &name, out);
+}
+
+fn refuse_subcommand(command: &str, name: &[u8], out: &mut Output) {
+    let (name, help) = (printable(name), command.to_ascii_uppercase());
+    let unknown = format!("unknown subcommand '{name}'. Try {help} HELP.");
+    refuse_arguments_or(unknown, &format!("{command}|{name}"), out);
+}
+
+fn refuse_arguments_or(unknown: String, name: &str, out: &mut Output) {
+    let name = name.to_ascii_lowercase();
+    if COMMANDS.split(' ').any(|command| command == name) {
+        out.line('-', format_args!("ERR wrong number of arguments for '{name}' command"));
+    } else {
+        out.line('-', format_args!("ERR {unknown}"));
+    }
+}

@@ -1,0 +1,622 @@
+//! `examples/kv.rs` as its clients meet it: the `redis` crate as a real one, bare sockets for what no real one sends.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
+    },
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use redis::{Connection, RedisResult, cmd, pipe};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_client_is_served_over_ipv4_ipv6_and_a_unix_socket() {
+    let server = Server::start(&[]);
+    let mut clients = [server.client(), server.client_v6(), server.client_unix()];
+    for (client, visit) in clients.iter_mut().zip(1..) {
+        let replies: (String, i64) = pipe().cmd("PING").cmd("INCR").arg("visits").query(client).unwrap();
+        assert_eq!(replies, ("PONG".to_owned(), visit));
+    }
+    let list: String = cmd("CLIENT").arg("LIST").query(&mut clients[0]).unwrap();
+    for addr in [" addr=127.0.0.1:", " addr=[::1]:"] {
+        assert!(list.lines().count() == 3 && list.contains(addr), "{list}");
+    }
+}
+
+#[test]
+fn keys_are_set_counted_and_deleted() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    pipe().cmd("SET").arg("a").arg("1").cmd("SET").arg("b").arg(b"\0\r\n\xff").exec(&mut client).unwrap();
+    let values: Vec<Option<Vec<u8>>> = cmd("MGET").arg(&["a", "b", "c"]).query(&mut client).unwrap();
+    assert_eq!(values, [Some(b"1".to_vec()), Some(b"\0\r\n\xff".to_vec()), None]);
+    let counts: (i64, i64, i64, i64) = pipe()
+        .cmd("EXISTS")
+        .arg(&["a", "a", "c"])
+        .cmd("DBSIZE")
+        .cmd("DEL")
+        .arg(&["a", "c"])
+        .cmd("DBSIZE")
+        .query(&mut client)
+        .unwrap();
+    assert_eq!(counts, (2, 2, 1, 1));
+    let left: (String, i64) = pipe().cmd("FLUSHALL").cmd("DBSIZE").query(&mut client).unwrap();
+    assert_eq!(left, ("OK".to_owned(), 0));
+}
+
+#[test]
+fn ten_thousand_pipelined_commands_are_answered_in_order() {
+    let server = Server::start(&[]);
+    for mut client in [server.client(), server.client_unix()] {
+        let mut requests = pipe();
+        for number in 0..5_000 {
+            requests.cmd("SET").arg(number).arg(format!("value {number}")).ignore().cmd("GET").arg(number);
+        }
+        let values: Vec<String> = requests.query(&mut client).unwrap();
+        assert!(values.iter().enumerate().all(|(number, value)| *value == format!("value {number}")));
+        assert_eq!(values.len(), 5_000);
+    }
+}
+
+#[test]
+fn a_value_of_a_megabyte_comes_back_whole() {
+    let server = Server::start(&[]);
+    let value: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
+    for mut client in [server.client(), server.client_unix()] {
+        let mut requests = pipe();
+        for key in ["a", "b", "c"] {
+            requests.cmd("SET").arg(key).arg(&value).ignore().cmd("GET").arg(key);
+        }
+        let values: Vec<Vec<u8>> = requests.query(&mut client).unwrap();
+        assert!(values.iter().all(|found| *found == value));
+        assert_eq!(values.len(), 3);
+    }
+}
+
+#[test]
+fn five_hundred_connections_are_served_at_once() {
+    let server = Server::start(&[]);
+    let mut clients: Vec<_> = (0..500).map(|_| server.client()).collect();
+    for client in &mut clients {
+        cmd("INCR").arg("n").exec(client).unwrap();
+    }
+    assert_eq!(info(&mut clients[0], "connected_clients"), 500);
+    let count: i64 = cmd("INCR").arg("n").query(&mut clients[499]).unwrap();
+    assert_eq!(count, 501);
+}
+
+#[test]
+fn connections_that_drop_mid_command_leave_the_others_alone() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    for torn in ["*2\r\n$4\r\nINCR\r\n$1\r\n", "*2\r\n$4\r\nIN", "*2", "INCR n", "*1\r\n$1000000\r\nx"] {
+        for _ in 0..20 {
+            server.socket().write_all(torn.as_bytes()).unwrap();
+        }
+    }
+    wait_until(|| info(&mut client, "connected_clients") == 1);
+    let count: i64 = cmd("EXISTS").arg("n").query(&mut client).unwrap();
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_request_that_comes_byte_by_byte_is_served() {
+    let server = Server::start(&[]);
+    let mut socket = server.socket();
+    for byte in b"*2\r\n$4\r\nECHO\r\n$3\r\nabc\r\nPING\r\n" {
+        socket.write_all(&[*byte]).unwrap();
+    }
+    assert_eq!(read(&mut socket, 16), "$3\r\nabc\r\n+PONG\r\n");
+}
+
+#[test]
+fn incr_refuses_what_is_not_an_integer_and_what_would_overflow() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    for value in ["x", "", " 1", "01", "+1", "-0", "1.0", "9223372036854775808"] {
+        cmd("SET").arg("n").arg(value).exec(&mut client).unwrap();
+        let error = refusal(cmd("INCR").arg("n").query(&mut client));
+        assert_eq!(error, "ERR value is not an integer or out of range", "{value:?}");
+    }
+    cmd("SET").arg("n").arg(i64::MAX).exec(&mut client).unwrap();
+    assert_eq!(refusal(cmd("INCR").arg("n").query(&mut client)), "ERR increment or decrement would overflow");
+    cmd("SET").arg("n").arg(i64::MIN).exec(&mut client).unwrap();
+    assert_eq!(cmd("INCR").arg("n").query::<i64>(&mut client).unwrap(), i64::MIN + 1);
+}
+
+#[test]
+fn clients_learn_what_they_ask_of_the_server() {
+    let server = Server::start(&["--maxclients", "77"]);
+    let mut client = server.client();
+    let pairs: Vec<String> = cmd("CONFIG").arg("Get").arg("save").arg("maxclients").query(&mut client).unwrap();
+    assert_eq!(pairs, ["maxclients", "77", "save", ""]);
+    cmd("CLIENT").arg("SETNAME").arg("me").exec(&mut client).unwrap();
+    let name: String = cmd("CLIENT").arg("GETNAME").query(&mut client).unwrap();
+    assert_eq!(name, "me");
+    assert_eq!(refusal(cmd("HELLO").arg(3).query(&mut client)), "NOPROTO unsupported protocol version");
+    assert!(cmd("HELLO").arg(2).exec(&mut client).is_ok());
+    assert_eq!((info(&mut client, "connected_clients"), info(&mut client, "maxclients")), (1, 77));
+    assert!(info(&mut client, "total_net_input_bytes") > 0 && info(&mut client, "total_net_output_bytes") > 0);
+    assert!(info(&mut client, "total_connections_received") > 0 && info(&mut client, "total_commands_processed") > 0);
+}
+
+#[test]
+fn commands_are_refused_in_the_words_of_redis() {
+    let cases = [
+        ("FOO a 'b c'", "-ERR unknown command 'FOO', with args beginning with: 'a' 'b c' \r\n"),
+        ("Get", "-ERR wrong number of arguments for 'get' command\r\n"),
+        ("set k v EX 1", "-ERR syntax error\r\n"),
+        ("client foo", "-ERR unknown subcommand 'foo'. Try CLIENT HELP.\r\n"),
+        ("client setname", "-ERR wrong number of arguments for 'client|setname' command\r\n"),
+        ("client setname \"a b\"", "-ERR Client names cannot contain spaces, newlines or special characters.\r\n"),
+        ("select 1", "-ERR DB index is out of range\r\n"),
+        ("select x", "-ERR value is not an integer or out of range\r\n"),
+    ];
+    let server = Server::start(&[]);
+    let mut socket = server.socket();
+    for (request, reply) in cases {
+        write!(socket, "{request}\r\n").unwrap();
+        assert_eq!(read(&mut socket, reply.len()), reply);
+    }
+}
+
+#[test]
+fn inline_requests_are_split_at_blanks_outside_of_quotes() {
+    let cases = [
+        ("PING\r\n", "+PONG\r\n"),
+        ("ping\n", "+PONG\r\n"),
+        ("\r\n  \r\n\techo  a \r\n", "$1\r\na\r\n"),
+        ("ECHO \"a b\"\r\n", "$3\r\na b\r\n"),
+        ("ECHO 'a \"b'\r\n", "$4\r\na \"b\r\n"),
+        ("ECHO \"\\\"\\\\\\n\"\r\n", "$3\r\n\"\\\n\r\n"),
+        ("ECHO 'it\\'s'\r\n", "$4\r\nit's\r\n"),
+        ("ECHO \"\"\r\n", "$0\r\n\r\n"),
+    ];
+    let server = Server::start(&[]);
+    let mut socket = server.socket();
+    for (request, reply) in cases {
+        socket.write_all(request.as_bytes()).unwrap();
+        assert_eq!(read(&mut socket, reply.len()), reply, "{request:?}");
+    }
+}
+
+#[test]
+fn a_protocol_error_is_told_and_ends_the_connection() {
+    let long = "1".repeat(70_000);
+    let cases = [
+        ("*x\r\n", "invalid multibulk length"),
+        ("*1048577\r\n", "invalid multibulk length"),
+        ("*99999999999999999999\r\n", "invalid multibulk length"),
+        (&format!("*{long}"), "too big mbulk count string"),
+        ("*1\r\n:1\r\n", "expected '$', got ':'"),
+        ("*1\r\n$-1\r\n", "invalid bulk length"),
+        ("*1\r\n$67108865\r\n", "invalid bulk length"),
+        ("*1\r\n$1x\r\n", "invalid bulk length"),
+        (&format!("*1\r\n${long}"), "too big bulk count string"),
+        (&long, "too big inline request"),
+        ("ECHO \"a\r\n", "unbalanced quotes in request"),
+        ("ECHO 'a'b\r\n", "unbalanced quotes in request"),
+    ];
+    let server = Server::start(&[]);
+    for (request, text) in cases {
+        let mut socket = server.socket();
+        // The server may have closed before it has all.
+        let _ = socket.write_all(request.as_bytes());
+        assert_eq!(read_to_end(&mut socket), format!("-ERR Protocol error: {text}\r\n"), "{request:.20}");
+    }
+}
+
+#[test]
+fn a_request_over_128_mib_is_refused_before_it_has_come() {
+    let server = Server::start(&[]);
+    let mut socket = server.socket();
+    let largest = "$67108864\r\n";
+    write!(socket, "*2\r\n{largest}").unwrap();
+    (0..64).for_each(|_| socket.write_all(&[b'x'; 1 << 20]).unwrap());
+    write!(socket, "\r\n{largest}").unwrap();
+    assert_eq!(read_to_end(&mut socket), "-ERR Protocol error: too big request\r\n");
+}
+
+#[test]
+fn what_came_before_a_protocol_error_or_quit_is_answered_and_nothing_behind_it() {
+    let server = Server::start(&[]);
+    for (ending, reply) in [("*x", "-ERR Protocol error: invalid multibulk length"), ("QUIT", "+OK")] {
+        for mut socket in server.sockets() {
+            write!(socket, "PING\r\n*1\r\n$4\r\nPING\r\n{ending}\r\nPING\r\n").unwrap();
+            assert_eq!(read_to_end(&mut socket), format!("+PONG\r\n+PONG\r\n{reply}\r\n"));
+        }
+    }
+}
+
+#[test]
+fn input_that_is_never_looked_at_does_not_reset_the_connection() {
+    let server = Server::start(&[]);
+    let mut other = server.client();
+    for (mut socket, left) in server.sockets().into_iter().zip([2, 1]) {
+        // Stopped, so that all has come when it reads for the first time.
+        server.signal(Signal::STOP);
+        socket.write_all(b"QUIT\r\n").unwrap();
+        socket.write_all(&[b'x'; 90_000]).unwrap();
+        server.signal(Signal::CONT);
+        wait_until(|| info(&mut other, "connected_clients") == left);
+        assert_eq!(read_to_end(&mut socket), "+OK\r\n");
+    }
+}
+
+#[test]
+fn a_client_that_half_closes_is_answered_before_the_end() {
+    let server = Server::start(&[]);
+    cmd("SET").arg("big").arg(vec![b'x'; 8 << 20]).exec(&mut server.client()).unwrap();
+    let mut socket = server.socket();
+    socket.write_all(b"GET big\r\n").unwrap();
+    socket.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut socket).len(), "$8388608\r\n\r\n".len() + (8 << 20));
+}
+
+#[test]
+fn a_client_that_does_not_read_is_dropped_while_others_are_served() {
+    let server = Server::start(&[]);
+    let mut other = server.client();
+    cmd("SET").arg("big").arg(vec![b'x'; 1 << 20]).exec(&mut other).unwrap();
+    for mut deaf in server.sockets() {
+        let begun = Instant::now();
+        // The write that finds the connection gone fails.
+        while deaf.write_all(&b"GET big\r\n".repeat(10)).is_ok() {
+            assert!(begun.elapsed() < PATIENCE);
+            cmd("PING").exec(&mut other).unwrap();
+        }
+    }
+    wait_until(|| info(&mut other, "connected_clients") == 1);
+    assert!(server.peak_memory_mib() < 300, "{} MiB", server.peak_memory_mib());
+}
+
+#[test]
+fn a_client_over_the_limit_reads_why_and_then_the_end() {
+    let server = Server::start(&["--maxclients", "1"]);
+    let mut client = server.client();
+    cmd("PING").exec(&mut client).unwrap();
+    for mut socket in server.sockets() {
+        // Real clients write first.
+        let _ = socket.write_all(b"PING\r\n");
+        assert_eq!(read_to_end(&mut socket), "-ERR max number of clients reached\r\n");
+    }
+    assert_eq!(info(&mut client, "rejected_connections"), 2);
+    drop(client);
+    wait_until(|| server.try_client().is_ok());
+}
+
+#[test]
+fn connections_wait_while_there_are_no_descriptors_and_the_server_does_not_spin() {
+    let server = Server::start_with_descriptors(24);
+    let mut sockets: Vec<_> = (0..40).map(|_| server.socket()).collect();
+    thread::sleep(Duration::from_millis(500));
+    assert!(server.cpu_ticks() < 20, "used {} ticks while waiting", server.cpu_ticks());
+    let mut last = sockets.pop().unwrap();
+    last.write_all(b"PING\r\n").unwrap();
+    drop(sockets);
+    assert_eq!(read(&mut last, 7), "+PONG\r\n");
+}
+
+#[test]
+fn sigterm_and_sigint_end_the_server_well_and_its_socket_file_is_gone() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let server = Server::start(&["--unixsocketperm", "750"]);
+        let _connected = server.client();
+        let file = fs::metadata(&server.path).unwrap();
+        assert!(file.file_type().is_socket() && file.permissions().mode() & 0o777 == 0o750);
+        assert_eq!(server.end(signal), Some(0));
+        assert!(!server.path.exists());
+    }
+}
+
+#[test]
+fn a_socket_file_that_another_server_has_put_there_stays() {
+    let server = Server::start(&[]);
+    fs::remove_file(&server.path).unwrap();
+    let _successor = UnixListener::bind(&server.path).unwrap();
+    assert_eq!(server.end(Signal::TERM), Some(0));
+    assert!(UnixStream::connect(&server.path).is_ok());
+}
+
+#[test]
+fn an_address_in_use_is_told_in_the_words_of_redis() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let output = kv(&["--port", &addr.port().to_string()]);
+    let text = format!("Could not create server TCP listening socket {addr}: bind: Address already in use\n");
+    assert_eq!((stderr(&output), output.status.code()), (text, Some(1)));
+}
+
+#[test]
+fn a_unix_path_in_use_is_told_in_the_words_of_redis() {
+    let server = Server::start(&[]);
+    let output = kv(&["--port", "0", "--unixsocket", server.path.to_str().unwrap()]);
+    let text = "Failed opening Unix socket: bind: Address already in use\n";
+    assert_eq!((stderr(&output).as_str(), output.status.code()), (text, Some(1)));
+    assert!(cmd("PING").exec(&mut server.client_unix()).is_ok());
+}
+
+#[test]
+fn an_address_of_another_host_is_a_warning_where_it_is_optional() {
+    // 192.0.2.0/24 is for documentation, so it is nobody's.
+    let server = Server::start(&["--bind", "127.0.0.1 -192.0.2.1"]);
+    assert!(cmd("PING").exec(&mut server.client()).is_ok());
+    assert_eq!(server.end(Signal::TERM), Some(0));
+    let warning =
+        "Warning: Could not create server TCP listening socket 192.0.2.1:0: bind: Cannot assign requested address\n";
+    assert_eq!(server.stderr(), warning);
+    let output = kv(&["--bind", "127.0.0.1 192.0.2.1", "--port", "0"]);
+    assert_eq!((stderr(&output).as_str(), output.status.code()), (&warning["Warning: ".len()..], Some(1)));
+}
+
+#[test]
+fn a_flag_that_is_wrong_is_told_in_one_line() {
+    let cases: [&[&str]; 10] = [
+        &["--port", "65536"],
+        &["--port", "-1"],
+        &["--port"],
+        &["--unixsocketperm", "799"],
+        &["--unixsocketperm", "1777"],
+        &["--maxclients", "0"],
+        &["--tcp-keepalive", "32768"],
+        &["--tcp-backlog", "x"],
+        &["--sport", "1"],
+        &["port"],
+    ];
+    for flags in cases {
+        let output = kv(flags);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+        assert!(text.starts_with("kv: ") && text.contains(flags[0]) && text.lines().count() == 1, "{text}");
+    }
+    let output = kv(&["--bind", "127.0.0.1:x"]);
+    assert!(stderr(&output).starts_with("kv: invalid value \"127.0.0.1:x\" for --bind: "));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn help_shows_every_flag() {
+    let output = kv(&["--help"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for flag in ["bind", "port", "unixsocket", "unixsocketperm", "maxclients", "tcp-keepalive", "tcp-backlog"] {
+        assert!(text.contains(&format!("[--{flag} ")), "{flag}");
+    }
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// A running server, ended with the test.
+struct Server {
+    child: Arc<Mutex<Child>>,
+    /// Tells the watchdog that the test is over.
+    _alive: Sender<()>,
+    port: u16,
+    path: PathBuf,
+    _dir: TempDir,
+}
+
+impl Server {
+    /// On a port of its own, and with a Unix socket.
+    fn start(flags: &[&str]) -> Self {
+        let mut command = Command::new(executable());
+        command.args(flags);
+        Self::spawn(command)
+    }
+
+    /// With no more than so many descriptors.
+    fn start_with_descriptors(limit: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(executable());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kv.sock");
+        command.args(["--port", "0", "--unixsocket"]).arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let child = Arc::new(Mutex::new(child));
+        let mut server = Self { _alive: watchdog(Arc::clone(&child)), child, port: 0, path, _dir: dir };
+        let last = format!("listening on {}", server.path.display());
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if line == last {
+                return server;
+            }
+            let addr: SocketAddr = line.strip_prefix("listening on ").unwrap().parse().unwrap();
+            server.port = addr.port();
+        }
+        panic!("the server has ended: {}", server.stderr());
+    }
+
+    /// Without a read timeout: a socket that has one answers `EINTR` when another test's server ends, which the client
+    /// takes for a failure. It is the watchdog that bounds the wait.
+    fn connect(&self, url: String) -> RedisResult<Connection> {
+        redis::Client::open(url)?.get_connection_with_timeout(PATIENCE)
+    }
+
+    fn try_client(&self) -> RedisResult<Connection> {
+        self.connect(format!("redis://127.0.0.1:{}", self.port))
+    }
+
+    fn client(&self) -> Connection {
+        self.try_client().unwrap()
+    }
+
+    fn client_v6(&self) -> Connection {
+        self.connect(format!("redis://[::1]:{}", self.port)).unwrap()
+    }
+
+    fn client_unix(&self) -> Connection {
+        self.connect(format!("redis+unix://{}", self.path.display())).unwrap()
+    }
+
+    fn socket(&self) -> TcpStream {
+        let socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        socket
+    }
+
+    fn socket_unix(&self) -> UnixStream {
+        let socket = UnixStream::connect(&self.path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket
+    }
+
+    /// One of each kind.
+    fn sockets(&self) -> [Socket; 2] {
+        [Socket::Tcp(self.socket()), Socket::Unix(self.socket_unix())]
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child.lock().unwrap()), signal).unwrap();
+    }
+
+    /// The exit status after a signal.
+    fn end(&self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
+        let mut child = self.child.lock().unwrap();
+        wait_until(|| child.try_wait().unwrap().is_some());
+        child.wait().unwrap().code()
+    }
+
+    /// What an ended server has written there.
+    fn stderr(&self) -> String {
+        let mut text = String::new();
+        let stderr = self.child.lock().unwrap().stderr.take();
+        stderr.unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// Processor time used so far, in hundredths of a second.
+    fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.lock().unwrap().id())).unwrap();
+        let (_, behind_name) = stat.rsplit_once(')').unwrap();
+        behind_name.split(' ').skip(12).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
+    fn peak_memory_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.lock().unwrap().id())).unwrap();
+        let peak_kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
+        peak_kib.trim().parse::<u64>().unwrap() >> 10
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&self.child);
+    }
+}
+
+/// Ends a server whose test does not, so that nothing in the test waits for ever.
+fn watchdog(child: Arc<Mutex<Child>>) -> Sender<()> {
+    let (alive, watched) = mpsc::channel();
+    thread::spawn(move || {
+        if watched.recv_timeout(2 * PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            end(&child);
+        }
+    });
+    alive
+}
+
+fn end(child: &Mutex<Child>) {
+    // A test that has failed with the lock held leaves it poisoned.
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// A bare connection of either kind.
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Read for Socket {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buf),
+            Self::Unix(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(buf),
+            Self::Unix(stream) => stream.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The example, which `cargo test` has built beside this test.
+fn executable() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let path = test.ancestors().nth(2).unwrap().join("examples/kv");
+    assert!(path.exists(), "{} is not there: run `cargo build --example kv`", path.display());
+    path
+}
+
+/// Runs the server until it ends by itself.
+fn kv(flags: &[&str]) -> Output {
+    Command::new(executable()).args(flags).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn read(socket: &mut impl Read, len: usize) -> String {
+    let mut reply = vec![0; len];
+    socket.read_exact(&mut reply).unwrap();
+    String::from_utf8(reply).unwrap()
+}
+
+fn read_to_end(socket: &mut impl Read) -> String {
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply).unwrap();
+    reply
+}
+
+fn refusal(answer: RedisResult<i64>) -> String {
+    let error = answer.unwrap_err();
+    format!("{} {}", error.code().unwrap_or_default(), error.detail().unwrap_or_default())
+}
+
+/// One number of `INFO`.
+fn info(client: &mut Connection, name: &str) -> u64 {
+    let text: String = cmd("INFO").query(client).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.unwrap().parse().unwrap()
+}
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
