@@ -232,6 +232,10 @@ impl Server {
         match batch.end {
             BatchEnd::Drained | BatchEnd::LimitReached => {}
             BatchEnd::OutOfResources(_) => self.rest(),
+            BatchEnd::Failed(error) => {
+                complain(format_args!("Accepting failed: {error}"));
+                self.rest();
+            }
             BatchEnd::ListenerGone(error) => {
                 complain(format_args!("No longer listening: {error}"));
                 self.listeners.remove(&key);

@@ -159,42 +159,29 @@ fn the_source_leaves_the_port_to_be_shared() {
 
 #[test]
 fn asked_too_early_a_connection_is_still_pending() {
-    let dropping = dropping_listener();
-    let Progress::Pending(pending) = connect::start(&[dropping.local_addr().unwrap()], Source::Any).unwrap() else {
-        panic!("connected to a listener that drops all packets");
+    let (silent, _fills_the_queue) = silent_listener();
+    let Progress::Pending(pending) = connect::start(&[silent.local_addr().unwrap()], Source::Any).unwrap() else {
+        panic!("connected to a listener that does not answer");
     };
-    assert_eq!(pending.peer_addr(), &dropping.local_addr().unwrap());
+    assert_eq!(pending.peer_addr(), &silent.local_addr().unwrap());
     assert!(matches!(pending.finish(), Ok(Progress::Pending(_))));
 }
 
 #[test]
 fn a_listener_that_does_not_answer_is_given_up_in_time() {
-    let dropping = dropping_listener();
+    let (silent, _fills_the_queue) = silent_listener();
     let timeout = Duration::from_millis(100);
     let start = Instant::now();
-    let error = connect::blocking(&[dropping.local_addr().unwrap()], Source::Any, Some(timeout)).unwrap_err();
+    let error = connect::blocking(&[silent.local_addr().unwrap()], Source::Any, Some(timeout)).unwrap_err();
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
     assert!(start.elapsed() >= timeout && start.elapsed() < 5 * SECOND);
 }
 
-/// A listener behind a packet filter that drops everything.
-fn dropping_listener() -> anet::Listener {
-    use std::os::fd::AsRawFd;
-    let listener = any_listener();
-    let instruction = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
-    let program = libc::sock_fprog { len: 1, filter: (&raw const instruction).cast_mut() };
-    // SAFETY: the program outlives the call, which copies it.
-    let answer = unsafe {
-        libc::setsockopt(
-            anet::fd::AsFd::as_fd(&listener).as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
-            (&raw const program).cast(),
-            size_of_val(&program) as u32,
-        )
-    };
-    assert_eq!(answer, 0);
-    listener
+/// A listener whose queue is full, so that the kernel drops every further attempt; and what fills it.
+fn silent_listener() -> (anet::Listener, Stream) {
+    let listener = listen::tcp(any_local_address(), &Profile::new().with_backlog(0)).unwrap();
+    let fills_the_queue = client_of(&listener);
+    (listener, fills_the_queue)
 }
 
 /// The port is the client's own ephemeral one, so the kernel completes the handshake with itself.
@@ -218,6 +205,29 @@ fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
     assert_eq!((error.op(), error.is_would_block()), (Op::Connect, true));
     accept_within(&listener, SECOND);
     assert!(matches!(connect::start(&server, Source::Any), Ok(Progress::Connected(_))));
+}
+
+#[test]
+fn a_wait_for_room_in_a_unix_backlog_ends_in_time_or_with_room() {
+    let profile = Profile::new().with_backlog(0);
+    let listener = listen::unix(&UnixAddr::UNNAMED, &profile, &Access::default()).unwrap();
+    let server = [listener.local_addr().unwrap()];
+    let _fills_the_backlog = client_at(server[0]);
+    let timeout = Duration::from_millis(50);
+    let start = Instant::now();
+    let error = connect::blocking(&server, Source::Any, Some(timeout)).unwrap_err();
+    assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
+    assert!(start.elapsed() >= timeout);
+    for timeout in [None, Some(5 * SECOND)] {
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| interrupted(|| connect::blocking(&server, Source::Any, timeout).unwrap()));
+            // Signals must find it waiting.
+            std::thread::sleep(Duration::from_millis(20));
+            accept_within(&listener, SECOND);
+            let stream = waiting.join().unwrap();
+            assert_eq!(option::send_timeout(&stream).unwrap(), None);
+        });
+    }
 }
 
 #[test]

@@ -103,11 +103,18 @@ fn shutting_down_a_lost_connection_is_an_error() {
     assert_eq!(server.shutdown(Shutdown::Both).unwrap_err(), Error::new(Op::Shutdown, Errno::NOTCONN));
 }
 
-/// The test's process would be dead of the signal.
+/// The Rust runtime ignores the signal, so this is tried in a process that does not: this test, run again.
 #[test]
 fn writing_to_a_closed_peer_is_an_error_and_no_sigpipe() {
-    // The Rust runtime ignores SIGPIPE; a program without it would not.
-    // SAFETY: the default action is what most programs have, and this process writes to no pipe of its own.
+    const CHILD: &str = "ANET_TEST_SIGPIPE";
+    if std::env::var_os(CHILD).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", thread::current().name().unwrap()]).env(CHILD, "");
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    // SAFETY: the default action is what most programs have.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let (client, server) = blocking_pair();
     reset(client);
@@ -204,6 +211,21 @@ fn a_write_timeout_ends_the_wait() {
     server.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
     let incomplete = server.write_all(&pattern(50_000_000)).unwrap_err();
     assert!(incomplete.error.is_would_block());
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn std_reads_and_writes_a_stream() {
+    use std::io::{ErrorKind, Read, Write, copy};
+    let (mut client, server) = blocking_pair();
+    write!(client, "through std {}", 1).unwrap();
+    drop(client);
+    let mut text = String::new();
+    (&server).read_to_string(&mut text).unwrap();
+    assert_eq!(text, "through std 1");
+    assert_eq!(copy(&mut &server, &mut std::io::sink()).unwrap(), 0);
+    let error = std::io::Error::from(Stream::read_exact(&server, &mut [0]).unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
 }
 
 #[test]

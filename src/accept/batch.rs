@@ -1,9 +1,12 @@
 //! Many connections: up to a limit for each wake-up, with one bad peer no reason to stop.
 
+use rustix::fd::AsFd;
+
 use crate::{
     Listener, Stream,
     addr::Endpoint,
-    error::{Error, Op, Result},
+    error::{Errno, Error, Op, Result},
+    sys,
 };
 
 /// What came of a batch.
@@ -27,14 +30,18 @@ pub enum BatchEnd {
     /// `EMFILE`, `ENFILE`, `ENOBUFS` or `ENOMEM`: connections stay queued, and a level-triggered poller goes on saying
     /// so. Stop watching the listener until something has been released.
     OutOfResources(Error),
-    /// `EINVAL`, `EBADF`, `ENOTSOCK` or anything unforeseen: the socket does not listen any more. Stop watching it.
+    /// `EINVAL`, `EBADF`, `ENOTSOCK`: the socket does not listen, or not any more. Stop watching it.
     ListenerGone(Error),
+    /// Anything else, which the next call may well meet again: `EPERM` from a filter that forbids accepting, or an
+    /// option of the profile that could not be set, with that connection closed. Tell somebody, and try again later.
+    Failed(Error),
 }
 
 impl Listener {
     /// Takes up to `limit` connections and hands each to `each` with its peer's address.
     ///
     /// The errors of single connections ([`Error::is_peer_failure`]) are counted and passed over. No text is made.
+    /// A listener that came from elsewhere and blocks waits here for connections up to the limit.
     ///
     /// ```
     /// use anet::{accept::BatchEnd, listen::{self, Profile}};
@@ -54,7 +61,7 @@ impl Listener {
                     batch.accepted += 1;
                     each(stream, peer);
                 }
-                Err(error) if spoils_one_connection(error) => batch.failed += 1,
+                Err(error) if error.is_peer_failure() && self.may_accept_more(error) => batch.failed += 1,
                 Err(error) => {
                     batch.end = BatchEnd::of(error);
                     break;
@@ -65,19 +72,22 @@ impl Listener {
     }
 }
 
-/// The connection was bad, or was taken and could not be configured; either way it is closed and the queue moves on.
-fn spoils_one_connection(error: Error) -> bool {
-    error.op() != Op::Accept || error.is_peer_failure()
+impl Listener {
+    /// `EOPNOTSUPP` is also the answer of a socket that cannot accept at all, and that one gives it for ever.
+    fn may_accept_more(&self, error: Error) -> bool {
+        !error.is(Errno::OPNOTSUPP) || sys::is_listening(self.as_fd()).unwrap_or(true)
+    }
 }
 
 impl BatchEnd {
     fn of(error: Error) -> Self {
-        if error.is_would_block() {
-            Self::Drained
-        } else if error.is_out_of_resources() {
-            Self::OutOfResources(error)
-        } else {
-            Self::ListenerGone(error)
+        let gone = [Errno::INVAL, Errno::BADF, Errno::NOTSOCK, Errno::OPNOTSUPP];
+        match error.errno() {
+            _ if error.op() != Op::Accept => Self::Failed(error),
+            _ if error.is_would_block() => Self::Drained,
+            _ if error.is_out_of_resources() => Self::OutOfResources(error),
+            Some(errno) if gone.contains(&errno) => Self::ListenerGone(error),
+            _ => Self::Failed(error),
         }
     }
 
@@ -85,11 +95,12 @@ impl BatchEnd {
     ///
     /// # Errors
     ///
-    /// The error of [`OutOfResources`](Self::OutOfResources) or [`ListenerGone`](Self::ListenerGone).
+    /// The error of [`OutOfResources`](Self::OutOfResources), [`ListenerGone`](Self::ListenerGone) or
+    /// [`Failed`](Self::Failed).
     pub fn ok(self) -> Result<()> {
         match self {
             Self::Drained | Self::LimitReached => Ok(()),
-            Self::OutOfResources(error) | Self::ListenerGone(error) => Err(error),
+            Self::OutOfResources(error) | Self::ListenerGone(error) | Self::Failed(error) => Err(error),
         }
     }
 }

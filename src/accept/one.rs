@@ -16,7 +16,7 @@ impl Listener {
     ///
     /// On TCP that is one system call, unless the profile has `SO_PRIORITY`; what Unix sockets do not take over from
     /// their listener is set here. Where the kernel has no `accept4` (`ENOSYS`) or a seccomp filter forbids it
-    /// (`EPERM`), `accept` and `fcntl` do the same in four calls.
+    /// (`EPERM`), `accept` and `fcntl` do the same in four calls; under a filter that is one more, as it is asked anew.
     ///
     /// The address is the one the connection was made with: it is right even if the peer has reset the connection
     /// since, when `getpeername` fails with `ENOTCONN` (measured on Linux 6.18).
@@ -44,9 +44,11 @@ impl Error {
     /// Whether an accept failed for reasons of one connection alone, so that the next one may well succeed.
     ///
     /// `ECONNABORTED` and, as `accept(2)` says of Linux, the errors that waited on the new socket: `ENETDOWN`,
-    /// `EPROTO`, `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `EOPNOTSUPP`, `ENETUNREACH`; and `EPERM` from a
-    /// firewall rule.
+    /// `EPROTO`, `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `EOPNOTSUPP`, `ENETUNREACH`.
     pub fn is_peer_failure(&self) -> bool {
+        if self.op() != Op::Accept {
+            return false;
+        }
         #[cfg(target_os = "linux")]
         if self.is(Errno::NONET) {
             return true;
@@ -61,7 +63,6 @@ impl Error {
                     | Errno::NETUNREACH
                     | Errno::NOPROTOOPT
                     | Errno::OPNOTSUPP
-                    | Errno::PERM
                     | Errno::PROTO
             )
         )
@@ -80,7 +81,7 @@ fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     }
     match retry(|| sys::accept4(listener)) {
         Err(Errno::NOSYS) => without_accept4(listener),
-        // The filter may let `accept` through. If a firewall was meant, `accept` hears the same.
+        // The filter may let `accept` through.
         Err(Errno::PERM) => accept_and_fcntl(listener),
         answer => {
             if ACCEPT4.load(Ordering::Relaxed) == UNKNOWN {

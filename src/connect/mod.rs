@@ -5,10 +5,7 @@
 
 mod pending;
 
-use core::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use core::{net::SocketAddr, time::Duration};
 
 use rustix::fd::{AsFd, OwnedFd};
 
@@ -102,8 +99,11 @@ fn first<T>(endpoints: &[Endpoint], connect: impl Fn(&Endpoint) -> Result<T>) ->
 fn attempt(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -> Result<Progress> {
     let fd = socket(endpoint, source, nonblocking)?;
     match sys::connect(fd.as_fd(), endpoint) {
-        Ok(()) => pending::connected(fd, endpoint).map(Progress::Connected),
-        // An interrupted connect goes on by itself, and calling it again would only confuse.
+        Ok(()) => {
+            let peer = sys::peer_addr(fd.as_fd()).op(Op::PeerAddr)?;
+            pending::connected(fd, peer).map(Progress::Connected)
+        }
+        // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
         Err(Errno::INPROGRESS | Errno::INTR) => Ok(Progress::Pending(Pending::new(fd, *endpoint))),
         Err(errno) => Err(Error::new(Op::Connect, errno)),
     }
@@ -111,6 +111,9 @@ fn attempt(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -
 
 fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Option<Duration>) -> Result<Stream> {
     let deadline = sys::Deadline::after(timeout);
+    if endpoint.as_unix().is_some() {
+        return wait_for_room(endpoint, timeout, deadline);
+    }
     let mut progress = attempt(endpoint, source, timeout.is_some())?;
     let stream = loop {
         match progress {
@@ -120,6 +123,29 @@ fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Op
     };
     if timeout.is_some() {
         option::set_nonblocking(&stream, false)?;
+    }
+    Ok(stream)
+}
+
+/// A Unix connect is done at once or waits for room in the server's backlog; interrupted while it waits, it has not
+/// begun.
+fn wait_for_room(endpoint: &Endpoint, timeout: Option<Duration>, deadline: sys::Deadline) -> Result<Stream> {
+    let stream = Stream::from(socket(endpoint, None, false)?);
+    loop {
+        if timeout.is_some() {
+            // A wait of no time would be one for ever.
+            let remaining = deadline.remaining().map(|time| time.max(Duration::from_micros(1)));
+            option::set_send_timeout(&stream, remaining)?;
+        }
+        match sys::connect(stream.as_fd(), endpoint) {
+            Ok(()) => break,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
+            Err(errno) => return Err(Error::new(Op::Connect, errno)),
+        }
+    }
+    if timeout.is_some() {
+        option::set_send_timeout(&stream, None)?;
     }
     Ok(stream)
 }
@@ -160,10 +186,4 @@ fn share_ports(fd: &OwnedFd) -> Result<()> {
         Err(error) if error.errno() == Some(Errno::NOPROTOOPT) => Ok(()),
         other => other,
     }
-}
-
-/// Whether a TCP socket with this address of its own has connected to itself by connecting to `peer`.
-fn is_self_connected(local: SocketAddr, peer: SocketAddr) -> bool {
-    let same_ip = |to: IpAddr| to.is_unspecified() || to == local.ip();
-    local.port() == peer.port() && same_ip(peer.ip())
 }

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::is_self_connected;
 use crate::{
     Stream,
     addr::Endpoint,
@@ -53,19 +52,22 @@ impl Pending {
             return Err(Error::new(Op::Connect, errno));
         }
         match sys::peer_addr(self.fd.as_fd()) {
-            Err(Errno::NOTCONN) => self.pending_or_dead(),
+            Err(Errno::NOTCONN) => self.pending_or_decided(),
             Err(errno) => Err(Error::new(Op::PeerAddr, errno)),
-            Ok(_) => connected(self.fd, &self.peer).map(Progress::Connected),
+            Ok(peer) => connected(self.fd, peer).map(Progress::Connected),
         }
     }
 
-    /// A socket that is ready and has no peer will never have one: it was reset the moment before.
-    fn pending_or_dead(self) -> Result<Progress> {
+    /// There was no error and no peer: it goes on, or one of them has come since.
+    fn pending_or_decided(self) -> Result<Progress> {
         if !sys::poll_writable(self.fd.as_fd(), Some(Duration::ZERO)).op(Op::Poll)? {
             return Ok(Progress::Pending(self));
         }
-        let errno = option::take_error(&self.fd)?.unwrap_or(Errno::NOTCONN);
-        Err(Error::new(Op::Connect, errno))
+        if let Some(errno) = option::take_error(&self.fd)? {
+            return Err(Error::new(Op::Connect, errno));
+        }
+        let peer = sys::peer_addr(self.fd.as_fd()).op(Op::Connect)?;
+        connected(self.fd, peer).map(Progress::Connected)
     }
 
     /// Waits until there is something to ask.
@@ -88,12 +90,9 @@ impl AsFd for Pending {
 }
 
 /// A connected socket as a stream, unless it is connected to itself.
-pub(super) fn connected(fd: OwnedFd, peer: &Endpoint) -> Result<Stream> {
-    if let Some(peer) = peer.as_inet() {
-        let local = sys::local_addr(fd.as_fd()).op(Op::LocalAddr)?;
-        if local.as_inet().is_some_and(|local| is_self_connected(local, peer)) {
-            return Err(Error::refused(Op::Connect, Cause::SelfConnected));
-        }
+pub(super) fn connected(fd: OwnedFd, peer: Endpoint) -> Result<Stream> {
+    if peer.as_inet().is_some() && sys::local_addr(fd.as_fd()).op(Op::LocalAddr)? == peer {
+        return Err(Error::refused(Op::Connect, Cause::SelfConnected));
     }
     Ok(Stream::from(fd))
 }

@@ -265,6 +265,7 @@ impl From<Error> for std::io::Error {
         match error.cause() {
             Cause::Errno(errno) => Self::from_raw_os_error(errno.raw_os_error()),
             Cause::EndOfStream => Self::new(ErrorKind::UnexpectedEof, error),
+            Cause::SelfConnected => Self::new(ErrorKind::ConnectionRefused, error),
             _ => Self::new(ErrorKind::InvalidInput, error),
         }
     }

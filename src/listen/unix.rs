@@ -2,7 +2,8 @@
 //!
 //! A path in use is found out by connecting to it. Only a socket that refuses is removed, so a live server keeps its
 //! path and a file that is no socket is never touched. Starters that use this crate take turns by locking the
-//! directory, so two of them cannot both find the same stale file.
+//! directory, so two of them cannot both find the same stale file. Against a program that does not, and puts its file
+//! there in the microseconds between the look and the removal, nothing can be done by path.
 //!
 //! The mode is set on the socket before it has a name: Linux gives the file `mode & !umask` at the moment it appears
 //! (measured on 6.18), so it is never wider than asked, without touching the process's umask. What the umask took away
@@ -41,6 +42,9 @@ const OWNER: u32 = 0o700;
 
 /// Listens on a Unix address.
 ///
+/// A path is taken in turn with other starters in its directory: if somebody holds a lock (`flock`) on the directory,
+/// this waits for up to a tenth of a second.
+///
 /// ```
 /// use anet::{UnixAddr, listen::{self, Access, Profile}};
 ///
@@ -55,8 +59,9 @@ const OWNER: u32 = 0o700;
 /// # Errors
 ///
 /// `EADDRINUSE` if a server listens on the path or the path names something that is no socket, `ENOENT` or `ENOTDIR`
-/// for a directory that is not there, `EACCES`, `EROFS`; `EPERM` for a group that is not the user's; `EMFILE`,
-/// `ENFILE`; those of the options in the profile.
+/// for a directory that is not there, `EACCES`, `EROFS`; `EPERM` for a group that is not the user's, `EINVAL` for
+/// `u32::MAX`, which is none; `EMFILE`, `ENFILE`; those of `stat`, `chmod` and `unlink` on the path, and of the options
+/// in the profile. After an error there is no file.
 #[doc(alias = "anetUnixServer")]
 pub fn unix(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Listener> {
     let fd = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
@@ -85,12 +90,12 @@ fn listen_on_path(
     remove_stale(addr, path)?;
     narrow_before_bind(fd, access)?;
     sys::bind(fd.as_fd(), &Endpoint::Unix(*addr)).op(Op::Bind)?;
-    let file = SocketFile { addr: *addr, id: sys::lstat(path).op(Op::Stat)?.id };
-    match widen_after_bind(path, access).and_then(|()| start(fd, profile)) {
-        Ok(()) => Ok(file),
+    let listening = widen_after_bind(path, access).and_then(|()| start(fd, profile));
+    match listening.and_then(|()| sys::lstat(path).op(Op::Stat)) {
+        Ok(status) => Ok(SocketFile { addr: *addr, id: status.id }),
         Err(error) => {
-            // The first error is the one to tell.
-            let _ = file.remove();
+            // The first error is the one to tell; the file is the one that was made above, in this turn.
+            let _ = sys::unlink(path);
             Err(error)
         }
     }
@@ -145,7 +150,8 @@ fn probe(addr: &UnixAddr) -> Result<Probe> {
     })
 }
 
-/// With a group to come, the file is the owner's alone until it has it.
+/// With a group and a mode to come, the file is the owner's alone until it has the group. Without a mode it is what the
+/// umask says, at every instant.
 fn narrow_before_bind(fd: &OwnedFd, access: &Access) -> Result<()> {
     let Some(mode) = access.mode else { return Ok(()) };
     let first = if access.group.is_some() { mode & OWNER } else { mode & PERMISSIONS };
@@ -178,7 +184,8 @@ impl SocketFile {
         let _turn = lock_directory(path);
         match sys::lstat(path) {
             Ok(status) if status.id == self.id => sys::unlink(path).op(Op::Unlink).map(|()| true),
-            _ => Ok(false),
+            Ok(_) | Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(Error::new(Op::Stat, errno)),
         }
     }
 }

@@ -118,7 +118,8 @@ pub fn tcp_defer_accept(fd: impl AsFd) -> Result<Option<Duration>> {
 /// Keeps a connection out of the accept queue until its first bytes are there, or about this long; `None`: it is
 /// queued at once.
 ///
-/// The kernel rounds the time up to one of 1, 3, 7, 15, 31, 63 s and so on, and reads back what it made of it.
+/// The kernel rounds the time up to one of 1, 3, 7, 15, 31, 63 s and so on, keeps it below half a day or so, and reads
+/// back what it made of it. Zero is `None`.
 ///
 /// # Errors
 ///
@@ -140,7 +141,8 @@ pub fn tcp_fastopen(fd: impl AsFd) -> Result<u32> {
 }
 
 /// Lets a listener take data with the first packet (RFC 7413), from this many connections at a time; 0 switches it
-/// off. Clients can use it only where `net.ipv4.tcp_fastopen` has bit 2 set.
+/// off. Clients can use it only where `net.ipv4.tcp_fastopen` has bit 2 set. The kernel clips the number to
+/// `net.core.somaxconn`.
 ///
 /// # Errors
 ///

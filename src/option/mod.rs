@@ -1,8 +1,9 @@
 //! Socket options and descriptor flags: one getter and one setter each, on anything that is [`AsFd`].
 //!
 //! A setter makes one system call and changes one thing. Times are [`Duration`]s; where the kernel counts in whole
-//! units a time is rounded up, so that nothing happens earlier than asked. What the kernel would refuse or silently
-//! bend is refused here with the range in the error's text ([`Opt::range`]).
+//! units a time is rounded up, so that nothing happens earlier than asked. Where the kernel would refuse a value with a
+//! bare `EINVAL` and the range is known, the error names it ([`Opt::range`]). Where the kernel bends a value without a
+//! word the function says so; the getter reads what it made of it.
 //!
 //! Functions are sorted by the kernel's name. Everything else is reached by number through [`raw`]. Sources:
 //! `socket(7)`, `tcp(7)`, `ip(7)`, `ipv6(7)`, `fcntl(2)`.
@@ -193,7 +194,8 @@ pub fn recv_timeout(fd: impl AsFd) -> Result<Option<Duration>> {
     sockopt::socket_timeout(fd, sockopt::Timeout::Recv).op(Op::Get(Opt::ReceiveTimeout))
 }
 
-/// Lets a read end with `EAGAIN` after this long (microseconds, rounded up); `None`: it waits for ever.
+/// Lets a read end with `EAGAIN` after this long; `None`: it waits for ever. The kernel counts in ticks of some
+/// milliseconds, rounded up, and takes more than it can count for "for ever".
 ///
 /// # Errors
 ///
@@ -275,8 +277,8 @@ pub fn send_timeout(fd: impl AsFd) -> Result<Option<Duration>> {
     sockopt::socket_timeout(fd, sockopt::Timeout::Send).op(Op::Get(Opt::SendTimeout))
 }
 
-/// Lets a write or a blocking connect end with `EAGAIN` after this long (microseconds, rounded up); `None`: it waits
-/// for ever.
+/// Lets a write or a blocking connect end with `EAGAIN` after this long; `None`: it waits for ever. The kernel counts in
+/// ticks of some milliseconds, rounded up, and takes more than it can count for "for ever".
 ///
 /// # Errors
 ///

@@ -6,6 +6,8 @@
 //! `SO_LINGER` asks for it.
 
 mod exact;
+#[cfg(feature = "std")]
+mod io;
 
 use core::time::Duration;
 
@@ -55,7 +57,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// Those of [`read`](Self::read), and `EINVAL` for more than 1024 buffers.
+    /// Those of [`read`](Self::read). Of more than 1024 buffers the first 1024 are filled.
     #[doc(alias = "readv")]
     pub fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
         sys::readv(&self.fd, bufs).op(Op::Read)
@@ -154,7 +156,7 @@ impl Stream {
     }
 }
 
-/// Takes a connected socket that came from elsewhere.
+/// Takes a connected socket that came from elsewhere. On Apple's systems it keeps its own `SO_NOSIGPIPE`.
 impl From<OwnedFd> for Stream {
     #[inline]
     fn from(fd: OwnedFd) -> Self {

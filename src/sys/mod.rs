@@ -68,6 +68,7 @@ mod fresh {
     /// `socket(family, SOCK_STREAM, 0)` and two `fcntl`s.
     pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {
         let fd = net::socket(family, SocketType::STREAM, None)?;
+        sockopt::set_socket_nosigpipe(&fd, true)?;
         set_cloexec(fd.as_fd(), true)?;
         if nonblocking {
             set_status_flags(fd.as_fd(), OFlags::NONBLOCK)?;
@@ -176,7 +177,7 @@ pub(crate) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<
 
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-/// Apple's sockets are told once, by `SO_NOSIGPIPE`.
+/// Apple's sockets are told once, by `SO_NOSIGPIPE`, and accepted ones take it over from their listener.
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 

@@ -18,12 +18,14 @@ const OF_ONE_CONNECTION: [&str; 9] = [
 ];
 
 #[test]
+#[ignore = "needs strace"]
 fn an_interrupted_accept_is_repeated() {
     let trace = traced(&[&format!("{ACCEPT}:error=EINTR:when=1..2")], || accept_all_configured(2));
     assert_eq!(trace.between_marks(), [&[ACCEPT, ACCEPT][..], accepted(), accepted()].concat());
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn an_interrupted_wait_is_repeated() {
     let trace = traced(&["epoll_pwait:error=EINTR:when=2..3"], || {
         let (_listener, poller, _clients) = tcp_with_clients(&profile(), 1);
@@ -33,6 +35,7 @@ fn an_interrupted_wait_is_repeated() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn errors_of_one_connection_are_counted_and_passed_over() {
     for errno in OF_ONE_CONNECTION {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
@@ -42,12 +45,15 @@ fn errors_of_one_connection_are_counted_and_passed_over() {
                 assert_eq!(batch, Batch { accepted: 3, failed: 1, end: BatchEnd::Drained });
             });
         });
-        let calls = [accepted(), &[ACCEPT], accepted(), accepted(), &[ACCEPT]].concat();
+        // A socket that cannot accept at all gives this answer too, so it is asked whether it listens.
+        let asked: &[_] = if errno == "EOPNOTSUPP" { &["getsockopt"] } else { &[] };
+        let calls = [accepted(), &[ACCEPT], asked, accepted(), accepted(), &[ACCEPT]].concat();
         assert_eq!(trace.between_marks(), calls, "{errno}");
     }
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn errors_of_one_connection_count_against_the_limit() {
     traced(&[&format!("{ACCEPT}:error=EPROTO:when=2+2")], || {
         let (listener, _poller, _clients) = tcp_with_clients(&profile(), 5);
@@ -59,17 +65,20 @@ fn errors_of_one_connection_count_against_the_limit() {
 }
 
 #[test]
-fn a_firewalls_refusal_is_counted_and_passed_over() {
-    traced(&["accept4:error=EPERM:when=1", "accept:error=EPERM:when=1"], || {
+#[ignore = "needs strace"]
+fn a_filter_that_forbids_accepting_ends_a_batch_and_is_named() {
+    traced(&["accept4:error=EPERM", "accept:error=EPERM"], || {
         let (listener, _poller, _clients) = tcp_with_clients(&profile(), 2);
-        between_marks(Vec::with_capacity(2), |streams| {
-            let batch = listener.accept_batch(10, |stream, _| streams.push(stream));
-            assert_eq!(batch, Batch { accepted: 2, failed: 1, end: BatchEnd::Drained });
+        between_marks((), |()| {
+            let batch = listener.accept_batch(usize::MAX, |_, _| {});
+            let forbidden = Error::new(Op::Accept, anet::Errno::PERM);
+            assert_eq!(batch, Batch { accepted: 0, failed: 0, end: BatchEnd::Failed(forbidden) });
         });
     });
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_batch_without_resources_ends_and_the_connections_stay_queued() {
     for (errno, number) in [("EMFILE", 24), ("ENFILE", 23), ("ENOBUFS", 105), ("ENOMEM", 12)] {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
@@ -80,8 +89,9 @@ fn a_batch_without_resources_ends_and_the_connections_stay_queued() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_batch_of_a_listener_that_is_gone_ends_and_says_so() {
-    for (errno, number) in [("EINVAL", 22), ("EBADF", 9), ("ENOTSOCK", 88), ("EFAULT", 14)] {
+    for (errno, number) in [("EINVAL", 22), ("EBADF", 9), ("ENOTSOCK", 88)] {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
             batch_ends_early(|end| matches!(end, BatchEnd::ListenerGone(_)));
         });

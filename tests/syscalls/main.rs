@@ -8,6 +8,7 @@
 mod errors;
 mod fallback;
 mod one_call;
+mod pending;
 mod pipes;
 mod trace;
 

@@ -6,6 +6,7 @@ use crate::{
 };
 
 #[test]
+#[ignore = "needs strace"]
 fn a_tcp_connection_with_nodelay_and_keepalive_costs_one_call_beside_the_wait() {
     let trace = traced(&[], || {
         let (listener, poller, _clients) = tcp_with_clients(&profile(), MANY);
@@ -20,6 +21,7 @@ fn a_tcp_connection_with_nodelay_and_keepalive_costs_one_call_beside_the_wait() 
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_batch_of_tcp_connections_costs_one_call_each_beside_one_wait() {
     let trace = traced(&[], || {
         let (listener, poller, _clients) = tcp_with_clients(&profile(), MANY);
@@ -34,6 +36,7 @@ fn a_batch_of_tcp_connections_costs_one_call_each_beside_one_wait() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_batch_that_drains_the_queue_costs_one_call_more() {
     let trace = traced(&[], || {
         let (listener, _poller, _clients) = tcp_with_clients(&profile(), MANY);
@@ -46,6 +49,7 @@ fn a_batch_that_drains_the_queue_costs_one_call_more() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_priority_costs_a_tcp_connection_one_call_more() {
     let trace = traced(&[], || {
         let (listener, poller, _clients) = tcp_with_clients(&profile().with_priority(Some(3)), MANY);
@@ -57,6 +61,7 @@ fn a_priority_costs_a_tcp_connection_one_call_more() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_unix_connection_costs_one_call_if_the_profile_has_nothing_for_it() {
     let trace = traced(&[], || {
         let (listener, poller, _clients) = unix_with_clients(&profile(), MANY);
@@ -67,6 +72,7 @@ fn a_unix_connection_costs_one_call_if_the_profile_has_nothing_for_it() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_unix_connection_costs_one_call_more_for_each_option_that_unix_sockets_have() {
     let trace = traced(&[], || {
         let profile = profile()

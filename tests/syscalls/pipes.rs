@@ -13,6 +13,7 @@ use crate::trace::{between_marks, traced};
 const FLAGS: [EndFlags; 2] = [EndFlags::empty(), EndFlags::NONBLOCK];
 
 #[test]
+#[ignore = "needs strace"]
 fn a_pipe_costs_one_call_if_its_ends_are_alike() {
     let trace = traced(&[], || {
         let pipes = between_marks(Vec::with_capacity(2), |pipes| {
@@ -27,6 +28,7 @@ fn a_pipe_costs_one_call_if_its_ends_are_alike() {
 /// Where there is no `pipe` either the call is `pipe2` without flags.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64", target_arch = "arm"))]
 #[test]
+#[ignore = "needs strace"]
 fn a_missing_pipe2_is_replaced_with_the_same_outcome() {
     let trace = traced(&["pipe2:error=ENOSYS"], || {
         for (read, write) in [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(read, write)| (FLAGS[read], FLAGS[write])) {
@@ -44,6 +46,7 @@ fn a_missing_pipe2_is_replaced_with_the_same_outcome() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_pipe_that_fails_leaves_no_descriptor_open() {
     for injected in ["pipe2:error=EMFILE", "fcntl:error=EINVAL"] {
         traced(&[injected, "pipe:error=EMFILE"], || {

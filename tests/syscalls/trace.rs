@@ -44,7 +44,7 @@ pub(crate) fn traced<F: FnOnce()>(injections: &[&str], work: F) -> Trace {
     let mut strace = Command::new("strace");
     strace.args(["-ff", "-qq", "--string-limit=64", "--output"]).arg(dir.0.join("trace"));
     strace.args(injections.iter().map(|injection| format!("--inject={injection}")));
-    strace.arg(env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]).env(TRACED, "");
+    strace.arg(env::current_exe().unwrap()).args(["--exact", test, "--include-ignored", "--nocapture"]).env(TRACED, "");
     let output = strace.output().unwrap_or_else(|error| panic!("strace, which this test needs: {error}"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);

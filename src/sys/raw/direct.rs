@@ -1,7 +1,7 @@
 //! Direct system calls for the five architectures on which rustix makes them too.
 //!
-//! Three calls with at most five arguments, so one function an architecture is all it takes. The conventions are those
-//! of `syscall(2)`.
+//! A handful of calls with at most five arguments, so one function an architecture is all it takes. The conventions are
+//! those of `syscall(2)`. On x86 these socket calls have numbers of their own since Linux 4.3.
 
 use core::arch::asm;
 
@@ -103,8 +103,8 @@ unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
 #[inline]
 unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
     let answer;
-    // SAFETY: the instruction changes x0 alone and touches no memory but what the arguments point to, for which the
-    // caller answers.
+    // SAFETY: of what Rust knows of, the instruction changes x0 alone, and it touches no memory but what the arguments
+    // point to, for which the caller answers.
     unsafe {
         asm!(
             "svc 0",
@@ -124,15 +124,23 @@ unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
 #[inline]
 unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
     let answer;
-    // SAFETY: the instruction changes a0 alone and touches no memory but what the arguments point to, for which the
-    // caller answers.
+    // SAFETY: the instruction changes a0 and the vector state, which Linux discards on a system call, and touches no
+    // memory but what the arguments point to, for which the caller answers.
     unsafe {
         asm!(
             "ecall",
             in("a7") number,
             inlateout("a0") a as isize => answer,
             in("a1") b, in("a2") c, in("a3") d, in("a4") e,
-            options(nostack, preserves_flags),
+            lateout("v0") _, lateout("v1") _, lateout("v2") _, lateout("v3") _,
+            lateout("v4") _, lateout("v5") _, lateout("v6") _, lateout("v7") _,
+            lateout("v8") _, lateout("v9") _, lateout("v10") _, lateout("v11") _,
+            lateout("v12") _, lateout("v13") _, lateout("v14") _, lateout("v15") _,
+            lateout("v16") _, lateout("v17") _, lateout("v18") _, lateout("v19") _,
+            lateout("v20") _, lateout("v21") _, lateout("v22") _, lateout("v23") _,
+            lateout("v24") _, lateout("v25") _, lateout("v26") _, lateout("v27") _,
+            lateout("v28") _, lateout("v29") _, lateout("v30") _, lateout("v31") _,
+            options(nostack),
         );
     }
     answer

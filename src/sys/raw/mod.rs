@@ -52,9 +52,11 @@ impl OptionName {
     /// # Safety
     ///
     /// The option's value must not contain a pointer, and reading the option must write at most as many bytes as the
-    /// length says. That is so for nearly all options. It is not so for `SO_GET_FILTER` (counts in instructions
-    /// of 8 bytes), `TCP_ZEROCOPY_RECEIVE` (contains addresses) and the netfilter tables (contain a pointer the kernel
-    /// writes to).
+    /// length says. That is so for nearly all options, and what the kernel does with this one must be looked up. Among
+    /// others it is not so for `SO_ATTACH_FILTER`, `SO_ATTACH_REUSEPORT_CBPF` and `XDP_UMEM_REG` (contain a pointer),
+    /// `TCP_ZEROCOPY_RECEIVE` (contains addresses), `SO_GET_FILTER` (counts in instructions of 8 bytes),
+    /// `IP_MSFILTER`, `MCAST_MSFILTER` and `TCP_AO_GET_KEYS` (write by a count within the value) and the netfilter
+    /// tables (contain a pointer the kernel writes to).
     pub const unsafe fn new(level: i32, number: i32) -> Self {
         Self { level, number }
     }
