@@ -59,7 +59,7 @@
 //! - `std` (default): errors convert to `std::io::Error`, and descriptors are std's own types. Without it the crate is
 //!   `no_std` and needs no allocator, and on Linux (x86-64, x86, aarch64, arm, riscv64) no libc.
 //!
-//! Linux is the system that is measured. The BSDs and macOS use libc, and have no [`event`] yet.
+//! Linux is the system that is measured. The BSDs and macOS compile: they use libc and kqueue.
 #![no_std]
 #![deny(missing_debug_implementations, missing_docs, rustdoc::broken_intra_doc_links, unreachable_pub, unsafe_code)]
 #![warn(clippy::alloc_instead_of_core, clippy::missing_errors_doc, clippy::std_instead_of_core)]
@@ -71,7 +71,6 @@ pub mod accept;
 pub mod addr;
 pub mod connect;
 pub mod error;
-#[cfg(target_os = "linux")]
 pub mod event;
 pub mod listen;
 pub mod option;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anet::{
     Errno, Error, Op,
-    event::{Events, Interest, Poller},
+    event::{Events, Interest, Poller, Waker},
     fd::{AsFd, OwnedFd},
     option,
     stream::Shutdown,
@@ -179,4 +179,140 @@ fn the_longest_timeout_is_taken() {
     let (_client, server) = connected_pair();
     poller.add(&server, 1, Interest::WRITABLE).unwrap();
     assert_eq!(poller.wait(&mut Events::<1>::new(), Some(Duration::MAX)).unwrap(), 1);
+}
+
+#[test]
+fn an_edge_is_told_once_until_something_new_comes() {
+    let poller = Poller::new().unwrap();
+    let (client, server) = connected_pair();
+    poller.add(&server, 1, Interest::READABLE | Interest::EDGE).unwrap();
+    for _ in 0..2 {
+        client.write_all(b"x").unwrap();
+        assert_eq!(ready_keys(&poller), [1]);
+        expect_no_events(&poller);
+    }
+}
+
+#[test]
+fn a_one_shot_registration_is_silent_until_it_is_modified() {
+    let poller = Poller::new().unwrap();
+    let (client, server) = connected_pair();
+    let once = Interest::READABLE | Interest::ONE_SHOT;
+    poller.add(&server, 1, once).unwrap();
+    client.write_all(b"x").unwrap();
+    assert_eq!(ready_keys(&poller), [1]);
+    client.write_all(b"x").unwrap();
+    expect_no_events(&poller);
+    poller.modify(&server, 2, once).unwrap();
+    assert_eq!(ready_keys(&poller), [2]);
+    expect_no_events(&poller);
+}
+
+#[test]
+fn a_half_closed_connection_is_told_if_asked_for() {
+    let poller = Poller::new().unwrap();
+    let (client, server) = connected_pair();
+    poller.add(&server, 1, Interest::READ_HANGUP).unwrap();
+    client.write_all(b"last words").unwrap();
+    expect_no_events(&poller);
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut events = Events::<8>::new();
+    poller.wait(&mut events, Some(SECOND)).unwrap();
+    let event = events.at(0).unwrap();
+    assert!(event.is_read_hangup() && event.is_readable() && !event.is_hangup());
+    assert_eq!(server.read(&mut [0; 64]).unwrap(), 10);
+}
+
+#[test]
+fn urgent_data_is_told_if_asked_for() {
+    let poller = Poller::new().unwrap();
+    let (client, server) = connected_pair();
+    poller.add(&server, 1, Interest::PRIORITY).unwrap();
+    client.write_all(b"x").unwrap();
+    expect_no_events(&poller);
+    rustix::net::send(&client, b"!", rustix::net::SendFlags::OOB).unwrap();
+    let mut events = Events::<8>::new();
+    poller.wait(&mut events, Some(SECOND)).unwrap();
+    assert!(events.at(0).unwrap().is_priority());
+}
+
+/// Of four pollers that watch one listener exclusively one is woken; without it all are.
+#[test]
+fn an_exclusive_listener_wakes_one_poller() {
+    for (extra, expected) in [(Interest::EXCLUSIVE, 1), (Interest::empty(), 4)] {
+        let listener = any_listener();
+        let pollers: Vec<_> = (0..4).map(|_| Poller::new().unwrap()).collect();
+        for poller in &pollers {
+            poller.add(&listener, 1, Interest::READABLE | Interest::EDGE | extra).unwrap();
+        }
+        let woken = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for poller in &pollers {
+                scope.spawn(|| {
+                    let ready = poller.wait(&mut Events::<1>::new(), Some(SECOND / 4)).unwrap();
+                    woken.fetch_add(ready, std::sync::atomic::Ordering::Relaxed);
+                });
+            }
+            // All four must sleep before the connection comes.
+            std::thread::sleep(Duration::from_millis(50));
+            client_of(&listener);
+        });
+        assert_eq!(woken.into_inner(), expected);
+    }
+}
+
+#[test]
+fn exclusive_cannot_be_modified_or_combined() {
+    let poller = Poller::new().unwrap();
+    let (_client, server) = connected_pair();
+    let invalid = Err(Error::new(Op::EventControl, Errno::INVAL));
+    let exclusive = Interest::READABLE | Interest::EXCLUSIVE;
+    assert_eq!(poller.add(&server, 1, exclusive | Interest::ONE_SHOT), invalid);
+    poller.add(&server, 1, exclusive).unwrap();
+    assert_eq!(poller.modify(&server, 1, exclusive), invalid);
+}
+
+#[test]
+fn a_part_of_a_millisecond_is_waited_for_and_no_less() {
+    let poller = Poller::new().unwrap();
+    let timeout = Duration::from_micros(100);
+    let mut waits: Vec<_> = (0..101)
+        .map(|_| {
+            let start = Instant::now();
+            assert_eq!(poller.wait(&mut Events::<1>::new(), Some(timeout)).unwrap(), 0);
+            start.elapsed()
+        })
+        .collect();
+    waits.sort_unstable();
+    assert!(waits[0] >= timeout, "{:?} is too early", waits[0]);
+    println!("100 us asked: shortest {:?}, median {:?}, longest {:?}", waits[0], waits[50], waits[100]);
+    assert!(waits[50] < SECOND);
+}
+
+#[test]
+fn a_waker_ends_a_wait_from_another_thread() {
+    let (poller, waker) = (Poller::new().unwrap(), Waker::new().unwrap());
+    poller.add(&waker, 9, Interest::READABLE).unwrap();
+    expect_no_events(&poller);
+    std::thread::scope(|scope| {
+        scope.spawn(|| waker.wake().unwrap());
+        assert_eq!(ready_keys(&poller), [9]);
+    });
+    assert_eq!(ready_keys(&poller), [9]);
+    waker.reset().unwrap();
+    expect_no_events(&poller);
+}
+
+#[test]
+fn any_number_of_calls_is_one_event_and_a_reset_takes_them_all() {
+    let (poller, waker) = (Poller::new().unwrap(), Waker::new().unwrap());
+    poller.add(&waker, 9, Interest::READABLE).unwrap();
+    for _ in 0..100_000 {
+        waker.wake().unwrap();
+    }
+    waker.reset().unwrap();
+    waker.reset().unwrap();
+    expect_no_events(&poller);
+    waker.wake().unwrap();
+    assert_eq!(ready_keys(&poller), [9]);
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use rustix::{
     event::epoll::{self, CreateFlags, EventData, EventFlags},
-    fd::{AsFd, BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
 };
 
 use super::{Result, raw, timespec};
@@ -20,21 +20,54 @@ pub(crate) const ONE_SHOT: u32 = EventFlags::ONESHOT.bits();
 pub(crate) const EXCLUSIVE: u32 = EventFlags::EXCLUSIVE.bits();
 
 /// What the kernel writes for a descriptor that is ready.
-#[derive(Clone, Copy)]
-pub(crate) struct RawEvent(epoll::Event);
+pub(crate) type RawEvent = epoll::Event;
 
-impl RawEvent {
-    pub(crate) const NOTHING: Self = Self(epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) });
+pub(crate) const NOTHING: RawEvent = RawEvent { flags: EventFlags::empty(), data: EventData::new_u64(0) };
 
-    #[inline]
-    pub(crate) fn key(self) -> u64 {
-        self.0.data.u64()
-    }
+#[inline]
+pub(crate) fn key(event: RawEvent) -> u64 {
+    // The struct is packed: its fields are copied before they are used.
+    let data = event.data;
+    data.u64()
+}
 
-    #[inline]
-    pub(crate) fn flags(self) -> u32 {
-        // The struct is packed, and its fields are copied before they are used.
-        let flags = self.0.flags;
-        flags.bits()
-    }
+#[inline]
+pub(crate) fn flags(event: RawEvent) -> u32 {
+    let flags = event.flags;
+    flags.bits()
+}
+
+/// `epoll_create1(EPOLL_CLOEXEC)`
+pub(crate) fn create() -> Result<OwnedFd> {
+    epoll::create(CreateFlags::CLOEXEC)
+}
+
+/// `epoll_ctl(selector, EPOLL_CTL_ADD, source, {flags, key})`
+pub(crate) fn add(selector: BorrowedFd<'_>, source: BorrowedFd<'_>, key: u64, flags: u32) -> Result<()> {
+    epoll::add(selector, source, EventData::new_u64(key), EventFlags::from_bits_retain(flags))
+}
+
+/// `epoll_ctl(selector, EPOLL_CTL_MOD, source, {flags, key})`
+pub(crate) fn modify(selector: BorrowedFd<'_>, source: BorrowedFd<'_>, key: u64, flags: u32) -> Result<()> {
+    epoll::modify(selector, source, EventData::new_u64(key), EventFlags::from_bits_retain(flags))
+}
+
+/// `epoll_ctl(selector, EPOLL_CTL_DEL, source)`
+pub(crate) fn delete(selector: BorrowedFd<'_>, source: BorrowedFd<'_>) -> Result<()> {
+    epoll::delete(selector, source)
+}
+
+/// `epoll_pwait(selector, events, timeout)`, the timeout rounded up to whole milliseconds.
+#[inline]
+pub(crate) fn wait(selector: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Option<Duration>) -> Result<usize> {
+    let timeout = timeout.map(|timeout| timespec(timeout.min(LONGEST)));
+    epoll::wait(selector, events, timeout.as_ref())
+}
+
+/// What `epoll_pwait` can count: 24 days.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// `epoll_pwait2(selector, events, timeout)`, since Linux 5.11.
+pub(crate) fn wait_precisely(selector: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Duration) -> Result<usize> {
+    raw::epoll_pwait2(selector, events, timespec(timeout))
 }

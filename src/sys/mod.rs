@@ -8,6 +8,7 @@ mod file;
 pub(crate) mod raw;
 mod sockaddr;
 mod time;
+mod wake;
 
 use core::time::Duration;
 
@@ -21,14 +22,17 @@ use rustix::{
 use crate::addr::Endpoint;
 
 pub(crate) use file::*;
-#[cfg(target_os = "linux")]
-pub(crate) use rustix::event::epoll;
+#[cfg_attr(target_os = "linux", path = "epoll.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "kqueue.rs")]
+pub(crate) mod selector;
+
 pub(crate) use rustix::{
     fs::OFlags,
     io::readv,
     net::{Shutdown, listen, shutdown, sockopt},
 };
 pub(crate) use time::{Deadline, sleep, timespec};
+pub(crate) use wake::WakeFds;
 
 pub(crate) type Result<T> = core::result::Result<T, Errno>;
 
@@ -156,6 +160,16 @@ pub(crate) fn interface_index(_: BorrowedFd<'_>, _: &str) -> Result<u32> {
 /// `pipe(fds)`
 pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     rustix::pipe::pipe()
+}
+
+/// `read(fd, buf)`, on what is no socket.
+pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    rustix::io::read(fd, buf)
+}
+
+/// `write(fd, buf)`, on what is no socket.
+pub(crate) fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
+    rustix::io::write(fd, buf)
 }
 
 /// `recv(fd, buf, 0)`

@@ -13,7 +13,7 @@ use rustix::{
 /// The kernel's constants, under the names libc gives them.
 pub(super) mod c {
     pub(in crate::sys::raw) use linux_raw_sys::general::{
-        __NR_fchmodat2, __NR_getsockopt, __NR_setsockopt, AT_FDCWD, AT_SYMLINK_NOFOLLOW,
+        __NR_epoll_pwait2, __NR_fchmodat2, __NR_getsockopt, __NR_setsockopt, AT_FDCWD, AT_SYMLINK_NOFOLLOW,
     };
     pub(in crate::sys::raw) use linux_raw_sys::net::{
         IP_BIND_ADDRESS_NO_PORT, SO_BINDTODEVICE, SO_MARK, SO_PRIORITY, SOL_IP, SOL_SOCKET, SOL_TCP, TCP_DEFER_ACCEPT,
@@ -64,6 +64,22 @@ pub(super) unsafe fn fchmodat2(path: *const u8, mode: u32) -> Result<(), Errno> 
     // SAFETY: the caller answers for `path`; the other arguments are numbers.
     let answer = unsafe { syscall5(c::__NR_fchmodat2 as usize, args) };
     check(answer).map(drop)
+}
+
+/// # Safety
+///
+/// `len` events at `events` must be writable.
+pub(super) unsafe fn epoll_pwait2(
+    fd: BorrowedFd<'_>,
+    events: *mut u8,
+    len: usize,
+    timeout: [i64; 2],
+) -> Result<usize, Errno> {
+    let len = len.min(i32::MAX as usize);
+    // The sixth argument, the size of the signal mask, is not looked at without a mask.
+    let args = [fd.as_raw_fd() as usize, events as usize, len, timeout.as_ptr() as usize, 0];
+    // SAFETY: the caller answers for `events`; `timeout` is a local that outlives the call.
+    check(unsafe { syscall5(c::__NR_epoll_pwait2 as usize, args) })
 }
 
 /// The kernel answers `-errno`, between -4095 and -1, or a result.

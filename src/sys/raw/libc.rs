@@ -57,6 +57,21 @@ pub(super) unsafe fn fchmodat2(_path: *const u8, _mode: u32) -> Result<(), Errno
     Err(Errno::NOSYS)
 }
 
+/// Not every libc has it.
+///
+/// # Safety
+///
+/// `len` events at `events` must be writable.
+#[cfg(target_os = "linux")]
+pub(super) unsafe fn epoll_pwait2(
+    _fd: BorrowedFd<'_>,
+    _events: *mut u8,
+    _len: usize,
+    _timeout: [i64; 2],
+) -> Result<usize, Errno> {
+    Err(Errno::NOSYS)
+}
+
 /// libc answers -1 and leaves the number in `errno`.
 fn check(answer: i32) -> Result<(), Errno> {
     if answer == -1 { Err(last_errno()) } else { Ok(()) }

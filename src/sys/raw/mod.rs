@@ -35,7 +35,15 @@ use rustix::{
 };
 
 #[cfg(target_os = "linux")]
-use core::ffi::CStr;
+use {
+    core::ffi::CStr,
+    rustix::event::{Timespec, epoll},
+};
+#[cfg(not(target_os = "linux"))]
+use {
+    core::{mem::MaybeUninit, time::Duration},
+    rustix::event::kqueue,
+};
 
 /// A socket option by level and number, as `setsockopt(2)` takes it.
 ///
@@ -116,6 +124,34 @@ pub(crate) fn getsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &mut [u8])
 pub(crate) fn chmod_nofollow(path: &CStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: the kernel reads `path` up to its terminator.
     unsafe { call::fchmodat2(path.as_ptr().cast(), mode) }
+}
+
+/// `epoll_pwait2(fd, events, timeout)`, since Linux 5.11.
+#[cfg(target_os = "linux")]
+pub(crate) fn epoll_pwait2(fd: BorrowedFd<'_>, events: &mut [epoll::Event], timeout: Timespec) -> Result<usize, Errno> {
+    let timeout = kernel_timespec(timeout);
+    // SAFETY: `Event` is the kernel's struct, and the kernel writes as many as the slice has at most.
+    unsafe { call::epoll_pwait2(fd, events.as_mut_ptr().cast(), events.len(), timeout) }
+}
+
+/// Two numbers of 64 bits on every architecture.
+#[cfg(target_os = "linux")]
+#[allow(clippy::useless_conversion, reason = "libc's has fewer bits on some")]
+fn kernel_timespec(time: Timespec) -> [i64; 2] {
+    [time.tv_sec, i64::from(time.tv_nsec)]
+}
+
+/// `kevent(fd, changes, events, timeout)`
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn kevent<'e>(
+    fd: BorrowedFd<'_>,
+    changes: &[kqueue::Event],
+    events: &'e mut [MaybeUninit<kqueue::Event>],
+    timeout: Option<Duration>,
+) -> Result<&'e [kqueue::Event], Errno> {
+    // SAFETY: a change names its descriptor by number; the callers borrow it for the call, and a kqueue forgets a
+    // descriptor that is closed.
+    unsafe { kqueue::kevent(fd, changes, events, timeout) }.map(|(ready, _)| &*ready)
 }
 
 /// `fcntl(number, F_DUPFD_CLOEXEC)` on a descriptor that is known by its number alone.
