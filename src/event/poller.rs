@@ -129,9 +129,12 @@ impl Poller {
         let mut remaining = timeout;
         events.len = loop {
             match wait_once(self.fd.as_fd(), &mut events.array, remaining) {
-                Err(Errno::INTR) => remaining = deadline.remaining(),
+                Err(Errno::INTR) => {}
+                // The kernel cannot count that far at once.
+                Ok(0) if remaining.is_some_and(|time| time > selector::LONGEST) => {}
                 answer => break answer.op(Op::EventWait)?,
             }
+            remaining = deadline.remaining();
         };
         Ok(events.len)
     }
@@ -147,7 +150,7 @@ fn wait_once(fd: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Option<Durati
     static MISSING: AtomicBool = AtomicBool::new(cfg!(anet_force_epoll_fallback));
 
     match timeout {
-        Some(precise) if has_part_of_a_millisecond(precise) && !MISSING.load(Ordering::Relaxed) => {
+        Some(precise) if counts_below_a_millisecond(precise) && !MISSING.load(Ordering::Relaxed) => {
             match selector::wait_precisely(fd, events, precise) {
                 // Before Linux 5.11, or forbidden by a seccomp filter.
                 Err(Errno::NOSYS | Errno::PERM) => {
@@ -161,9 +164,10 @@ fn wait_once(fd: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Option<Durati
     }
 }
 
+/// What is longer than `epoll_pwait` can count has no use for them.
 #[cfg(target_os = "linux")]
-const fn has_part_of_a_millisecond(time: Duration) -> bool {
-    !time.subsec_nanos().is_multiple_of(1_000_000)
+fn counts_below_a_millisecond(time: Duration) -> bool {
+    !time.subsec_nanos().is_multiple_of(1_000_000) && time < selector::LONGEST
 }
 
 impl AsFd for Poller {

@@ -64,8 +64,8 @@ pub(crate) fn wait(selector: BorrowedFd<'_>, events: &mut [RawEvent], timeout: O
     epoll::wait(selector, events, timeout.as_ref())
 }
 
-/// What `epoll_pwait` can count: 24 days.
-const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+/// What [`wait`] can count: 24 days.
+pub(crate) const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// `epoll_pwait2(selector, events, timeout)`, since Linux 5.11.
 pub(crate) fn wait_precisely(selector: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Duration) -> Result<usize> {

@@ -24,6 +24,9 @@ pub(crate) const ONE_SHOT: u32 = 128;
 /// kqueue wakes one waiter anyway.
 pub(crate) const EXCLUSIVE: u32 = 256;
 
+/// What [`wait`] can count.
+pub(crate) const LONGEST: Duration = Duration::MAX;
+
 /// A descriptor that is ready.
 #[derive(Clone, Copy)]
 pub(crate) struct RawEvent {
