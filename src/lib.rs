@@ -45,10 +45,11 @@
 //! | [`addr`] | addresses: typed, as text in fixed buffers, and what kind they are |
 //! | [`error`] | errors of 8 bytes, whose text is made when somebody asks |
 //! | [`option`] | a getter and a setter for each socket option, and a door for the others |
-//! | [`listen`] | TCP and Unix listeners, profiles, bind lists |
+//! | [`listen`] | TCP, Unix and UDP sockets that serve, profiles, bind lists, the port file |
 //! | [`accept`] | connections, one by one and in batches |
 //! | [`connect`] | to one of several addresses, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
+//! | [`datagram`] | messages |
 //! | [`event`] | waiting for many descriptors |
 //!
 //! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
@@ -70,6 +71,7 @@ extern crate std;
 pub mod accept;
 pub mod addr;
 pub mod connect;
+pub mod datagram;
 pub mod error;
 pub mod event;
 pub mod listen;
@@ -79,6 +81,7 @@ pub mod stream;
 mod sys;
 
 pub use addr::{AddrText, Endpoint, UnixAddr};
+pub use datagram::Datagram;
 pub use error::{Errno, Error, ErrorText, Op, Result};
 pub use listen::{BindList, Listener, ListenerSet, Profile};
 pub use rustix::fd;

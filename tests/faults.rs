@@ -7,10 +7,10 @@ mod support;
 use std::collections::BTreeMap;
 
 use anet::{
-    Errno, Error, Profile, Result, UnixAddr,
+    Errno, Error, Op, Profile, Result, UnixAddr,
     connect::{self, Source},
     event::{Events, Interest, Poller},
-    listen::{self, Access, BindList, ListenerSet},
+    listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::TcpKeepalive,
     pipe::{EndFlags, pipe},
 };
@@ -91,6 +91,116 @@ fn opening_a_bind_list_survives_every_fault() {
         with_every_errno(name, syscall, scenario);
         assert!(!path.exists(), "{name} leaves the socket's file behind");
     }
+}
+
+#[test]
+fn opening_a_bind_list_for_udp_survives_every_fault() {
+    let scenario = || {
+        let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
+        let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &busy_profile(), &Access::default());
+        let set = set.map_err(|failed| failed.error)?;
+        // What is missing was passed over, for both protocols.
+        assert_eq!((set.as_slice().len(), set.datagrams().len()), (2 - set.skipped().len(), 2 - set.skipped().len()));
+        Ok(())
+    };
+    scenario().unwrap();
+    for (name, syscall) in [
+        ("socket", libc::SYS_socket),
+        ("setsockopt", libc::SYS_setsockopt),
+        ("getsockopt", libc::SYS_getsockopt),
+        ("bind", libc::SYS_bind),
+        ("getsockname", libc::SYS_getsockname),
+    ] {
+        with_every_errno(name, syscall, scenario);
+    }
+}
+
+/// The second argument of `socket` is the kind, so TCP is open already when UDP fails.
+#[test]
+fn a_list_whose_udp_sockets_fail_leaves_nothing_open() {
+    let list = BindList::parse("127.0.0.1 ::1", 0).unwrap();
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    for errno in [libc::EMFILE, libc::ENOBUFS, libc::EACCES] {
+        with_own_descriptors(|| {
+            let before = open_fds();
+            fail_if(libc::SYS_socket, &[(1, kind)], errno);
+            let failed =
+                ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default()).unwrap_err();
+            assert_eq!((failed.index, failed.error.errno()), (0, Some(Errno::from_raw_os_error(errno))));
+            assert_eq!(open_fds(), before);
+        });
+    }
+}
+
+#[test]
+fn datagrams_survive_every_fault() {
+    let server = listen::udp(any_local_address(), &Profile::new()).unwrap();
+    let addr = server.local_addr().unwrap();
+    let scenario = || {
+        server.send_to(b"x", &addr)?;
+        server.recv_from(&mut [0; 8]).map(drop)
+    };
+    scenario().unwrap();
+    for (name, syscall) in [("sendto", libc::SYS_sendto), ("recvfrom", libc::SYS_recvfrom)] {
+        with_every_errno(name, syscall, || {
+            let result = scenario();
+            assert!(result.is_err());
+            result
+        });
+    }
+}
+
+#[test]
+fn writing_a_port_file_survives_every_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ports");
+    let listener = any_listener();
+    let line = format!("TCP INET: {}\n", listener.local_addr().unwrap().port().unwrap());
+    std::fs::write(&path, "before").unwrap();
+    let scenario = || port_file::write(&path, [&listener], []);
+    for (name, syscall) in [
+        ("getsockname", libc::SYS_getsockname),
+        ("write", libc::SYS_write),
+        ("fsync", libc::SYS_fsync),
+        ("rename", libc::SYS_renameat),
+    ] {
+        with_every_errno(name, syscall, || {
+            let result = scenario();
+            assert!(result.is_err());
+            result
+        });
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before", "{name}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "{name} leaves a temporary file behind");
+    }
+    scenario().unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), line);
+}
+
+#[test]
+fn a_port_file_that_cannot_be_created_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ports");
+    // The kernel's number; libc's is 0, because there every file is large.
+    let large_file = 0o100000;
+    let new = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC | large_file;
+    let opening_the_directory: (i64, &[(u8, i32)]) = (libc::SYS_open, &[]);
+    // Counting descriptors opens a directory itself.
+    let creating_the_file = (libc::SYS_openat, &[(2, new)][..]);
+    for (syscall, args) in [opening_the_directory, creating_the_file] {
+        for errno in (1..=133).filter(|&errno| errno != libc::EINTR) {
+            with_own_descriptors(|| {
+                let before = open_fds();
+                match args {
+                    [] => fail(syscall, None, errno),
+                    _ => fail_if(syscall, args, errno),
+                }
+                let error = port_file::write(&path, [], []).unwrap_err();
+                assert_eq!(error, Error::new(Op::Create, Errno::from_raw_os_error(errno)));
+                assert_eq!(open_fds(), before);
+            });
+        }
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -211,10 +321,16 @@ fn a_kernel_that_cannot_share_ports_connects_all_the_same() {
 }
 
 fn fail_option(level: i32, option: i32, errno: i32) {
-    let equals =
-        |arg, value: i32| SeccompCondition::new(arg, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value as u64).unwrap();
-    let rule = SeccompRule::new(vec![equals(1, level), equals(2, option)]).unwrap();
-    let rules = BTreeMap::from([(libc::SYS_setsockopt, vec![rule])]);
+    fail_if(libc::SYS_setsockopt, &[(1, level), (2, option)], errno);
+}
+
+/// Lets a system call of this thread fail from now on, if its arguments at these positions have these values.
+fn fail_if(syscall: i64, args: &[(u8, i32)], errno: i32) {
+    let equals = |&(arg, value): &(u8, i32)| {
+        SeccompCondition::new(arg, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value as u32 as u64).unwrap()
+    };
+    let rule = SeccompRule::new(args.iter().map(equals).collect()).unwrap();
+    let rules = BTreeMap::from([(syscall, vec![rule])]);
     let action = SeccompAction::Errno(errno as u32);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, TargetArch::x86_64).unwrap();
     seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
@@ -224,11 +340,17 @@ fn fail_option(level: i32, option: i32, errno: i32) {
 fn the_error_names_the_call_that_failed() {
     type Scenario = fn() -> Result<()>;
     let listen_v6: Scenario = || listen::tcp(any_local_address_v6(), &Profile::new()).map(drop);
+    let receive_v6: Scenario = || listen::udp(any_local_address_v6(), &Profile::new()).map(drop);
+    let write_nothing: Scenario = || port_file::write(std::env::temp_dir().join("anet-no-such-file"), [], []);
     let cases = [
         (libc::SYS_socket, listen_v6, "creating socket: Permission denied"),
         (libc::SYS_setsockopt, listen_v6, "setsockopt: Permission denied"),
         (libc::SYS_bind, listen_v6, "bind: Permission denied"),
         (libc::SYS_listen, listen_v6, "listen: Permission denied"),
+        (libc::SYS_bind, receive_v6, "bind: Permission denied"),
+        (libc::SYS_getsockopt, receive_v6, "getsockopt SO_SNDBUF: Permission denied"),
+        (libc::SYS_fsync, write_nothing, "fsync: Permission denied"),
+        (libc::SYS_renameat, write_nothing, "rename: Permission denied"),
         (libc::SYS_epoll_create1, || Poller::new().map(drop), "epoll_create: Permission denied"),
         (PIPE, || pipe(EndFlags::empty(), EndFlags::empty()).map(drop), "pipe: Permission denied"),
     ];

@@ -21,7 +21,7 @@ use anet::{
     error::Opt,
     event::{Events, Interest, Poller},
     fd::AsFd,
-    listen::{self, Access, BindList, ListenerSet},
+    listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, TcpKeepalive},
     pipe::{EndFlags, pipe},
     stream::{IoSlice, IoSliceMut, Shutdown},
@@ -211,6 +211,36 @@ fn opening_listeners_and_pipes_does_not_allocate() {
             let listener = listen::unix(&addr, &profile(), &Access { mode: Some(0o700), group: None }).unwrap();
             assert_eq!(listener.remove_file(), Ok(true));
             assert!(option::nonblocking(&pipe(EndFlags::NONBLOCK, EndFlags::empty()).unwrap().read).unwrap());
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn opening_udp_sockets_and_writing_a_port_file_does_not_allocate() {
+    let path = std::env::temp_dir().join(format!("anet-no-alloc-{}.ports", std::process::id()));
+    let count = allocations(|| {
+        for _ in 0..GROUP {
+            let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
+            let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &profile(), &Access::default()).unwrap();
+            port_file::write(&path, &set, set.datagrams()).unwrap();
+        }
+    });
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn datagrams_do_not_allocate() {
+    let [server, client] = [(); 2].map(|()| listen::udp(([127, 0, 0, 1], 0).into(), &profile()).unwrap());
+    let addr = server.local_addr().unwrap();
+    let count = allocations(|| {
+        for _ in 0..TIMES {
+            client.send_to(b"request", &addr).unwrap();
+            let mut buf = [0; 4];
+            wait(&server, Interest::READABLE);
+            let (request, from) = server.recv_from(&mut buf).unwrap();
+            assert!(request.is_truncated() && Ok(from) == client.local_addr());
         }
     });
     assert_eq!(count, 0);

@@ -46,10 +46,12 @@ enum Kind {
     EndOfStream,
     Errno,
     HostName,
+    HostNotFound,
     NothingToTry,
     OutOfRange,
     PathTooLong,
     SelfConnected,
+    TooManyAddresses,
     UnknownFamily,
 }
 
@@ -70,6 +72,8 @@ pub enum Cause {
     EndOfStream,
     /// A host name where only addresses are taken.
     HostName,
+    /// A host name that the resolver does not know, or has no address for.
+    HostNotFound,
     /// An empty list of addresses.
     NothingToTry,
     /// A value that the kernel does not take; [`Opt::range`] has those it takes.
@@ -85,6 +89,8 @@ pub enum Cause {
     /// A TCP connection whose two ends are the same socket, which happens when the port connected to lies in the
     /// ephemeral range and nobody listens on it.
     SelfConnected,
+    /// More addresses than there is room for.
+    TooManyAddresses,
     /// An address of a family that this crate does not use.
     UnknownFamily {
         /// The kernel's number for the family.
@@ -108,10 +114,12 @@ impl Error {
             Cause::EmptyPath => (Kind::EmptyPath, 0),
             Cause::EndOfStream => (Kind::EndOfStream, 0),
             Cause::HostName => (Kind::HostName, 0),
+            Cause::HostNotFound => (Kind::HostNotFound, 0),
             Cause::NothingToTry => (Kind::NothingToTry, 0),
             Cause::OutOfRange { value } => (Kind::OutOfRange, value),
             Cause::PathTooLong { len } => (Kind::PathTooLong, len),
             Cause::SelfConnected => (Kind::SelfConnected, 0),
+            Cause::TooManyAddresses => (Kind::TooManyAddresses, 0),
             Cause::UnknownFamily { family } => (Kind::UnknownFamily, family),
         };
         Self { op, kind, detail }
@@ -130,10 +138,12 @@ impl Error {
             Kind::EmptyPath => Cause::EmptyPath,
             Kind::EndOfStream => Cause::EndOfStream,
             Kind::HostName => Cause::HostName,
+            Kind::HostNotFound => Cause::HostNotFound,
             Kind::NothingToTry => Cause::NothingToTry,
             Kind::OutOfRange => Cause::OutOfRange { value: self.detail },
             Kind::PathTooLong => Cause::PathTooLong { len: self.detail },
             Kind::SelfConnected => Cause::SelfConnected,
+            Kind::TooManyAddresses => Cause::TooManyAddresses,
             Kind::UnknownFamily => Cause::UnknownFamily { family: self.detail },
         }
     }
@@ -214,9 +224,11 @@ impl fmt::Display for Error {
             Cause::EmptyPath => f.write_str("Empty path"),
             Cause::EndOfStream => f.write_str("Unexpected end of stream"),
             Cause::HostName => f.write_str("Host name where an address is needed"),
+            Cause::HostNotFound => f.write_str("Host not found"),
             Cause::NothingToTry => f.write_str("No address to try"),
             Cause::PathTooLong { .. } => Ok(()),
             Cause::SelfConnected => f.write_str("Connected to itself"),
+            Cause::TooManyAddresses => f.write_str("Too many addresses"),
             Cause::UnknownFamily { family } => write!(f, "Unknown address family {family}"),
         }
     }
@@ -319,9 +331,11 @@ mod tests {
             (Cause::EmptyPath, "bind: Empty path"),
             (Cause::EndOfStream, "bind: Unexpected end of stream"),
             (Cause::HostName, "bind: Host name where an address is needed"),
+            (Cause::HostNotFound, "bind: Host not found"),
             (Cause::NothingToTry, "bind: No address to try"),
             (Cause::PathTooLong { len: 200 }, "unix socket path too long (200), must be under 108"),
             (Cause::SelfConnected, "bind: Connected to itself"),
+            (Cause::TooManyAddresses, "bind: Too many addresses"),
             (Cause::UnknownFamily { family: 40 }, "bind: Unknown address family 40"),
         ];
         for (cause, text) in cases {

@@ -23,6 +23,8 @@ pub enum Op {
     Cloexec,
     /// Connecting to a peer.
     Connect,
+    /// Creating a file.
+    Create,
     /// Creating an epoll or kqueue instance.
     EventCreate,
     /// Changing what an epoll or kqueue instance watches.
@@ -45,6 +47,12 @@ pub enum Op {
     Poll,
     /// Reading from a socket.
     Read,
+    /// Receiving a datagram.
+    ReceiveFrom,
+    /// Giving a file its final name.
+    Rename,
+    /// Sending a datagram.
+    SendTo,
     /// Setting an option.
     Set(Opt),
     /// Setting the file status flags.
@@ -55,9 +63,11 @@ pub enum Op {
     Socket,
     /// Looking at a file.
     Stat,
+    /// Bringing a file's content to the disk.
+    Sync,
     /// Removing a Unix socket's file.
     Unlink,
-    /// Writing to a socket.
+    /// Writing to a socket or file.
     Write,
 }
 
@@ -71,6 +81,7 @@ impl Op {
             Self::Chown => "chown",
             Self::Cloexec => "anetCloexec",
             Self::Connect => "connect",
+            Self::Create => "open",
             Self::EventCreate => "epoll_create",
             Self::EventControl => "epoll_ctl",
             Self::EventWait => "epoll_wait",
@@ -82,11 +93,15 @@ impl Op {
             Self::Pipe => "pipe",
             Self::Poll => "poll",
             Self::Read => "read",
+            Self::ReceiveFrom => "recvfrom",
+            Self::Rename => "rename",
+            Self::SendTo => "sendto",
             Self::Set(_) => "setsockopt",
             Self::SetFlags => "fcntl(F_SETFL,O_NONBLOCK)",
             Self::Shutdown => "shutdown",
             Self::Socket => "creating socket",
             Self::Stat => "stat",
+            Self::Sync => "fsync",
             Self::Unlink => "unlink",
             Self::Write => "write",
         }
@@ -147,10 +162,12 @@ options![
     Priority "SO_PRIORITY",
     Raw "by number",
     ReceiveBuffer "SO_RCVBUF",
+    ReceiveBufferForce "SO_RCVBUFFORCE",
     ReceiveTimeout "SO_RCVTIMEO",
     ReuseAddress "SO_REUSEADDR",
     ReusePort "SO_REUSEPORT",
     SendBuffer "SO_SNDBUF",
+    SendBufferForce "SO_SNDBUFFORCE",
     SendTimeout "SO_SNDTIMEO",
     TcpInfo "TCP_INFO",
     UserTimeout "TCP_USER_TIMEOUT",

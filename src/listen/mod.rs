@@ -1,20 +1,28 @@
 //! Listening: sockets that clients connect to, configured before the first client can come.
 //!
-//! [`tcp`] and [`unix`] open one listener each, [`ListenerSet`] a whole bind list or nothing. Options are data, a
-//! [`Profile`], and all of them are set before `listen()`. Listeners are non-blocking and close-on-exec.
+//! [`tcp`](tcp()), [`unix`](unix()) and [`udp`](udp()) open one socket each, [`ListenerSet`] a whole bind list or
+//! nothing. Options are data, a [`Profile`], and all of them are set before `listen()`. Sockets are non-blocking and
+//! close-on-exec. [`port_file`] tells others the ports that the kernel has chosen.
 
+pub mod port_file;
 mod profile;
+#[cfg(feature = "std")]
+mod resolver;
 mod set;
 pub mod spec;
 mod tcp;
+mod udp;
 mod unix;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub use profile::{BACKLOG_DEFAULT, Profile};
-pub use set::{ListenerSet, SpecError};
+#[cfg(feature = "std")]
+pub use resolver::system_resolver;
+pub use set::{IntoIter, ListenerSet, Protocols, SpecError};
 pub use spec::{BindList, BindSpec};
 pub use tcp::tcp;
+pub use udp::udp;
 pub use unix::{Access, unix};
 
 use crate::{

@@ -11,7 +11,7 @@ use crate::{
     option::{self, TcpKeepalive},
 };
 
-/// Socket options as data, set on a listener before it listens.
+/// Socket options as data, set on a socket before it listens or is bound.
 ///
 /// A TCP connection takes nearly all of them over from its listener when the handshake completes (measured on Linux
 /// 6.18: 69 of the 92 options that apply), so `accept4` alone yields a configured socket. What a transport does not
@@ -34,6 +34,7 @@ pub struct Profile {
     only_v6: bool,
     reuse_address: bool,
     reuse_port: bool,
+    udp_reuse_address: bool,
     tcp_nodelay: bool,
     tcp_keepalive: Option<TcpKeepalive>,
     linger: Option<Duration>,
@@ -68,6 +69,7 @@ impl Profile {
             only_v6: true,
             reuse_address: true,
             reuse_port: false,
+            udp_reuse_address: false,
             tcp_nodelay: false,
             tcp_keepalive: None,
             linger: None,
@@ -95,7 +97,8 @@ impl Profile {
         self
     }
 
-    /// See [`option::set_reuse_address`]; without it a restarted server waits for `TIME_WAIT` to pass.
+    /// See [`option::set_reuse_address`]; without it a restarted server waits for `TIME_WAIT` to pass. Not for UDP,
+    /// which has [`with_udp_reuse_address`](Self::with_udp_reuse_address).
     #[doc(alias = "SO_REUSEADDR")]
     pub const fn with_reuse_address(mut self, on: bool) -> Self {
         self.reuse_address = on;
@@ -144,7 +147,8 @@ impl Profile {
         self
     }
 
-    /// See [`option::set_send_buffer_size`]; in bytes, `None`: the kernel's own choice.
+    /// See [`option::set_send_buffer_size`]; in bytes, `None`: the kernel's own choice, and on UDP the largest that it
+    /// grants ([`option::maximize_send_buffer`]), as memcached has it.
     #[doc(alias = "SO_SNDBUF")]
     pub const fn with_send_buffer_size(mut self, bytes: Option<u32>) -> Self {
         self.send_buffer_size = bytes;
@@ -155,6 +159,14 @@ impl Profile {
     #[doc(alias = "SO_SNDTIMEO")]
     pub const fn with_send_timeout(mut self, time: Option<Duration>) -> Self {
         self.send_timeout = time;
+        self
+    }
+
+    /// Lets a UDP socket be bound beside another one that allows it too. The last of them gets the datagrams, so this
+    /// is for multicast, where each gets its copy. Off unless asked, unlike on TCP: UDP has no `TIME_WAIT`.
+    #[doc(alias = "SO_REUSEADDR")]
+    pub const fn with_udp_reuse_address(mut self, on: bool) -> Self {
+        self.udp_reuse_address = on;
         self
     }
 
@@ -180,6 +192,22 @@ impl Profile {
         set(self.tcp_keepalive, |keepalive| option::set_tcp_keepalive(&fd, &keepalive))?;
         #[cfg(target_os = "linux")]
         self.linux.set_on_tcp(&fd)?;
+        self.set_on_any(fd)
+    }
+
+    /// Sets everything on a UDP socket that is about to be bound.
+    pub(super) fn set_on_udp(&self, fd: impl AsFd) -> Result<()> {
+        if self.udp_reuse_address {
+            option::set_reuse_address(&fd, true)?;
+        }
+        if self.reuse_port {
+            option::set_reuse_port(&fd, true)?;
+        }
+        if self.send_buffer_size.is_none() {
+            option::maximize_send_buffer(&fd)?;
+        }
+        #[cfg(target_os = "linux")]
+        self.linux.set_on_udp(&fd)?;
         self.set_on_any(fd)
     }
 
@@ -281,6 +309,10 @@ impl Linux {
         tcp_fastopen: None,
         tcp_user_timeout: None,
     };
+
+    fn set_on_udp(&self, fd: impl AsFd) -> Result<()> {
+        set(self.bind_device, |device| option::set_bind_device(&fd, Some(&device)))
+    }
 
     fn set_on_tcp(&self, fd: impl AsFd) -> Result<()> {
         set(self.bind_device, |device| option::set_bind_device(&fd, Some(&device)))?;

@@ -193,6 +193,28 @@ pub fn set_priority(fd: impl AsFd, priority: u32) -> Result<()> {
     set_int(fd, OptionName::PRIORITY, Opt::Priority, priority)
 }
 
+/// Gives the receive buffer this many bytes, above `net.core.rmem_max` too; the kernel accounts twice as many.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_NET_ADMIN`; see the [module](super).
+#[doc(alias = "SO_RCVBUFFORCE")]
+pub fn set_recv_buffer_size_force(fd: impl AsFd, bytes: usize) -> Result<()> {
+    let bytes = bytes.min(i32::MAX as usize);
+    sockopt::set_socket_recv_buffer_size_force(fd, bytes).op(Op::Set(Opt::ReceiveBufferForce))
+}
+
+/// Gives the send buffer this many bytes, above `net.core.wmem_max` too; the kernel accounts twice as many.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_NET_ADMIN`; see the [module](super).
+#[doc(alias = "SO_SNDBUFFORCE")]
+pub fn set_send_buffer_size_force(fd: impl AsFd, bytes: usize) -> Result<()> {
+    let bytes = bytes.min(i32::MAX as usize);
+    sockopt::set_socket_send_buffer_size_force(fd, bytes).op(Op::Set(Opt::SendBufferForce))
+}
+
 /// How long sent bytes may stay unacknowledged before a connection ends; `None`: the system's own limit.
 ///
 /// # Errors

@@ -13,6 +13,7 @@
 //! Every function here fails with `EBADF` for a closed descriptor, `ENOTSOCK` for one that is no socket, and
 //! `ENOPROTOOPT` or `EOPNOTSUPP` for a socket whose protocol does not have the option.
 
+mod buffer;
 mod keepalive;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -29,6 +30,7 @@ use crate::{
     sys::{self, OFlags, sockopt},
 };
 
+pub use buffer::{maximize_recv_buffer, maximize_send_buffer};
 pub use keepalive::{TcpKeepalive, set_tcp_keepalive};
 #[cfg(not(target_os = "openbsd"))]
 pub use keepalive::{set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, tcp_keepcnt, tcp_keepidle, tcp_keepintvl};

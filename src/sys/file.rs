@@ -1,4 +1,4 @@
-//! Calls on files: what a Unix socket's path needs.
+//! Calls on files: what a Unix socket's path and a port file need.
 
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
@@ -100,4 +100,40 @@ fn chmod_by_descriptor(path: &core::ffi::CStr, mode: u32) -> Result<()> {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
     fs::chmodat(CWD, path, Mode::from_raw_mode(mode as RawMode), AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// A directory to reach files in, which stays the same one when its name is given to another.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    fd: OwnedFd,
+}
+
+/// Reaching files in a directory takes permission to search it, and not to list it.
+#[cfg(target_os = "linux")]
+const SEARCH: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const SEARCH: OFlags = OFlags::RDONLY;
+
+impl Directory {
+    /// `open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)`
+    pub(crate) fn open(path: impl Arg) -> Result<Self> {
+        let fd = fs::open(path, SEARCH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { fd })
+    }
+
+    /// `openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)`
+    pub(crate) fn create_new(&self, name: impl Arg, mode: u32) -> Result<OwnedFd> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        fs::openat(&self.fd, name, flags, Mode::from_raw_mode(mode as RawMode))
+    }
+
+    /// `renameat(directory, from, directory, to)`
+    pub(crate) fn rename(&self, from: impl Arg, to: impl Arg) -> Result<()> {
+        fs::renameat(&self.fd, from, &self.fd, to)
+    }
+
+    /// `unlinkat(directory, name, 0)`
+    pub(crate) fn unlink(&self, name: impl Arg) -> Result<()> {
+        fs::unlinkat(&self.fd, name, AtFlags::empty())
+    }
 }

@@ -4,8 +4,12 @@
 //! bare error number, and never retries. Addresses go in and come out as [`Endpoint`]s; every new descriptor is
 //! close-on-exec. What rustix already has in this shape is passed through as it is.
 
+mod datagram;
 mod file;
 pub(crate) mod raw;
+#[cfg_attr(target_os = "linux", path = "epoll.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "kqueue.rs")]
+pub(crate) mod selector;
 mod sockaddr;
 mod time;
 mod wake;
@@ -21,17 +25,14 @@ use rustix::{
 
 use crate::addr::Endpoint;
 
+pub(crate) use datagram::*;
 pub(crate) use file::*;
-#[cfg_attr(target_os = "linux", path = "epoll.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "kqueue.rs")]
-pub(crate) mod selector;
-
 pub(crate) use rustix::{
-    fs::OFlags,
-    io::readv,
+    fs::{OFlags, fsync},
+    io::{readv, write},
     net::{Shutdown, listen, shutdown, sockopt},
 };
-pub(crate) use time::{Deadline, sleep, timespec};
+pub(crate) use time::{Deadline, now, sleep, timespec};
 pub(crate) use wake::WakeFds;
 
 pub(crate) type Result<T> = core::result::Result<T, Errno>;
@@ -45,10 +46,10 @@ mod fresh {
         pipe::{self, PipeFlags},
     };
 
-    /// `socket(family, SOCK_STREAM | SOCK_CLOEXEC [| SOCK_NONBLOCK], 0)`
-    pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {
+    /// `socket(family, kind | SOCK_CLOEXEC [| SOCK_NONBLOCK], 0)`
+    pub(super) fn socket(family: AddressFamily, kind: SocketType, nonblocking: bool) -> Result<OwnedFd> {
         let flags = if nonblocking { SocketFlags::CLOEXEC | SocketFlags::NONBLOCK } else { SocketFlags::CLOEXEC };
-        net::socket_with(family, SocketType::STREAM, flags, None)
+        net::socket_with(family, kind, flags, None)
     }
 
     /// `accept4(fd, &addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)`
@@ -69,9 +70,9 @@ mod fresh {
     use super::*;
     use rustix::fd::AsFd;
 
-    /// `socket(family, SOCK_STREAM, 0)` and two `fcntl`s.
-    pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {
-        let fd = net::socket(family, SocketType::STREAM, None)?;
+    /// `socket(family, kind, 0)` and three calls more.
+    pub(super) fn socket(family: AddressFamily, kind: SocketType, nonblocking: bool) -> Result<OwnedFd> {
+        let fd = net::socket(family, kind, None)?;
         sockopt::set_socket_nosigpipe(&fd, true)?;
         set_cloexec(fd.as_fd(), true)?;
         if nonblocking {
@@ -91,7 +92,17 @@ mod fresh {
     }
 }
 
-pub(crate) use fresh::{accept4, pipe2, stream_socket};
+pub(crate) use fresh::{accept4, pipe2};
+
+/// `socket(family, SOCK_STREAM | SOCK_CLOEXEC [| SOCK_NONBLOCK], 0)`
+pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {
+    fresh::socket(family, SocketType::STREAM, nonblocking)
+}
+
+/// `socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`
+pub(crate) fn datagram_socket(family: AddressFamily) -> Result<OwnedFd> {
+    fresh::socket(family, SocketType::DGRAM, true)
+}
 
 /// The address family a socket for this address has; `EAFNOSUPPORT` for [`Endpoint::Unknown`].
 pub(crate) fn family(endpoint: &Endpoint) -> Result<AddressFamily> {
@@ -120,7 +131,7 @@ pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
 
 #[inline]
 fn with_endpoint((fd, addr): (OwnedFd, Option<net::SocketAddrAny>)) -> (OwnedFd, Endpoint) {
-    (fd, addr.as_ref().map_or(Endpoint::Unknown { family: 0 }, sockaddr::decode))
+    (fd, sockaddr::decode_any(addr.as_ref()))
 }
 
 /// `getsockname(fd, &addr, &len)`
@@ -165,11 +176,6 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 /// `read(fd, buf)`, on what is no socket.
 pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     rustix::io::read(fd, buf)
-}
-
-/// `write(fd, buf)`, on what is no socket.
-pub(crate) fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
-    rustix::io::write(fd, buf)
 }
 
 /// `recv(fd, buf, 0)`

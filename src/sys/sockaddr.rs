@@ -45,6 +45,12 @@ pub(super) fn decode(addr: &SocketAddrAny) -> Endpoint {
     Endpoint::from_sockaddr(raw::sockaddr_bytes(addr))
 }
 
+/// The address a peer has sent, if it has one.
+#[inline]
+pub(super) fn decode_any(addr: Option<&SocketAddrAny>) -> Endpoint {
+    addr.map_or(Endpoint::Unknown { family: 0 }, decode)
+}
+
 /// The address in the kernel's form; `EAFNOSUPPORT` for [`Endpoint::Unknown`].
 pub(super) fn encode(endpoint: &Endpoint) -> Result<SocketAddrAny, Errno> {
     match endpoint {

@@ -29,7 +29,7 @@ impl Deadline {
 }
 
 /// `clock_gettime(CLOCK_MONOTONIC)`, which is no system call where the kernel provides a vDSO.
-fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or(0);

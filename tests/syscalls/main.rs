@@ -5,11 +5,13 @@
 
 #![cfg(target_os = "linux")]
 
+mod buffers;
 mod errors;
 mod fallback;
 mod one_call;
 mod pending;
 mod pipes;
+mod port_files;
 mod trace;
 
 use std::time::Duration;

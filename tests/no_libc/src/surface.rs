@@ -3,11 +3,11 @@
 use core::{net::SocketAddr, time::Duration};
 
 use anet::{
-    Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
+    Datagram, Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
     connect::{self, Pending, Progress, Source},
     event::{Events, Interest, Poller},
     fd::AsFd,
-    listen::{self, Access, BindList, ListenerSet},
+    listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, DeviceName, TcpKeepalive},
     pipe::{EndFlags, is_fifo, pipe},
     stream::{IoSlice, IoSliceMut, Shutdown},
@@ -24,6 +24,8 @@ pub(crate) fn check() -> Result<()> {
     tcp_connects_both_ways()?;
     unix_connects_by_name()?;
     a_list_listens();
+    a_list_receives();
+    datagrams_pass()?;
     nobody_listens_on_a_closed_port()
 }
 
@@ -98,6 +100,34 @@ fn a_list_listens() {
         .and_then(|list| ListenerSet::open(&list, &Profile::new(), &Access::default()).ok());
     // One of the two is optional, and a host may not have it.
     assert!(set.is_some_and(|set| set.iter().count() + set.skipped().len() == 2));
+}
+
+fn a_list_receives() {
+    let set = BindList::parse("127.0.0.1", 0)
+        .ok()
+        .and_then(|list| ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default()).ok());
+    let parts = set.map(ListenerSet::into_parts);
+    let ports = parts.and_then(|(mut listeners, mut datagrams)| {
+        Some([listeners.next()?.local_addr().ok()?, datagrams.next()?.local_addr().ok()?])
+    });
+    assert!(ports.is_some_and(|[tcp, udp]| tcp == udp));
+}
+
+fn datagrams_pass() -> Result<()> {
+    let localhost = ([127, 0, 0, 1], 0).into();
+    let server: Datagram = listen::udp(localhost, &Profile::new())?;
+    let client = listen::udp(localhost, &Profile::new().with_send_buffer_size(Some(50_000)))?;
+    client.send_to(b"request", &server.local_addr()?)?;
+    wait(&server, Interest::READABLE)?;
+    let mut buf = [0; 4];
+    let (request, from) = server.recv_from(&mut buf)?;
+    assert!(request.is_truncated() && request.whole_len() == Some(7));
+    assert_eq!((&*request.bytes, from), (&b"requ"[..], client.local_addr()?));
+    assert!(option::maximize_recv_buffer(&client)? >= option::recv_buffer_size(&server)?);
+
+    // A path is refused here, and all the code behind paths is linked.
+    assert!(port_file::write("/proc/anet.ports", [], &[server]).is_err());
+    Ok(())
 }
 
 fn nobody_listens_on_a_closed_port() -> Result<()> {

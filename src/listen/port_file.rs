@@ -1,0 +1,175 @@
+//! The port file: the ports a server has, for those who start it and let the kernel choose.
+//!
+//! The format is memcached's, one line a socket: `TCP INET: 11211`, `TCP INET6: 11211`, `UDP INET: 11211`,
+//! `UDP INET6: 11211`. Whoever reads the file finds all of it or none: it is written under another name in the same
+//! directory, brought to the disk and then renamed.
+//!
+//! ```
+//! use anet::listen::{Access, BindList, ListenerSet, Profile, Protocols, port_file};
+//!
+//! let list = BindList::parse("127.0.0.1", 0)?;
+//! let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default())?;
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("kv.ports");
+//! port_file::write(&path, &set, set.datagrams())?;
+//!
+//! let port = set.datagrams()[0].local_addr()?.port().ok_or("no port")?;
+//! assert_eq!(std::fs::read_to_string(&path)?, format!("TCP INET: {port}\nUDP INET: {port}\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # In a directory that others can write to
+//! The temporary file is new or is not written at all (`O_EXCL`, `O_NOFOLLOW`), so a symlink put in its place leads
+//! nowhere. Its name holds the time in nanoseconds, and a name that is taken is passed over: what a killed process has
+//! left behind is in nobody's way. A symlink under the file's own name is replaced, and what it pointed to is left
+//! alone. The directory is opened once, and stays the same one if its path is changed meanwhile.
+
+use core::{ffi::CStr, fmt::Write, net::SocketAddr};
+
+use arrayvec::ArrayString;
+use rustix::{fd::OwnedFd, path::Arg};
+
+use super::{Listener, spec::BIND_LIST_MAX};
+use crate::{
+    datagram::Datagram,
+    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    sys::{self, Directory},
+};
+
+/// How many lines there is room for, even if all are of the longest: those of a bind list, with TCP and UDP.
+pub const PORT_FILE_LINES: usize = 2 * BIND_LIST_MAX;
+
+/// For the owner alone.
+const MODE: u32 = 0o600;
+/// How many names are tried. That one of them is taken has a cause that does not go away.
+const NAME_TRIES: u32 = 16;
+
+const LONGEST_LINE: &str = "UDP INET6: 65535\n";
+type Lines = ArrayString<{ PORT_FILE_LINES * LONGEST_LINE.len() }>;
+
+const LONGEST_NAME: &str = ".port-file.0123456789abcdef";
+type Name = ArrayString<{ LONGEST_NAME.len() }>;
+
+/// Writes the ports of these sockets to the file, in their order, in the place of what was there. A Unix socket has no
+/// port and no line.
+///
+/// The file has the mode 0600, less what the umask takes away, and is synced before it has its name. The directory is
+/// not: after a crash of the machine the ports in either file are those of a server that is gone.
+///
+/// # Errors
+///
+/// Nothing has changed after an error, and the temporary file is removed. `ENOENT`, `ENOTDIR`, `EACCES`, `EROFS` for the
+/// directory; `EISDIR` if the path is a directory; `EPERM` for a file of another user in a directory like `/tmp`;
+/// `ENOSPC`, `EDQUOT`, `EIO` from writing; `EMFILE`, `ENFILE`; `EEXIST` if every temporary name is taken; `EINVAL` for
+/// a NUL in the path; `ENAMETOOLONG`, without std already from 256 bytes. [`TooManyAddresses`](Cause::TooManyAddresses)
+/// for more lines than there is room for, [`PORT_FILE_LINES`] or some more.
+#[doc(alias = "MEMCACHED_PORT_FILENAME")]
+pub fn write<'s>(
+    path: impl Arg,
+    listeners: impl IntoIterator<Item = &'s Listener>,
+    datagrams: impl IntoIterator<Item = &'s Datagram>,
+) -> Result<()> {
+    let mut lines = Lines::new();
+    for listener in listeners {
+        add_line(&mut lines, "TCP", listener.local_addr()?.as_inet())?;
+    }
+    for datagram in datagrams {
+        add_line(&mut lines, "UDP", datagram.local_addr()?.as_inet())?;
+    }
+    path.into_with_c_str(|path| Ok(replace(path, lines.as_bytes()))).op(Op::Create)?
+}
+
+fn add_line(lines: &mut Lines, protocol: &str, addr: Option<SocketAddr>) -> Result<()> {
+    let Some(addr) = addr else { return Ok(()) };
+    let family = if addr.is_ipv4() { "INET" } else { "INET6" };
+    writeln!(lines, "{protocol} {family}: {}", addr.port())
+        .map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
+}
+
+/// Puts a new file in the place of what `path` names.
+fn replace(path: &CStr, content: &[u8]) -> Result<()> {
+    let (directory, name) = split(path);
+    let directory = Directory::open(directory).op(Op::Create)?;
+    let temporary = Temporary::create(&directory)?;
+    temporary.fill(content)?;
+    temporary.rename(name)
+}
+
+/// The directory of a path, and the name in it.
+fn split(path: &CStr) -> (&[u8], &[u8]) {
+    let path = path.to_bytes();
+    match path.iter().rposition(|&byte| byte == b'/') {
+        // The slash belongs to the directory, so that the one of `/name` is `/`.
+        Some(slash) => path.split_at_checked(slash + 1).unwrap_or_default(),
+        None => (b".", path),
+    }
+}
+
+/// A file that does not have its final name yet, removed when dropped.
+struct Temporary<'a> {
+    directory: &'a Directory,
+    fd: OwnedFd,
+    name: Name,
+    is_renamed: bool,
+}
+
+impl<'a> Temporary<'a> {
+    fn create(directory: &'a Directory) -> Result<Self> {
+        let mut answer = Errno::EXIST;
+        for attempt in 0..NAME_TRIES {
+            let name = new_name(attempt);
+            match directory.create_new(name.as_str(), MODE) {
+                Ok(fd) => return Ok(Self { directory, fd, name, is_renamed: false }),
+                Err(errno) => answer = errno,
+            }
+            if ![Errno::EXIST, Errno::INTR].contains(&answer) {
+                break;
+            }
+        }
+        Err(Error::new(Op::Create, answer))
+    }
+
+    fn fill(&self, mut content: &[u8]) -> Result<()> {
+        while !content.is_empty() {
+            match uninterrupted(|| sys::write(&self.fd, content)).op(Op::Write)? {
+                // Nothing was written and nothing was wrong: going on would go on for ever.
+                0 => return Err(Error::new(Op::Write, Errno::IO)),
+                written => content = content.get(written..).unwrap_or_default(),
+            }
+        }
+        uninterrupted(|| sys::fsync(&self.fd)).op(Op::Sync)
+    }
+
+    fn rename(mut self, name: &[u8]) -> Result<()> {
+        self.directory.rename(self.name.as_str(), name).op(Op::Rename)?;
+        self.is_renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.is_renamed {
+            // The error to tell is the one that led here.
+            let _ = self.directory.unlink(self.name.as_str());
+        }
+    }
+}
+
+/// A name that nobody has, unless somebody had the same nanosecond.
+fn new_name(attempt: u32) -> Name {
+    let unique = (sys::now().as_nanos() as u64).wrapping_add(attempt.into());
+    let mut name = Name::new();
+    // It fits: `LONGEST_NAME` has as many digits.
+    let _ = write!(name, ".port-file.{unique:016x}");
+    name
+}
+
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            answer => return answer,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The system's resolver, for the host names of a bind list.
+
+use std::net::ToSocketAddrs;
+
+use core::net::SocketAddr;
+
+use crate::error::{Cause, Errno, Error, Op, Result};
+
+/// Gives the addresses of a host name as the system has them (`getaddrinfo`: `/etc/hosts`, DNS and what else it is
+/// set up to ask), for [`ListenerSet::open_resolving`](super::ListenerSet::open_resolving). It may wait for servers to
+/// answer.
+///
+/// ```
+/// use anet::listen::{self, Access, BindList, ListenerSet, Profile, Protocols};
+///
+/// let list = BindList::parse("localhost", 0)?;
+/// let (profile, access) = (Profile::new(), Access::default());
+/// let set = ListenerSet::open_resolving(&list, Protocols::Tcp, &profile, &access, listen::system_resolver)?;
+/// # assert!(set.iter().all(|listener| listener.local_addr().is_ok_and(|addr| addr.is_loopback())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`HostNotFound`](Cause::HostNotFound) for a name that has no address or cannot be looked up now, which the system
+/// does not tell apart here; an error number where it gives one.
+#[doc(alias = "getaddrinfo")]
+pub fn system_resolver(host: &str, port: u16, add: &mut dyn FnMut(SocketAddr)) -> Result<()> {
+    let addrs = (host, port).to_socket_addrs().map_err(|error| match error.raw_os_error() {
+        Some(number @ 1..4096) => Error::new(Op::Address, Errno::from_raw_os_error(number)),
+        _ => Error::refused(Op::Address, Cause::HostNotFound),
+    })?;
+    addrs.for_each(add);
+    Ok(())
+}

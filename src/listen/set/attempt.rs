@@ -1,0 +1,258 @@
+//! One attempt to open all places of a list.
+//!
+//! A place is opened for one protocol after the other. It is served if one of its addresses is, for each protocol that
+//! was asked; only a host name has more than one. It is passed over for all protocols or for none: a list that asked
+//! for UDP is not served without it because of an oddity that TCP does not have.
+
+use core::net::SocketAddr;
+
+use heapless::Vec;
+use rustix::fd::{AsFd, OwnedFd};
+
+use super::{
+    ListenerSet, Protocols, SpecError,
+    places::{Place, Places, Socket},
+};
+use crate::{
+    addr::Endpoint,
+    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    listen::{Access, Listener, Profile, tcp, udp, unix},
+    option, sys,
+};
+
+/// What every socket of a set is opened with.
+#[derive(Clone, Copy)]
+pub(super) struct Options<'a> {
+    pub(super) protocols: Protocols,
+    pub(super) profile: &'a Profile,
+    pub(super) access: &'a Access,
+}
+
+/// Why an attempt has failed.
+pub(super) struct Failed {
+    pub(super) place: SpecError,
+    pub(super) collision: Option<Collision>,
+}
+
+/// The port that the kernel chose is not free for all who share it.
+pub(super) struct Collision {
+    pub(super) port: u16,
+    /// The socket it was chosen for. As long as it is open, the kernel chooses others.
+    pub(super) fd: OwnedFd,
+}
+
+pub(super) struct Attempt<'a> {
+    options: Options<'a>,
+    set: ListenerSet,
+    shared: Option<SharedPort>,
+}
+
+/// The port that the kernel chose for the first place that left the choice to it.
+#[derive(Clone, Copy)]
+struct SharedPort {
+    number: u16,
+    /// The socket it was chosen for: its protocol, and its position among those.
+    chosen_for: (Protocol, usize),
+}
+
+/// What ends an attempt.
+struct Stop {
+    place: SpecError,
+    is_collision: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Protocol {
+    /// Whatever is listened on: TCP, Unix, inherited.
+    Stream,
+    Udp,
+}
+
+/// What has come of one place for one protocol.
+#[derive(Clone, Copy)]
+enum Outcome {
+    NotAsked,
+    Open,
+    /// The first of its errors.
+    PassedOver(SpecError),
+}
+
+impl Outcome {
+    fn or_passed_over(self, place: SpecError) -> Self {
+        match self {
+            Self::NotAsked => Self::PassedOver(place),
+            known => known,
+        }
+    }
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(options: Options<'a>) -> Self {
+        Self { options, set: ListenerSet::EMPTY, shared: None }
+    }
+
+    pub(super) fn open(mut self, places: &Places<'_>) -> Result<ListenerSet, Failed> {
+        for addrs in places.by_spec() {
+            if let Err(stop) = self.open_spec(addrs) {
+                return Err(self.give_up(&stop));
+            }
+        }
+        match self.set.skipped.first() {
+            Some(&place) if self.set.is_empty() => Err(Failed { place, collision: None }),
+            _ => Ok(self.set),
+        }
+    }
+
+    /// Opens the addresses of one place.
+    fn open_spec(&mut self, addrs: &[Place<'_>]) -> Result<(), Stop> {
+        use Outcome::{Open, PassedOver};
+        match (self.open_for(Protocol::Stream, addrs)?, self.open_for(Protocol::Udp, addrs)?) {
+            (Open, PassedOver(place)) | (PassedOver(place), Open) => Err(Stop { place, is_collision: false }),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_for(&mut self, protocol: Protocol, addrs: &[Place<'_>]) -> Result<Outcome, Stop> {
+        let protocols = self.options.protocols;
+        let mut outcome = Outcome::NotAsked;
+        let mut missing = None;
+        for Place { index, optional, socket } in addrs.iter().filter(|place| is_asked(place, protocol, protocols)) {
+            let Err(error) = self.open_socket(socket, protocol) else {
+                outcome = Outcome::Open;
+                continue;
+            };
+            let place = SpecError { index: *index, error };
+            let is_collision = self.is_collision(socket, error);
+            if is_collision || !may_be_missing(*optional, error) {
+                return Err(Stop { place, is_collision });
+            }
+            self.skip(place);
+            outcome = outcome.or_passed_over(place);
+            if !is_tolerated(*optional, error) {
+                missing = missing.or(Some(place));
+            }
+        }
+        match (outcome, missing) {
+            (Outcome::PassedOver(_), Some(place)) => Err(Stop { place, is_collision: false }),
+            _ => Ok(outcome),
+        }
+    }
+
+    fn open_socket(&mut self, socket: &Socket<'_>, protocol: Protocol) -> Result<()> {
+        let Options { profile, access, .. } = self.options;
+        match socket {
+            Socket::Inet(addr) if protocol == Protocol::Udp => {
+                let datagram = udp(self.with_port(*addr), profile)?;
+                self.share_port(addr, (protocol, self.set.datagrams.len()), || datagram.local_addr())?;
+                push(&mut self.set.datagrams, datagram)
+            }
+            Socket::Inet(addr) => {
+                let listener = tcp(self.with_port(*addr), profile)?;
+                self.share_port(addr, (protocol, self.set.listeners.len()), || listener.local_addr())?;
+                push(&mut self.set.listeners, listener)
+            }
+            Socket::Unix(addr) => push(&mut self.set.listeners, unix(addr, profile, access)?),
+            Socket::Fd(number) => push(&mut self.set.listeners, inherited(*number)?),
+        }
+    }
+
+    /// Fills in the port that the set shares.
+    fn with_port(&self, mut addr: SocketAddr) -> SocketAddr {
+        if addr.port() == 0 {
+            addr.set_port(self.shared.map_or(0, |shared| shared.number));
+        }
+        addr
+    }
+
+    /// Keeps the port that the kernel has chosen, if it was the first to be chosen.
+    fn share_port(
+        &mut self,
+        asked: &SocketAddr,
+        chosen_for: (Protocol, usize),
+        local_addr: impl FnOnce() -> Result<Endpoint>,
+    ) -> Result<()> {
+        if asked.port() == 0 && self.shared.is_none() {
+            self.shared = local_addr()?.port().map(|number| SharedPort { number, chosen_for });
+        }
+        Ok(())
+    }
+
+    /// Whether the port that the kernel has chosen is in somebody's way, or in the way of a later place.
+    fn is_collision(&self, socket: &Socket<'_>, error: Error) -> bool {
+        match (socket, self.shared) {
+            (Socket::Inet(addr), Some(shared)) => {
+                error.is_addr_in_use() && self.with_port(*addr).port() == shared.number
+            }
+            _ => false,
+        }
+    }
+
+    fn skip(&mut self, passed_over: SpecError) {
+        if !self.set.skipped.contains(&passed_over) {
+            // There is room for every address and protocol.
+            let _ = self.set.skipped.push(passed_over);
+        }
+    }
+
+    /// Takes the files back; the sockets go with the set, but for the one whose port was in the way.
+    fn give_up(self, stop: &Stop) -> Failed {
+        for listener in &self.set {
+            // The error to tell is the one that led here.
+            let _ = listener.remove_file();
+        }
+        let collision = self.shared.filter(|_| stop.is_collision).and_then(|shared| shared.take_out_of(self.set));
+        Failed { place: stop.place, collision }
+    }
+}
+
+impl SharedPort {
+    fn take_out_of(self, set: ListenerSet) -> Option<Collision> {
+        let (mut listeners, mut datagrams) = set.into_parts();
+        let fd = match self.chosen_for {
+            (Protocol::Stream, at) => listeners.nth(at)?.into(),
+            (Protocol::Udp, at) => datagrams.nth(at)?.into(),
+        };
+        Some(Collision { port: self.number, fd })
+    }
+}
+
+fn is_asked(place: &Place<'_>, protocol: Protocol, protocols: Protocols) -> bool {
+    match (protocol, place.socket) {
+        (Protocol::Stream, Socket::Inet(_)) => protocols != Protocols::Udp,
+        (Protocol::Stream, _) => true,
+        (Protocol::Udp, Socket::Inet(_)) => protocols != Protocols::Tcp,
+        (Protocol::Udp, _) => false,
+    }
+}
+
+/// Never refused: there are as many places as there is room.
+fn push<T, const N: usize>(sockets: &mut Vec<T, N>, socket: T) -> Result<()> {
+    sockets.push(socket).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
+}
+
+/// A listener on a duplicate of a descriptor that the process was started with.
+fn inherited(number: u32) -> Result<Listener> {
+    let fd = sys::raw::duplicate(number).op(Op::Listen)?;
+    if !sys::is_listening(fd.as_fd()).op(Op::Listen)? {
+        return Err(Error::new(Op::Listen, Errno::INVAL));
+    }
+    option::set_nonblocking(&fd, true)?;
+    Ok(Listener::from(fd))
+}
+
+/// Whether a place can do without this address if it has another.
+fn may_be_missing(optional: bool, error: Error) -> bool {
+    error.is_addr_in_use() || error.is(Errno::ADDRNOTAVAIL) || is_tolerated(optional, error)
+}
+
+/// Whether a list can do without this place.
+fn is_tolerated(optional: bool, error: Error) -> bool {
+    match error.errno() {
+        Some(Errno::ADDRNOTAVAIL) => optional,
+        Some(errno) => {
+            [Errno::AFNOSUPPORT, Errno::NOPROTOOPT, Errno::PFNOSUPPORT, Errno::PROTONOSUPPORT, Errno::SOCKTNOSUPPORT]
+                .contains(&errno)
+        }
+        None => false,
+    }
+}

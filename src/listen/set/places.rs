@@ -1,0 +1,117 @@
+//! What a bind list comes to: the addresses to open, with names and zones looked up.
+
+use core::net::{SocketAddr, SocketAddrV6};
+
+use heapless::Vec;
+use rustix::{fd::AsFd, net::AddressFamily};
+
+use super::SpecError;
+use crate::{
+    addr::UnixAddr,
+    error::{Cause, Error, Op, Result, ResultExt},
+    listen::spec::{BIND_LIST_MAX, BindList, BindSpec, Target},
+    sys,
+};
+
+/// One address to open. Those of one name stand together and have its index.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// The position in the list, from 0.
+    pub(super) index: usize,
+    pub(super) optional: bool,
+    pub(super) socket: Socket<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Socket<'a> {
+    Inet(SocketAddr),
+    Unix(&'a UnixAddr),
+    Fd(u32),
+}
+
+impl Socket<'_> {
+    /// Whether the kernel is to choose a port.
+    pub(super) fn asks_for_any_port(&self) -> bool {
+        matches!(self, Self::Inet(addr) if addr.port() == 0)
+    }
+}
+
+/// Takes the addresses that a name has.
+pub(super) type Add<'add> = &'add mut dyn FnMut(SocketAddr);
+
+/// At most as many addresses as a list has places.
+pub(super) struct Places<'a> {
+    places: Vec<Place<'a>, BIND_LIST_MAX>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn of(
+        list: &'a BindList<'_>,
+        mut resolve: impl FnMut(&str, u16, Add<'_>) -> Result<()>,
+    ) -> Result<Self, SpecError> {
+        let mut places = Self { places: Vec::new() };
+        for (index, spec) in list.iter().enumerate() {
+            places.add(index, spec, &mut resolve).map_err(|error| SpecError { index, error })?;
+        }
+        Ok(places)
+    }
+
+    fn add(
+        &mut self,
+        index: usize,
+        spec: &'a BindSpec<'_>,
+        mut resolve: impl FnMut(&str, u16, Add<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let place = |socket| Place { index, optional: spec.optional, socket };
+        match &spec.target {
+            Target::Inet(addr) => self.push(place(Socket::Inet(*addr))),
+            Target::Zoned { ip, zone, port } => {
+                let addr = SocketAddrV6::new(*ip, *port, 0, interface_index(zone)?);
+                self.push(place(Socket::Inet(addr.into())))
+            }
+            Target::Name { host, port } => {
+                let first = self.places.len();
+                let mut pushed = Ok(());
+                resolve(host, *port, &mut |addr| {
+                    // Resolvers give an address twice where `/etc/hosts` has it twice.
+                    if pushed.is_ok() && !self.has(first, addr) {
+                        pushed = self.push(place(Socket::Inet(addr)));
+                    }
+                })?;
+                if self.places.len() == first { Err(Error::refused(Op::Address, Cause::HostNotFound)) } else { pushed }
+            }
+            Target::Unix(addr) => self.push(place(Socket::Unix(addr))),
+            Target::Fd(number) => self.push(place(Socket::Fd(*number))),
+        }
+    }
+
+    /// Whether this address is among those from the `first` on.
+    fn has(&self, first: usize, addr: SocketAddr) -> bool {
+        let is_it = |place: &Place<'_>| matches!(place.socket, Socket::Inet(known) if known == addr);
+        self.places.iter().skip(first).any(is_it)
+    }
+
+    fn push(&mut self, place: Place<'a>) -> Result<()> {
+        self.places.push(place).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
+    }
+
+    /// The addresses, those of one place of the list at a time.
+    pub(super) fn by_spec(&self) -> impl Iterator<Item = &[Place<'a>]> {
+        self.places.chunk_by(|one, next| one.index == next.index)
+    }
+
+    /// Whether a place asks for this very port.
+    pub(super) fn ask_for_port(&self, port: u16) -> bool {
+        self.places.iter().any(|place| matches!(place.socket, Socket::Inet(addr) if addr.port() == port))
+    }
+
+    /// Whether the kernel was to choose the port at this place of the list.
+    pub(super) fn asks_for_any_port(&self, index: usize) -> bool {
+        self.places.iter().any(|place| place.index == index && place.socket.asks_for_any_port())
+    }
+}
+
+fn interface_index(name: &str) -> Result<u32> {
+    let any_socket = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
+    sys::interface_index(any_socket.as_fd(), name).op(Op::Address)
+}

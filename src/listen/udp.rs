@@ -1,0 +1,46 @@
+//! One UDP socket that serves.
+
+use core::net::SocketAddr;
+
+use rustix::fd::AsFd;
+
+use super::Profile;
+use crate::{
+    addr::Endpoint,
+    datagram::Datagram,
+    error::{Op, Result, ResultExt},
+    option, sys,
+};
+
+/// Receives on a UDP address; port 0 lets the kernel choose one.
+///
+/// The socket is non-blocking and close-on-exec. Of the profile it has what UDP has, and the largest send buffer that
+/// the kernel grants unless the profile says how large. It has the port to itself: `SO_REUSEADDR`, with which another
+/// socket could take the datagrams away (measured on Linux 6.18: the one bound last gets them), is set only if
+/// [`with_udp_reuse_address`](Profile::with_udp_reuse_address) asks for it.
+///
+/// ```
+/// use anet::listen::{self, Profile};
+///
+/// let server = listen::udp("127.0.0.1:0".parse()?, &Profile::new())?;
+/// println!("receiving on {}", server.local_addr()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// `EADDRINUSE` if another socket has the port, `EADDRNOTAVAIL` for an address that is not this host's, `EAFNOSUPPORT`
+/// on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options
+/// in the profile.
+#[doc(alias = "server_socket")]
+pub fn udp(addr: SocketAddr, profile: &Profile) -> Result<Datagram> {
+    let endpoint = Endpoint::from(addr);
+    let family = sys::family(&endpoint).op(Op::Socket)?;
+    let fd = sys::datagram_socket(family).op(Op::Socket)?;
+    if addr.is_ipv6() {
+        option::set_only_v6(&fd, profile.only_v6())?;
+    }
+    profile.set_on_udp(&fd)?;
+    sys::bind(fd.as_fd(), &endpoint).op(Op::Bind)?;
+    Ok(Datagram::from(fd))
+}

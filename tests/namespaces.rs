@@ -1,0 +1,259 @@
+//! Bind lists on hosts that this one is not: without IPv6, with other defaults, with hardly a port left.
+//!
+//! Each test makes a network namespace of its own, in a thread of its own, and nothing outside notices.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener, UdpSocket},
+};
+
+use anet::{
+    Errno, Error, Op,
+    listen::{self, Access, BindList, ListenerSet, Profile, Protocols, SpecError},
+    option,
+};
+use support::*;
+
+const ALL_PROTOCOLS: [Protocols; 3] = [Protocols::Tcp, Protocols::Udp, Protocols::TcpAndUdp];
+
+/// Runs `test` in a thread with a network and a descriptor table of its own, whose loopback device is up.
+fn in_namespace<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    with_own_descriptors(|| {
+        // SAFETY: it concerns the sockets that this thread is going to make, and its view of `/proc/sys/net`.
+        let answer = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+        assert_eq!(answer, 0, "unshare: {}", std::io::Error::last_os_error());
+        bring_up_loopback();
+        test()
+    })
+}
+
+fn bring_up_loopback() {
+    use std::os::fd::AsRawFd;
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // SAFETY: all zeroes is a valid request.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: the request is a whole `ifreq`, of which the kernel reads the name and the flags.
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    assert_eq!(answer, 0, "SIOCSIFFLAGS: {}", std::io::Error::last_os_error());
+}
+
+fn set_sysctl(name: &str, value: &str) {
+    fs::write(format!("/proc/sys/net/{name}"), value).unwrap_or_else(|error| panic!("{name}: {error}"));
+}
+
+fn disable_v6() {
+    set_sysctl("ipv6/conf/all/disable_ipv6", "1");
+}
+
+/// Lets the kernel choose among these ports.
+fn set_ephemeral_ports(first: u16, last: u16) {
+    set_sysctl("ipv4/ip_local_port_range", &format!("{first} {last}"));
+}
+
+fn open(list: &str, protocols: Protocols) -> Result<ListenerSet, SpecError> {
+    ListenerSet::open_with(&BindList::parse(list, 0).unwrap(), protocols, &Profile::new(), &Access::default())
+}
+
+/// The sockets of both kinds.
+fn addrs(set: &ListenerSet) -> Vec<SocketAddr> {
+    let tcp = set.iter().map(|listener| listener.local_addr().unwrap());
+    let udp = set.datagrams().iter().map(|datagram| datagram.local_addr().unwrap());
+    tcp.chain(udp).map(|addr| addr.as_inet().unwrap()).collect()
+}
+
+/// The one port of all sockets.
+fn port(set: &ListenerSet) -> u16 {
+    let addrs = addrs(set);
+    assert!(addrs.iter().all(|addr| addr.port() == addrs[0].port()), "{addrs:?}");
+    addrs[0].port()
+}
+
+/// What a failed list must come to.
+fn assert_fails(list: &str, protocols: Protocols, index: usize, errno: Errno) {
+    let before = open_fds();
+    let failed = open(list, protocols).unwrap_err();
+    assert_eq!(failed, SpecError { index, error: Error::new(Op::Bind, errno) }, "{list} {protocols:?}");
+    assert_eq!(open_fds(), before, "{list} {protocols:?} leaves descriptors open");
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn ipv6_that_is_disabled_is_passed_over_or_an_error_as_the_list_says() {
+    in_namespace(|| {
+        disable_v6();
+        for protocols in ALL_PROTOCOLS {
+            let set = open("127.0.0.1 -::1", protocols).unwrap();
+            assert_eq!(set.skipped(), [SpecError { index: 1, error: Error::new(Op::Bind, Errno::ADDRNOTAVAIL) }]);
+            assert!(addrs(&set).iter().all(SocketAddr::is_ipv4));
+            assert_fails("127.0.0.1 ::1", protocols, 1, Errno::ADDRNOTAVAIL);
+            assert_fails("-::1", protocols, 0, Errno::ADDRNOTAVAIL);
+            // Every IPv6 address of a host that has none can be bound all the same.
+            let set = open("* ::*", protocols).unwrap();
+            assert_eq!((set.skipped(), addrs(&set).len() % 2), (&[][..], 0));
+            port(&set);
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn a_name_is_served_on_ipv4_where_ipv6_is_disabled() {
+    in_namespace(|| {
+        disable_v6();
+        let list = BindList::parse("localhost", 0).unwrap();
+        let (profile, access) = (Profile::new(), Access::default());
+        let set = ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &profile, &access, |_, port, add| {
+            add(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), port));
+            add(SocketAddr::new([127, 0, 0, 1].into(), port));
+            Ok(())
+        });
+        let set = set.unwrap();
+        assert_eq!((addrs(&set).len(), set.skipped().len()), (2, 1));
+        port(&set);
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn the_hosts_default_for_v6only_makes_no_difference() {
+    in_namespace(|| {
+        for default in ["0", "1"] {
+            set_sysctl("ipv6/bindv6only", default);
+            for protocols in ALL_PROTOCOLS {
+                for list in ["* ::*", "::* *"] {
+                    let set = open(list, protocols).unwrap();
+                    port(&set);
+                    assert_eq!(set.skipped(), []);
+                    assert!(set.iter().all(only_v6_or_v4) && set.datagrams().iter().all(only_v6_or_v4), "{list}");
+                }
+            }
+            let both = Profile::new().with_only_v6(false);
+            let any = "[::]:0".parse().unwrap();
+            assert_eq!(option::only_v6(listen::tcp(any, &both).unwrap()), Ok(false));
+            assert_eq!(option::only_v6(listen::udp(any, &both).unwrap()), Ok(false));
+        }
+    });
+}
+
+fn only_v6_or_v4(socket: impl anet::fd::AsFd) -> bool {
+    // An IPv4 socket does not have the option.
+    option::only_v6(socket).unwrap_or(true)
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn an_explicit_port_taken_for_one_family_or_protocol_fails_the_list() {
+    in_namespace(|| {
+        let list = "127.0.0.1:7000 [::1]:7000";
+        let tcp = TcpListener::bind("[::1]:7000").unwrap();
+        assert_fails(list, Protocols::Tcp, 1, Errno::ADDRINUSE);
+        assert_fails(list, Protocols::TcpAndUdp, 1, Errno::ADDRINUSE);
+        open(list, Protocols::Udp).unwrap();
+        drop(tcp);
+
+        let udp = UdpSocket::bind("127.0.0.1:7000").unwrap();
+        assert_fails(list, Protocols::Udp, 0, Errno::ADDRINUSE);
+        assert_fails(list, Protocols::TcpAndUdp, 0, Errno::ADDRINUSE);
+        open(list, Protocols::Tcp).unwrap();
+        drop(udp);
+        assert_eq!(addrs(&open(list, Protocols::TcpAndUdp).unwrap()).len(), 4);
+    });
+}
+
+/// Ten ports, of which nine are taken for one family or protocol: the one left is found, wherever it is.
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn the_one_port_left_is_found() {
+    in_namespace(|| {
+        set_ephemeral_ports(20000, 20009);
+        for free in 20000..20010 {
+            let others = || (20000..20010).filter(|&port| port != free);
+            let tcp: Vec<_> = others().map(|port| TcpListener::bind(("::1", port)).unwrap()).collect();
+            for protocols in [Protocols::Tcp, Protocols::TcpAndUdp] {
+                assert_eq!(port(&open("127.0.0.1 ::1", protocols).unwrap()), free);
+            }
+            drop(tcp);
+            let _udp: Vec<_> = others().map(|port| UdpSocket::bind(("::1", port)).unwrap()).collect();
+            for protocols in [Protocols::Udp, Protocols::TcpAndUdp] {
+                assert_eq!(port(&open("127.0.0.1 ::1", protocols).unwrap()), free);
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn a_host_without_a_port_left_is_an_error_that_names_who_lacks_it() {
+    in_namespace(|| {
+        // Fewer ports than tries, and more.
+        for last in [20000, 20009, 20099] {
+            set_ephemeral_ports(20000, last);
+            let tcp: Vec<_> = (20000..=last).map(|port| TcpListener::bind(("::1", port)).unwrap()).collect();
+            assert_fails("127.0.0.1 127.0.0.2 ::1", Protocols::Tcp, 2, Errno::ADDRINUSE);
+            assert_fails("127.0.0.1 127.0.0.2 ::1", Protocols::TcpAndUdp, 2, Errno::ADDRINUSE);
+            assert_fails("::1 127.0.0.1", Protocols::Tcp, 0, Errno::ADDRINUSE);
+            drop(tcp);
+            let _udp: Vec<_> = (20000..=last).map(|port| UdpSocket::bind(("127.0.0.1", port)).unwrap()).collect();
+            assert_fails("127.0.0.1 ::1", Protocols::TcpAndUdp, 0, Errno::ADDRINUSE);
+            assert_fails("::1 127.0.0.1", Protocols::Udp, 1, Errno::ADDRINUSE);
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn a_chosen_port_that_a_later_place_asks_for_is_given_up() {
+    in_namespace(|| {
+        set_ephemeral_ports(20000, 20009);
+        for protocols in ALL_PROTOCOLS {
+            for asked in 20000..20010 {
+                let set = open(&format!("127.0.0.1:0 127.0.0.1:{asked}"), protocols).unwrap();
+                let addrs = addrs(&set);
+                assert_eq!(addrs[1].port(), asked);
+                assert_ne!(addrs[0].port(), asked);
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn sixteen_places_open_and_roll_back() {
+    in_namespace(|| {
+        let places: Vec<_> = (1..=17).map(|n| format!("127.0.0.{n}")).collect();
+        let set = open(&places[..16].join(" "), Protocols::TcpAndUdp).unwrap();
+        assert_eq!((set.as_slice().len(), set.datagrams().len()), (16, 16));
+        port(&set);
+        assert!(BindList::parse(&places.join(" "), 0).is_err());
+
+        let _taken = UdpSocket::bind("127.0.0.16:7000").unwrap();
+        let places: Vec<_> = (1..=16).map(|n| format!("127.0.0.{n}:7000")).collect();
+        assert_fails(&places.join(" "), Protocols::TcpAndUdp, 15, Errno::ADDRINUSE);
+        assert_fails(&format!("{} 203.0.113.1", places[..15].join(" ")), Protocols::TcpAndUdp, 15, Errno::ADDRNOTAVAIL);
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn the_port_of_a_udp_server_cannot_be_taken() {
+    in_namespace(|| {
+        let set = open("* ::*", Protocols::Udp).unwrap();
+        let port = port(&set);
+        let reusing = Profile::new().with_udp_reuse_address(true).with_reuse_port(true);
+        for ip in ["0.0.0.0", "127.0.0.1", "[::]", "[::1]"] {
+            let addr = format!("{ip}:{port}").parse().unwrap();
+            for profile in [Profile::new(), reusing] {
+                let error = listen::udp(addr, &profile).unwrap_err();
+                assert_eq!(error, Error::new(Op::Bind, Errno::ADDRINUSE), "{addr}");
+            }
+            assert_fails(&addr.to_string(), Protocols::Udp, 0, Errno::ADDRINUSE);
+        }
+    });
+}
