@@ -26,11 +26,11 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Listener, Profile, Stream, UnixAddr,
+    Datagram, Endpoint, Errno, Listener, Profile, Stream, UnixAddr,
     accept::BatchEnd,
     event::{Event, Events, Interest, Poller},
     fd::OwnedFd,
-    listen::{self, Access, BindList, ListenerSet, SpecError},
+    listen::{self, Access, BindList, ListenerSet, Protocols, SpecError, port_file},
     option::TcpKeepalive,
     pipe::{EndFlags, pipe},
     stream::Shutdown,
@@ -53,8 +53,9 @@ const SIGNALS: u64 = u64::MAX;
 
 const HELP: &str = "\
 Usage: kv [--bind \"127.0.0.1 -::1\"] [--port 6380] [--unixsocket PATH] [--unixsocketperm 700]
-          [--maxclients 10000] [--tcp-keepalive 300] [--tcp-backlog 511]
-Flags mean what they mean to Redis; --port 0 lets the system choose, --tcp-keepalive 0 is off.";
+          [--maxclients 10000] [--tcp-keepalive 300] [--tcp-backlog 511] [--udp] [--port-file PATH]
+Flags mean what they mean to Redis; --port 0 lets the system choose, --tcp-keepalive 0 is off. --udp takes requests
+as datagrams too, one in each, and --port-file writes down the ports in use, as memcached does.";
 
 fn main() -> ExitCode {
     let served = match read_flags() {
@@ -81,6 +82,9 @@ fn read_flags() -> Result<Option<Options>, Box<dyn Error>> {
     while let Some(flag) = args.next() {
         if flag == "--help" {
             return Ok(None);
+        } else if flag == "--udp" {
+            options.protocols = Protocols::TcpAndUdp;
+            continue;
         }
         let value = args.next().ok_or_else(|| format!("no value for {flag:?}; see --help"))?;
         let set = flag.to_str().and_then(|flag| options.set(flag, &value));
@@ -102,6 +106,8 @@ fn complain(line: impl fmt::Display) {
 struct Options {
     bind: String,
     port: u16,
+    protocols: Protocols,
+    port_file: Option<OsString>,
     unix_socket: Option<OsString>,
     access: Access,
     profile: Profile,
@@ -113,6 +119,8 @@ impl Options {
         Self {
             bind: "127.0.0.1 -::1".to_owned(),
             port: 6380,
+            protocols: Protocols::Tcp,
+            port_file: None,
             unix_socket: None,
             access: Access { mode: Some(0o700), group: None },
             profile: Profile::new().with_tcp_nodelay(true),
@@ -126,6 +134,7 @@ impl Options {
         match flag {
             "--bind" => self.bind = text?.to_owned(),
             "--port" => self.port = text?.parse().ok()?,
+            "--port-file" => self.port_file = Some(value.to_owned()),
             "--unixsocket" => self.unix_socket = Some(value.to_owned()),
             "--unixsocketperm" => self.access.mode = u32::from_str_radix(text?, 8).ok().filter(|mode| *mode <= 0o777),
             "--maxclients" => self.max_clients = text?.parse().ok().filter(|max| *max > 0)?,
@@ -146,6 +155,7 @@ struct Server {
     signals: OwnedFd,
     /// By the poller's key, as are the clients. No key is used again, so that an event that is out of date finds nobody.
     listeners: BTreeMap<u64, Listener>,
+    datagrams: BTreeMap<u64, Datagram>,
     clients: HashMap<u64, Client>,
     next_key: u64,
     /// How long the listeners are not watched.
@@ -164,6 +174,7 @@ impl Server {
             poller: Poller::new()?,
             signals: signals.read,
             listeners: BTreeMap::new(),
+            datagrams: BTreeMap::new(),
             clients: HashMap::new(),
             next_key: 0,
             rest_until: None,
@@ -178,12 +189,21 @@ impl Server {
     fn listen(&mut self, options: &Options) -> Result<(), Box<dyn Error>> {
         let list = BindList::parse(&options.bind, options.port)
             .map_err(|error| format!("kv: invalid value {:?} for --bind: {error}", options.bind))?;
-        let set = ListenerSet::open(&list, &options.profile, &options.access);
+        let set = ListenerSet::open_with(&list, options.protocols, &options.profile, &options.access);
         let set = set.map_err(|failed| not_bound(&list, &failed))?;
         for skipped in set.skipped() {
             complain(format_args!("Warning: {}", not_bound(&list, skipped)));
         }
-        set.into_iter().for_each(|listener| self.add_listener(listener));
+        if let Some(path) = &options.port_file {
+            port_file::write(path.as_encoded_bytes(), &set, set.datagrams())?;
+        }
+        let (listeners, datagrams) = set.into_parts();
+        listeners.for_each(|listener| self.add_listener(listener));
+        for datagram in datagrams {
+            self.poller.add(&datagram, self.next_key, Interest::READABLE)?;
+            self.datagrams.insert(self.next_key, datagram);
+            self.next_key += 1;
+        }
         if let Some(path) = &options.unix_socket {
             let listener = UnixAddr::path(path.as_encoded_bytes())
                 .and_then(|addr| listen::unix(&addr, &options.profile, &options.access))
@@ -193,6 +213,9 @@ impl Server {
         self.watch_listeners()?;
         for listener in self.listeners.values() {
             announce(format_args!("listening on {}", listener.local_addr()?));
+        }
+        for datagram in self.datagrams.values() {
+            announce(format_args!("receiving on {}", datagram.local_addr()?));
         }
         Ok(())
     }
@@ -216,6 +239,7 @@ impl Server {
                 match event.key() {
                     SIGNALS => return Ok(()),
                     key if self.listeners.contains_key(&key) => self.accept(key),
+                    key if self.datagrams.contains_key(&key) => self.answer(key),
                     _ => self.serve(event),
                 }
             }
@@ -266,6 +290,23 @@ impl Server {
             let _ = self.poller.delete(listener);
         }
         self.rest_until = Some(Instant::now() + ACCEPT_PAUSE);
+    }
+
+    /// One datagram with one request, one with its reply; what goes wrong with either is the sender's loss alone.
+    fn answer(&mut self, key: u64) {
+        let Some(datagram) = self.datagrams.get(&key) else { return };
+        let Ok((received, from)) = datagram.recv_from(&mut self.read_buffer) else { return };
+        let (mut request, mut output) = (Request::default(), Output::default());
+        self.store.input_bytes += received.bytes.len() as u64;
+        match request.read(received.bytes) {
+            Ok(true) => self.store.execute(key, &request.args(received.bytes), &mut output),
+            Ok(false) => output.line('-', "ERR Protocol error: incomplete request"),
+            Err(text) => output.line('-', format_args!("ERR Protocol error: {text}")),
+        }
+        self.store.output_bytes += output.unsent().len() as u64;
+        if datagram.send_to(output.unsent(), &from).is_err_and(|error| error.errno() == Some(Errno::MSGSIZE)) {
+            let _ = datagram.send_to(b"-ERR reply too long for a datagram\r\n", &from);
+        }
     }
 
     fn serve(&mut self, event: Event) {

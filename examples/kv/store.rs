@@ -95,7 +95,9 @@ impl Store {
     }
 
     fn client(&mut self, caller: u64, command: &[u8], args: &[&[u8]], out: &mut Output) {
-        let Some(peer) = self.peers.get_mut(&caller) else { return };
+        let Some(peer) = self.peers.get_mut(&caller) else {
+            return out.line('-', "ERR CLIENT needs a connection");
+        };
         match (upper(command, &mut [0; 8]), args) {
             (b"ID", []) => out.line(':', caller),
             (b"GETNAME", []) => out.bulk_or_nil(Some(&peer.name).filter(|name| !name.is_empty())),

@@ -1,29 +1,24 @@
 //! `examples/kv.rs` as its clients meet it: the `redis` crate as a real one, bare sockets for what no real one sends.
 
 use std::{
-    env, fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    fs,
+    io::Write,
+    net::TcpListener,
     os::unix::{
         fs::{FileTypeExt, PermissionsExt},
         net::{UnixListener, UnixStream},
-    },
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{self, RecvTimeoutError, Sender},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use redis::{Connection, RedisResult, cmd, pipe};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use redis::{cmd, pipe};
+use rustix::process::Signal;
 
-/// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(20);
+mod datagrams;
+mod server;
+
+use server::*;
 
 #[test]
 fn a_client_is_served_over_ipv4_ipv6_and_a_unix_socket() {
@@ -398,225 +393,4 @@ fn help_shows_every_flag() {
         assert!(text.contains(&format!("[--{flag} ")), "{flag}");
     }
     assert_eq!(output.status.code(), Some(0));
-}
-
-/// A running server, ended with the test.
-struct Server {
-    child: Arc<Mutex<Child>>,
-    /// Tells the watchdog that the test is over.
-    _alive: Sender<()>,
-    port: u16,
-    path: PathBuf,
-    _dir: TempDir,
-}
-
-impl Server {
-    /// On a port of its own, and with a Unix socket.
-    fn start(flags: &[&str]) -> Self {
-        let mut command = Command::new(executable());
-        command.args(flags);
-        Self::spawn(command)
-    }
-
-    /// With no more than so many descriptors.
-    fn start_with_descriptors(limit: u32) -> Self {
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(executable());
-        Self::spawn(command)
-    }
-
-    fn spawn(mut command: Command) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("kv.sock");
-        command.args(["--port", "0", "--unixsocket"]).arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let child = Arc::new(Mutex::new(child));
-        let mut server = Self { _alive: watchdog(Arc::clone(&child)), child, port: 0, path, _dir: dir };
-        let last = format!("listening on {}", server.path.display());
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if line == last {
-                return server;
-            }
-            let addr: SocketAddr = line.strip_prefix("listening on ").unwrap().parse().unwrap();
-            server.port = addr.port();
-        }
-        panic!("the server has ended: {}", server.stderr());
-    }
-
-    /// Without a read timeout: a socket that has one answers `EINTR` when another test's server ends, which the client
-    /// takes for a failure. It is the watchdog that bounds the wait.
-    fn connect(&self, url: String) -> RedisResult<Connection> {
-        redis::Client::open(url)?.get_connection_with_timeout(PATIENCE)
-    }
-
-    fn try_client(&self) -> RedisResult<Connection> {
-        self.connect(format!("redis://127.0.0.1:{}", self.port))
-    }
-
-    fn client(&self) -> Connection {
-        self.try_client().unwrap()
-    }
-
-    fn client_v6(&self) -> Connection {
-        self.connect(format!("redis://[::1]:{}", self.port)).unwrap()
-    }
-
-    fn client_unix(&self) -> Connection {
-        self.connect(format!("redis+unix://{}", self.path.display())).unwrap()
-    }
-
-    fn socket(&self) -> TcpStream {
-        let socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        socket.set_nodelay(true).unwrap();
-        socket
-    }
-
-    fn socket_unix(&self) -> UnixStream {
-        let socket = UnixStream::connect(&self.path).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        socket
-    }
-
-    /// One of each kind.
-    fn sockets(&self) -> [Socket; 2] {
-        [Socket::Tcp(self.socket()), Socket::Unix(self.socket_unix())]
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child.lock().unwrap()), signal).unwrap();
-    }
-
-    /// The exit status after a signal.
-    fn end(&self, signal: Signal) -> Option<i32> {
-        self.signal(signal);
-        let mut child = self.child.lock().unwrap();
-        wait_until(|| child.try_wait().unwrap().is_some());
-        child.wait().unwrap().code()
-    }
-
-    /// What an ended server has written there.
-    fn stderr(&self) -> String {
-        let mut text = String::new();
-        let stderr = self.child.lock().unwrap().stderr.take();
-        stderr.unwrap().read_to_string(&mut text).unwrap();
-        text
-    }
-
-    /// Processor time used so far, in hundredths of a second.
-    fn cpu_ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.lock().unwrap().id())).unwrap();
-        let (_, behind_name) = stat.rsplit_once(')').unwrap();
-        behind_name.split(' ').skip(12).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
-    }
-
-    fn peak_memory_mib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.lock().unwrap().id())).unwrap();
-        let peak_kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
-        peak_kib.trim().parse::<u64>().unwrap() >> 10
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        end(&self.child);
-    }
-}
-
-/// Ends a server whose test does not, so that nothing in the test waits for ever.
-fn watchdog(child: Arc<Mutex<Child>>) -> Sender<()> {
-    let (alive, watched) = mpsc::channel();
-    thread::spawn(move || {
-        if watched.recv_timeout(2 * PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            end(&child);
-        }
-    });
-    alive
-}
-
-fn end(child: &Mutex<Child>) {
-    // A test that has failed with the lock held leaves it poisoned.
-    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-/// A bare connection of either kind.
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Read for Socket {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(buf),
-            Self::Unix(stream) => stream.read(buf),
-        }
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(buf),
-            Self::Unix(stream) => stream.write(buf),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The example, which `cargo test` has built beside this test.
-fn executable() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let path = test.ancestors().nth(2).unwrap().join("examples/kv");
-    assert!(path.exists(), "{} is not there: run `cargo build --example kv`", path.display());
-    path
-}
-
-/// Runs the server until it ends by itself.
-fn kv(flags: &[&str]) -> Output {
-    Command::new(executable()).args(flags).output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn read(socket: &mut impl Read, len: usize) -> String {
-    let mut reply = vec![0; len];
-    socket.read_exact(&mut reply).unwrap();
-    String::from_utf8(reply).unwrap()
-}
-
-fn read_to_end(socket: &mut impl Read) -> String {
-    let mut reply = String::new();
-    socket.read_to_string(&mut reply).unwrap();
-    reply
-}
-
-fn refusal(answer: RedisResult<i64>) -> String {
-    let error = answer.unwrap_err();
-    format!("{} {}", error.code().unwrap_or_default(), error.detail().unwrap_or_default())
-}
-
-/// One number of `INFO`.
-fn info(client: &mut Connection, name: &str) -> u64 {
-    let text: String = cmd("INFO").query(client).unwrap();
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    value.unwrap().parse().unwrap()
-}
-
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
