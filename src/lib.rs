@@ -48,7 +48,7 @@
 //! | [`listen`] | TCP, Unix and UDP sockets that serve, profiles, bind lists, the port file |
 //! | [`accept`] | connections, one by one and in batches |
 //! | [`connect`] | to one of several addresses, waiting or not |
-//! | [`stream`], [`datagram`], [`pipe`] | bytes |
+//! | [`stream`], [`pipe`] | bytes |
 //! | [`datagram`] | messages |
 //! | [`event`] | waiting for many descriptors |
 //!

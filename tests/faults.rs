@@ -93,6 +93,52 @@ fn opening_a_bind_list_survives_every_fault() {
     }
 }
 
+/// A Unix path alone, so that every fault meets it: with an error there is no file, without one there is the listener.
+#[test]
+fn a_unix_path_survives_every_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let addr = UnixAddr::path(path.to_str().unwrap()).unwrap();
+    let group = rustix::process::getegid().as_raw();
+    let access = Access { mode: Some(0o622), group: Some(group) };
+    for (name, syscall) in [
+        ("setsockopt", libc::SYS_setsockopt),
+        ("fchmod", libc::SYS_fchmod),
+        ("flock", libc::SYS_flock),
+        ("connect", libc::SYS_connect),
+        ("fchownat", libc::SYS_fchownat),
+        ("fchmodat2", SYS_FCHMODAT2),
+    ] {
+        for errno in (1..=133).filter(|&errno| errno != libc::EINTR) {
+            let result = with_own_descriptors(|| {
+                // Somebody has died here before, so that all of the way is gone.
+                let _ = std::fs::remove_file(&path);
+                drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+                let before = open_fds();
+                fail(syscall, None, errno);
+                let result = listen::unix(&addr, &busy_profile(), &access);
+                assert_eq!(open_fds() - before, usize::from(result.is_ok()), "{name} {errno}");
+                result.map(drop)
+            });
+            match (name, result) {
+                // Going on without the lock is what it is for, and the mode has another way.
+                ("flock", result) => assert_eq!(result, Ok(())),
+                ("fchmodat2", Ok(())) => assert!([libc::EPERM, libc::ENOSYS].contains(&errno)),
+                // Whoever does not refuse, or may be alive, keeps the path.
+                ("connect", Ok(())) => assert!([libc::ECONNREFUSED, libc::ENOENT].contains(&errno)),
+                ("connect", Err(error)) => assert!(error.is_addr_in_use() && path.exists(), "{errno} {error:?}"),
+                (_, result) => {
+                    assert_eq!(result.unwrap_err().errno(), Some(Errno::from_raw_os_error(errno)), "{name}");
+                    assert!(name == "setsockopt" || !path.exists(), "{name} {errno} leaves the file");
+                }
+            }
+        }
+    }
+}
+
+/// libc has no name for it yet.
+const SYS_FCHMODAT2: i64 = 452;
+
 #[test]
 fn opening_a_bind_list_for_udp_survives_every_fault() {
     let scenario = || {

@@ -191,6 +191,17 @@ fn an_inherited_descriptor_must_listen() {
 }
 
 #[test]
+fn only_what_listens_is_adopted_and_it_does_not_block_any_more() {
+    let listener = anet::Listener::adopt(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
+    assert!(option::nonblocking(&listener).unwrap());
+    let (client, _server) = connected_pair();
+    let error = anet::Listener::adopt(client).unwrap_err();
+    assert_eq!(error, Error::new(Op::Listen, Errno::INVAL));
+    let pipe = std::io::pipe().unwrap().0;
+    assert_eq!(anet::Listener::adopt(pipe).unwrap_err(), Error::new(Op::Listen, Errno::NOTSOCK));
+}
+
+#[test]
 fn a_listener_goes_out_and_comes_back_as_a_descriptor() {
     let listener = any_listener();
     let addr = listener.local_addr().unwrap();

@@ -27,8 +27,8 @@ pub use unix::{Access, unix};
 
 use crate::{
     addr::Endpoint,
-    error::{Op, Result, ResultExt},
-    sys,
+    error::{Errno, Error, Op, Result, ResultExt},
+    option, sys,
 };
 use unix::SocketFile;
 
@@ -47,6 +47,30 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// Takes a socket that came from elsewhere, if it listens, and makes it non-blocking: the descriptor and its
+    /// duplicates alike. Its connections have what it passes on by itself, and [`remove_file`](Self::remove_file) does
+    /// nothing.
+    ///
+    /// ```
+    /// let listening = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let listener = anet::Listener::adopt(listening)?;
+    /// assert!(listener.accept().is_err_and(|error| error.is_would_block()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a socket that does not listen, `ENOTSOCK` for what is no socket.
+    #[doc(alias = "SO_ACCEPTCONN")]
+    pub fn adopt(fd: impl Into<OwnedFd>) -> Result<Self> {
+        let fd = fd.into();
+        if !sys::is_listening(fd.as_fd()).op(Op::Listen)? {
+            return Err(Error::new(Op::Listen, Errno::INVAL));
+        }
+        option::set_nonblocking(&fd, true)?;
+        Ok(Self::from(fd))
+    }
+
     /// The address listened on, with the port that the kernel has chosen if 0 was asked.
     ///
     /// # Errors
@@ -58,11 +82,12 @@ impl Listener {
     }
 
     /// Removes the file of a Unix listener, if the path still names the socket that this listener has bound; says
-    /// whether it did. A path that another server has taken over is left alone.
+    /// whether it did. A path that another server has taken over is left alone; one that is relative is looked for from
+    /// where the process is by then. A lock on the directory is waited for as in [`unix`].
     ///
     /// # Errors
     ///
-    /// `EACCES`, `EPERM` or `EROFS` if the directory may not be changed.
+    /// `EACCES`, `EPERM` or `EROFS` if the directory may not be searched or changed.
     #[doc(alias = "unlink")]
     pub fn remove_file(&self) -> Result<bool> {
         self.file.as_ref().map_or(Ok(false), SocketFile::remove)
@@ -73,8 +98,8 @@ impl Listener {
     }
 }
 
-/// Takes a listening socket that came from elsewhere. Its connections have what it passes on by itself, and
-/// [`remove_file`](Listener::remove_file) does nothing.
+/// Takes a listening socket as it is; [`adopt`](Listener::adopt) looks whether it listens. If it is a blocking one,
+/// accepting waits.
 impl From<OwnedFd> for Listener {
     fn from(fd: OwnedFd) -> Self {
         Self { fd, after_accept: None, file: None }

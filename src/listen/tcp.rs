@@ -24,7 +24,7 @@ use crate::{
 /// # Errors
 ///
 /// `EADDRINUSE` if another socket has the port (from `bind` or `listen`), `EADDRNOTAVAIL` for an address that is not
-/// this host's, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`,
+/// this host's, `EINVAL` for a link-local one without scope, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`,
 /// `ENFILE`; those of the options in the profile.
 #[doc(alias = "anetTcpServer")]
 #[doc(alias = "anetTcp6Server")]

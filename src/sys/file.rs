@@ -85,7 +85,8 @@ pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
     })
 }
 
-/// Before Linux 6.6: an `O_PATH` descriptor stands for the file itself, and its name in `/proc` can be followed.
+/// Before Linux 6.6: an `O_PATH` descriptor stands for the file itself, and its name in `/proc` can
+/// be followed, in the thread's own directory: it may have descriptors of its own.
 #[cfg(target_os = "linux")]
 fn chmod_by_descriptor(path: &core::ffi::CStr, mode: u32) -> Result<()> {
     use core::fmt::Write;
@@ -93,7 +94,7 @@ fn chmod_by_descriptor(path: &core::ffi::CStr, mode: u32) -> Result<()> {
 
     let fd = fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let mut name = arrayvec::ArrayString::<32>::new();
-    write!(name, "/proc/self/fd/{}", fd.as_raw_fd()).map_err(|_| Errno::NAMETOOLONG)?;
+    write!(name, "/proc/thread-self/fd/{}", fd.as_raw_fd()).map_err(|_| Errno::NAMETOOLONG)?;
     fs::chmod(name.as_str(), Mode::from_raw_mode(mode as RawMode))
 }
 

@@ -7,7 +7,7 @@
 use core::net::SocketAddr;
 
 use heapless::Vec;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 
 use super::{
     ListenerSet, Protocols, SpecError,
@@ -17,7 +17,7 @@ use crate::{
     addr::Endpoint,
     error::{Cause, Errno, Error, Op, Result, ResultExt},
     listen::{Access, Listener, Profile, tcp, udp, unix},
-    option, sys,
+    sys,
 };
 
 /// What every socket of a set is opened with.
@@ -232,12 +232,7 @@ fn push<T, const N: usize>(sockets: &mut Vec<T, N>, socket: T) -> Result<()> {
 
 /// A listener on a duplicate of a descriptor that the process was started with.
 fn inherited(number: u32) -> Result<Listener> {
-    let fd = sys::raw::duplicate(number).op(Op::Listen)?;
-    if !sys::is_listening(fd.as_fd()).op(Op::Listen)? {
-        return Err(Error::new(Op::Listen, Errno::INVAL));
-    }
-    option::set_nonblocking(&fd, true)?;
-    Ok(Listener::from(fd))
+    sys::raw::duplicate(number).op(Op::Listen).and_then(Listener::adopt)
 }
 
 /// Whether a place can do without this address if it has another.

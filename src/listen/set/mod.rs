@@ -96,8 +96,8 @@ impl ListenerSet {
     /// # Errors
     ///
     /// The first place that failed and why: the errors of [`tcp`](super::tcp()), [`udp`](super::udp()) and
-    /// [`unix`](super::unix()), `ENODEV` for an interface that is not there, `EBADF` or `EINVAL` for a descriptor that
-    /// is not open or does not listen, [`HostName`](Cause::HostName) for a name, which is not looked up here. If every
+    /// [`unix`](super::unix()), `ENODEV` for an interface that is not there, `EBADF`, `ENOTSOCK` or `EINVAL` for a
+    /// descriptor that is not open, no socket or does not listen, [`HostName`](Cause::HostName) for a name, which is not looked up here. If every
     /// place was passed over, the first one.
     #[doc(alias = "listenToPort")]
     #[doc(alias = "server_sockets")]
@@ -257,5 +257,13 @@ impl fmt::Display for SpecError {
 impl core::error::Error for SpecError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         Some(&self.error)
+    }
+}
+
+/// Keeps the error number and forgets the place.
+#[cfg(feature = "std")]
+impl From<SpecError> for std::io::Error {
+    fn from(failed: SpecError) -> Self {
+        failed.error.into()
     }
 }
