@@ -46,11 +46,12 @@
 //! | [`error`] | errors of 8 bytes, whose text is made when somebody asks |
 //! | [`option`] | a getter and a setter for each socket option, and a door for the others |
 //! | [`listen`] | TCP, Unix and UDP sockets that serve, profiles, bind lists, the port file |
-//! | [`accept`] | connections, one by one and in batches |
+//! | [`accept`] | connections, one by one and in batches, and who is admitted |
 //! | [`connect`] | to one of several addresses, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
 //! | [`datagram`] | messages |
-//! | [`event`] | waiting for many descriptors |
+//! | [`event`] | waiting for many descriptors, and for times |
+//! | [`heartbeat`] | whether a peer is still there |
 //!
 //! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
 //! used alone.
@@ -74,6 +75,7 @@ pub mod connect;
 pub mod datagram;
 pub mod error;
 pub mod event;
+pub mod heartbeat;
 pub mod listen;
 pub mod option;
 pub mod pipe;

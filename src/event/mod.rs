@@ -1,7 +1,9 @@
-//! Waiting: which descriptors are ready, and being woken from another thread.
+//! Waiting: which descriptors are ready, which deadlines have come, and being woken from another thread.
 
 mod poller;
+mod timer;
 mod waker;
 
 pub use poller::{Event, Events, Interest, Iter, Poller};
+pub use timer::{Expired, TimerError, TimerId, Timers};
 pub use waker::Waker;

@@ -1,0 +1,324 @@
+//! [`Admission`]: which connections a server keeps.
+//!
+//! Decided on the bytes of the peer's address and on counts, and on nothing else: no system call, no clock, no
+//! allocation, no panic on any peer. The text for who is rejected is here; writing it is not.
+
+use core::fmt;
+
+use super::{SourceAddr, Sources};
+use crate::addr::Endpoint;
+
+/// The most clients of Redis, where nothing else is said.
+#[doc(alias = "CONFIG_DEFAULT_MAX_CLIENTS")]
+pub const MAX_CLIENTS_DEFAULT: u32 = 10_000;
+
+/// Who may connect. 16 bytes.
+///
+/// ```
+/// use anet::accept::Limits;
+///
+/// const LIMITS: Limits = Limits::new().with_max_clients(1000).with_max_per_source(Some(20)).with_protected_mode(false);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Limits {
+    max_clients: u32,
+    max_per_source: Option<u32>,
+    protected_mode: bool,
+}
+
+/// Keeps count of a server's clients and says of each new one whether it may stay. `N` is how many different sources
+/// can be counted at a time where [`Limits::with_max_per_source`] is used; 0 does where it is not.
+///
+/// 32 bytes a source and 40 more, and it can live in a `static`.
+///
+/// ```
+/// use anet::accept::{Admission, Limits, Reason, Verdict};
+///
+/// let limits = Limits::new().with_max_clients(2).with_max_per_source(Some(1));
+/// let mut admission = Admission::<1024>::new(limits);
+///
+/// let peer = "127.0.0.1:40000".parse()?;
+/// let Verdict::Admit(ticket) = admission.admit(&peer) else { unreachable!() };
+/// match admission.admit(&peer) {
+///     Verdict::Admit(_ticket) => unreachable!("one from each address"),
+///     Verdict::Reject(reason) => {
+///         // Write it, shut down the writing half, close.
+///         assert_eq!(reason.message(), "-ERR max number of clients from this address reached\r\n");
+///     }
+/// }
+/// // Where the connection is closed.
+/// admission.release(ticket);
+/// assert_eq!(admission.clients(), 0);
+/// # Ok::<(), anet::addr::ParseError>(())
+/// ```
+#[derive(Debug)]
+#[doc(alias = "acceptCommonHandler")]
+#[doc(alias = "clientAcceptHandler")]
+pub struct Admission<const N: usize> {
+    limits: Limits,
+    clients: u32,
+    sources: Sources<N>,
+}
+
+/// A client's place. Kept with the connection and given back to [`Admission::release`] when that is closed; one that
+/// is dropped instead stays taken for ever. 12 bytes, and not `Copy`, so that no place is given back twice.
+#[derive(Debug, Eq, PartialEq)]
+#[must_use = "the place stays taken until the ticket is released"]
+pub struct Ticket {
+    /// None for who was not counted: a Unix client, or any while there was no limit.
+    source: Option<SourceAddr>,
+}
+
+/// What to do with a new connection. 12 bytes.
+#[derive(Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Verdict {
+    /// It may stay, and has been counted.
+    Admit(Ticket),
+    /// Write [`Reason::message`], shut down the writing half and close. It has not been counted.
+    Reject(Reason),
+}
+
+/// Why a connection may not stay.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There are as many clients as there may be.
+    MaxClients,
+    /// There are as many clients from this address as there may be.
+    MaxPerSource,
+    /// Protected mode is on, and the peer is not on this machine.
+    ProtectedMode,
+    /// There is a limit for each source, and no room to count one more source. Never if there is room for as many as
+    /// there may be clients.
+    TooManySources,
+}
+
+const _: () = assert!(size_of::<Limits>() == 16 && size_of::<Ticket>() == 12 && size_of::<Verdict>() == 12);
+const _: () = assert!(size_of::<Admission<0>>() <= 40 && size_of::<Admission<1000>>() <= 32 * 1000 + 40);
+
+impl Limits {
+    /// As in Redis: 10,000 clients, from the same address as many as from any, and protected mode on.
+    pub const fn new() -> Self {
+        Self { max_clients: MAX_CLIENTS_DEFAULT, max_per_source: None, protected_mode: true }
+    }
+
+    /// How many clients there may be, over all listeners.
+    #[doc(alias = "maxclients")]
+    pub const fn with_max_clients(mut self, clients: u32) -> Self {
+        self.max_clients = clients;
+        self
+    }
+
+    /// How many clients there may be from one [`SourceAddr`]; `None`: as many as there may be in all. Clients of Unix
+    /// sockets have no such address, and are not counted here.
+    #[doc(alias = "MaxConnectionsPerSource")]
+    pub const fn with_max_per_source(mut self, clients: Option<u32>) -> Self {
+        self.max_per_source = clients;
+        self
+    }
+
+    /// Whether only clients on this machine may connect: through a Unix socket, from `127.0.0.0/8` or from `::1`. For
+    /// a server that asks for no password and could be reached from outside by mistake.
+    #[doc(alias = "protected-mode")]
+    pub const fn with_protected_mode(mut self, on: bool) -> Self {
+        self.protected_mode = on;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Admission<N> {
+    /// No clients.
+    pub const fn new(limits: Limits) -> Self {
+        Self::seeded(limits, 0)
+    }
+
+    /// No clients, and a number that peers cannot know for the table of sources; see [`Sources::seeded`].
+    pub const fn seeded(limits: Limits, seed: u64) -> Self {
+        Self { limits, clients: 0, sources: Sources::seeded(seed) }
+    }
+
+    /// Whether no client more may come. Asked before accepting, it says to stop: connections then wait in the backlog
+    /// until one of the others leaves. Who accepts all the same has them rejected by [`admit`](Self::admit).
+    pub const fn is_full(&self) -> bool {
+        self.clients >= self.limits.max_clients
+    }
+
+    /// Whether a new connection may stay, by its peer's address.
+    ///
+    /// Asked in this order: how many clients there are, protected mode, how many there are from this source. A peer
+    /// whose address is of an unknown family is not local, and is not counted for a source.
+    pub fn admit(&mut self, peer: &Endpoint) -> Verdict {
+        match self.take_place(peer) {
+            Ok(ticket) => Verdict::Admit(ticket),
+            Err(reason) => Verdict::Reject(reason),
+        }
+    }
+
+    /// A client has left, and its place is free.
+    #[doc(alias = "unlinkClient")]
+    pub fn release(&mut self, ticket: Ticket) {
+        self.clients = self.clients.saturating_sub(1);
+        if let Some(source) = ticket.source {
+            self.sources.release(source);
+        }
+    }
+
+    /// Other limits from now on, as by `CONFIG SET`. Who is there stays and counts on; for the limit for each source
+    /// only those count that came while there was one.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// The limits.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// How many clients there are.
+    #[doc(alias = "connected_clients")]
+    pub const fn clients(&self) -> u32 {
+        self.clients
+    }
+
+    /// How many there are from each source, of those that are counted.
+    pub const fn sources(&self) -> &Sources<N> {
+        &self.sources
+    }
+
+    fn take_place(&mut self, peer: &Endpoint) -> Result<Ticket, Reason> {
+        if self.is_full() {
+            return Err(Reason::MaxClients);
+        }
+        if self.limits.protected_mode && !is_local(peer) {
+            return Err(Reason::ProtectedMode);
+        }
+        let source = self.take_source(peer)?;
+        self.clients += 1;
+        Ok(Ticket { source })
+    }
+
+    fn take_source(&mut self, peer: &Endpoint) -> Result<Option<SourceAddr>, Reason> {
+        let Some(limit) = self.limits.max_per_source else { return Ok(None) };
+        let source = SourceAddr::of(peer);
+        source.map_or(Ok(()), |source| self.sources.take(source, limit))?;
+        Ok(source)
+    }
+}
+
+#[doc(alias = "connIsLocal")]
+fn is_local(peer: &Endpoint) -> bool {
+    matches!(peer, Endpoint::Unix(_)) || peer.is_loopback()
+}
+
+impl Reason {
+    /// What to tell the client: an error of the Redis protocol (RESP), with `\r\n` at its end.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::MaxClients => "-ERR max number of clients reached\r\n",
+            Self::MaxPerSource => "-ERR max number of clients from this address reached\r\n",
+            Self::ProtectedMode => {
+                "-DENIED Running in protected mode: connections are only accepted from the loopback interface and from \
+                 Unix sockets. To connect from another computer, disable protected mode on the server, after making \
+                 sure that it is not publicly accessible from the internet.\r\n"
+            }
+            Self::TooManySources => "-ERR max number of client addresses reached\r\n",
+        }
+    }
+}
+
+/// The message without the end of its line.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.message().trim_end())
+    }
+}
+
+impl core::error::Error for Reason {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::UnixAddr;
+
+    const OPEN: Limits = Limits::new().with_protected_mode(false);
+
+    fn admitted<const N: usize>(admission: &mut Admission<N>, peer: &str) -> Result<Ticket, Reason> {
+        match admission.admit(&peer.parse().unwrap()) {
+            Verdict::Admit(ticket) => Ok(ticket),
+            Verdict::Reject(reason) => Err(reason),
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_line_of_the_protocol() {
+        for reason in [Reason::MaxClients, Reason::MaxPerSource, Reason::ProtectedMode, Reason::TooManySources] {
+            let line = reason.message().strip_suffix("\r\n").unwrap();
+            assert!(line.starts_with("-ERR ") || line.starts_with("-DENIED Running in protected mode"));
+            assert!(line.is_ascii() && !line.contains(|byte: char| byte.is_ascii_control()), "{line:?}");
+            assert_eq!(std::format!("{reason}"), line);
+        }
+    }
+
+    #[test]
+    fn protected_mode_knows_this_machine_by_its_bytes() {
+        let mut admission = Admission::<0>::new(Limits::new());
+        let here =
+            ["127.0.0.1:1", "127.255.255.255:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "[::ffff:127.9.9.9]:1", "@x"];
+        for peer in here {
+            assert!(admitted(&mut admission, peer).is_ok(), "{peer}");
+        }
+        let elsewhere = ["126.255.255.255:1", "128.0.0.0:1", "[::2]:1", "[::]:1", "[::127.0.0.1]:1", "[fe80::1%1]:1"];
+        for peer in elsewhere.into_iter().chain(["[::ffff:128.0.0.1]:1", "192.168.0.1:1"]) {
+            assert_eq!(admitted(&mut admission, peer), Err(Reason::ProtectedMode), "{peer}");
+        }
+        assert!(matches!(admission.admit(&UnixAddr::UNNAMED.into()), Verdict::Admit(_)));
+        let unknown = Endpoint::Unknown { family: 40 };
+        assert_eq!(admission.admit(&unknown), Verdict::Reject(Reason::ProtectedMode));
+        assert_eq!(admission.clients(), 7);
+    }
+
+    #[test]
+    fn the_first_reason_is_that_of_redis() {
+        let limits = Limits::new().with_max_clients(1).with_max_per_source(Some(0));
+        let mut admission = Admission::<1>::new(limits);
+        assert_eq!(admitted(&mut admission, "10.0.0.1:1"), Err(Reason::ProtectedMode));
+        assert_eq!(admitted(&mut admission, "127.0.0.1:1"), Err(Reason::MaxPerSource));
+        let ticket = admitted(&mut admission, "/run/x").unwrap();
+        assert_eq!(admitted(&mut admission, "10.0.0.1:1"), Err(Reason::MaxClients));
+        assert!(admission.is_full());
+        admission.release(ticket);
+        assert!(!admission.is_full());
+    }
+
+    #[test]
+    fn unix_clients_have_no_source() {
+        let mut admission = Admission::<1>::new(OPEN.with_max_per_source(Some(1)));
+        let _unix = [(); 3].map(|()| admitted(&mut admission, "/run/x").unwrap());
+        let _first = admitted(&mut admission, "10.0.0.1:1").unwrap();
+        assert_eq!(admitted(&mut admission, "[::ffff:10.0.0.1]:2"), Err(Reason::MaxPerSource));
+        assert_eq!(admitted(&mut admission, "10.0.0.2:1"), Err(Reason::TooManySources));
+        let _unix = admitted(&mut admission, "/run/x").unwrap();
+        assert_eq!((admission.clients(), admission.sources().len()), (5, 1));
+    }
+
+    #[test]
+    fn limits_that_change_leave_the_counts_right() {
+        let mut admission = Admission::<4>::new(OPEN);
+        let uncounted = admitted(&mut admission, "10.0.0.1:1").unwrap();
+        admission.set_limits(OPEN.with_max_per_source(Some(1)));
+        let counted = admitted(&mut admission, "10.0.0.1:2").unwrap();
+        admission.release(uncounted);
+        assert_eq!(admitted(&mut admission, "10.0.0.1:3"), Err(Reason::MaxPerSource));
+        admission.set_limits(OPEN.with_max_clients(0));
+        assert_eq!(admitted(&mut admission, "10.0.0.2:1"), Err(Reason::MaxClients));
+        admission.release(counted);
+        assert!(admission.sources().is_empty() && admission.clients() == 0);
+    }
+}

@@ -1,0 +1,231 @@
+//! Application heartbeats: PING, PONG, and when a silent peer is taken for dead.
+//!
+//! TCP keepalive asks the peer's kernel; a heartbeat asks the peer itself, over any stream, and finds the process that
+//! hangs too. This is the part that decides, for one connection: told of every byte that came and asked at a time, it
+//! says whether to wait, to send a ping or to give up. It holds no descriptor and no clock, makes no system call,
+//! allocates nothing and panics on no time. Times are [`Duration`]s since an epoch of the caller's choosing, read from
+//! a clock that does not go back (`CLOCK_MONOTONIC`).
+//!
+//! Any byte is a sign of life, not only a PONG: a peer that sends is never asked.
+//!
+//! ```
+//! use anet::heartbeat::{Heartbeat, Verdict};
+//! use core::time::Duration;
+//!
+//! let s = Duration::from_secs;
+//! let heartbeat = Heartbeat::new(s(10), 2)?;
+//!
+//! let mut pulse = heartbeat.start(s(100));
+//! assert_eq!(pulse.tick(s(105)), Verdict::Wait { until: s(110) });
+//! assert_eq!(pulse.tick(s(110)), Verdict::SendPing);
+//! pulse.received(s(111));
+//! assert_eq!(pulse.tick(pulse.deadline()), Verdict::SendPing);
+//! assert_eq!(pulse.tick(s(131)), Verdict::SendPing);
+//! assert_eq!(pulse.tick(s(141)), Verdict::Dead);
+//! # Ok::<(), anet::heartbeat::HeartbeatError>(())
+//! ```
+
+use core::{fmt, time::Duration};
+
+/// How often a silent peer is asked, and how many answers it may miss: valid for any number of connections. 8 bytes.
+///
+/// A peer is dead `interval * (misses + 1)` after its last byte, if the caller comes on time.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "repl-ping-replica-period")]
+pub struct Heartbeat {
+    interval_ms: u32,
+    misses: u8,
+}
+
+/// One connection's state. 24 bytes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Pulse {
+    deadline: Duration,
+    interval_ms: u32,
+    misses: u8,
+    outstanding: u8,
+}
+
+// Less where 64-bit numbers are aligned to 32 bits.
+const _: () = assert!(size_of::<Heartbeat>() == 8 && size_of::<Pulse>() <= 24 && size_of::<Verdict>() <= 16);
+
+/// What to do about a connection now.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[must_use]
+pub enum Verdict {
+    /// Nothing, before `until`.
+    Wait {
+        /// When to ask again, unless bytes come before.
+        until: Duration,
+    },
+    /// Send a PING. It counts as sent; if there is no room for it, the peer is not reading, which is silence as well.
+    SendPing,
+    /// Close: the peer was silent for a whole interval after each of its pings. It stays so until a byte comes.
+    Dead,
+}
+
+/// Why there is no such heartbeat.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum HeartbeatError {
+    /// An interval of more than 4294967295 ms (49 days).
+    IntervalTooLong,
+    /// An interval of zero, in which no peer can answer.
+    ZeroInterval,
+    /// No pings before a peer is dead. To close silent peers unasked is an idle timeout.
+    ZeroMisses,
+}
+
+impl Heartbeat {
+    /// A ping after each `interval` of silence, rounded up to whole milliseconds; dead when `misses` in a row (1 to
+    /// 255) have not been answered, each within another interval.
+    ///
+    /// # Errors
+    ///
+    /// [`HeartbeatError`] says which value it is.
+    pub const fn new(interval: Duration, misses: u8) -> Result<Self, HeartbeatError> {
+        let interval_ms = interval.as_nanos().div_ceil(1_000_000);
+        match (interval_ms, misses) {
+            (0, _) => Err(HeartbeatError::ZeroInterval),
+            (0x1_0000_0000.., _) => Err(HeartbeatError::IntervalTooLong),
+            (_, 0) => Err(HeartbeatError::ZeroMisses),
+            _ => Ok(Self { interval_ms: interval_ms as u32, misses }),
+        }
+    }
+
+    /// The state of a connection that was made at `now`, which counts as a sign of life.
+    pub const fn start(self, now: Duration) -> Pulse {
+        let Self { interval_ms, misses } = self;
+        let mut pulse = Pulse { deadline: now, interval_ms, misses, outstanding: 0 };
+        pulse.received(now);
+        pulse
+    }
+
+    /// How long a peer may be silent before it is asked, and after each ping.
+    pub const fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms as u64)
+    }
+
+    /// How many pings in a row may go unanswered, that many and the peer is dead.
+    pub const fn misses(&self) -> u8 {
+        self.misses
+    }
+}
+
+impl Pulse {
+    /// Bytes have come, a PONG or any other: nothing is outstanding, and the silence begins anew.
+    ///
+    /// Read what has come before asking [`tick`](Self::tick). After a stall of the whole process the answer may be
+    /// there, unread, and a peer would be given up that has done its part.
+    #[doc(alias = "pong")]
+    pub const fn received(&mut self, now: Duration) {
+        self.outstanding = 0;
+        self.begin_interval(now);
+    }
+
+    /// What to do at `now`; does nothing before the [`deadline`](Self::deadline), so it may be asked at any time.
+    ///
+    /// Each ping is given a whole interval from the `tick` that asked for it, not from when that was due: who comes
+    /// late asks later, and never gives a peer up that had less time to answer than was promised. There is nothing
+    /// random in it. A clock that jumps back only makes it wait.
+    pub fn tick(&mut self, now: Duration) -> Verdict {
+        if now < self.deadline {
+            return Verdict::Wait { until: self.deadline };
+        }
+        if self.outstanding >= self.misses {
+            return Verdict::Dead;
+        }
+        self.outstanding += 1;
+        self.begin_interval(now);
+        Verdict::SendPing
+    }
+
+    /// When to ask next: what a timer is set to.
+    pub const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// How many pings have been sent since the last byte came.
+    pub const fn outstanding(&self) -> u8 {
+        self.outstanding
+    }
+
+    const fn begin_interval(&mut self, now: Duration) {
+        self.deadline = now.saturating_add(Duration::from_millis(self.interval_ms as u64));
+    }
+}
+
+impl fmt::Display for HeartbeatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::IntervalTooLong => "A heartbeat interval of more than 4294967295 ms",
+            Self::ZeroInterval => "A heartbeat interval of zero",
+            Self::ZeroMisses => "A heartbeat without pings",
+        })
+    }
+}
+
+impl core::error::Error for HeartbeatError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    #[test]
+    fn values_that_make_no_heartbeat_are_refused() {
+        let cases = [
+            (MS(0), 1, HeartbeatError::ZeroInterval),
+            (MS(0), 0, HeartbeatError::ZeroInterval),
+            (MS(1), 0, HeartbeatError::ZeroMisses),
+            (MS(1 << 32), 1, HeartbeatError::IntervalTooLong),
+            (MS(u64::from(u32::MAX)) + Duration::from_nanos(1), 1, HeartbeatError::IntervalTooLong),
+            (Duration::MAX, 0, HeartbeatError::IntervalTooLong),
+        ];
+        for (interval, misses, error) in cases {
+            assert_eq!(Heartbeat::new(interval, misses), Err(error));
+        }
+    }
+
+    #[test]
+    fn an_interval_is_rounded_up_to_whole_milliseconds() {
+        let shortest = Heartbeat::new(Duration::from_nanos(1), 255).unwrap();
+        assert_eq!((shortest.interval(), shortest.misses()), (MS(1), 255));
+        let longest = MS(u64::from(u32::MAX));
+        assert_eq!(Heartbeat::new(longest, 1).unwrap().interval(), longest);
+    }
+
+    #[test]
+    fn a_late_ping_is_given_its_whole_interval() {
+        let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(0));
+        assert_eq!(pulse.tick(MS(1000)), Verdict::SendPing);
+        assert_eq!(pulse.tick(MS(1009)), Verdict::Wait { until: MS(1010) });
+        assert_eq!((pulse.tick(MS(1010)), pulse.outstanding()), (Verdict::Dead, 1));
+    }
+
+    #[test]
+    fn a_byte_brings_the_dead_back() {
+        let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(0));
+        assert_eq!((pulse.tick(MS(10)), pulse.tick(MS(20))), (Verdict::SendPing, Verdict::Dead));
+        assert_eq!(pulse.tick(MS(500)), Verdict::Dead);
+        pulse.received(MS(501));
+        assert_eq!((pulse.tick(MS(502)), pulse.outstanding()), (Verdict::Wait { until: MS(511) }, 0));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_makes_it_wait() {
+        let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(100));
+        assert_eq!(pulse.tick(MS(0)), Verdict::Wait { until: MS(110) });
+        pulse.received(MS(0));
+        assert_eq!(pulse.deadline(), MS(10));
+    }
+
+    #[test]
+    fn the_end_of_time_is_no_reason_to_panic() {
+        let mut pulse = Heartbeat::new(MS(10), 2).unwrap().start(Duration::MAX - MS(5));
+        assert_eq!(pulse.deadline(), Duration::MAX);
+        let verdicts: [Verdict; 3] = core::array::from_fn(|_| pulse.tick(Duration::MAX));
+        assert_eq!(verdicts, [Verdict::SendPing, Verdict::SendPing, Verdict::Dead]);
+    }
+}
