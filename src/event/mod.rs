@@ -1,9 +1,11 @@
 //! Waiting: which descriptors are ready, which deadlines have come, and being woken from another thread.
 
+mod event_loop;
 mod poller;
 mod timer;
 mod waker;
 
+pub use event_loop::{EventLoop, FileHandler, SleepHandler, TimeHandler};
 pub use poller::{Event, Events, Interest, Iter, Poller};
 pub use timer::{Expired, TimerError, TimerId, Timers};
 pub use waker::Waker;

@@ -93,6 +93,13 @@ pub enum TimerError {
     ZeroPeriod,
 }
 
+impl TimerId {
+    /// The timer's place, below the capacity; no two timers have the same one at once.
+    pub(super) const fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
 impl<const N: usize> Timers<N> {
     /// No timers.
     pub const fn new() -> Self {
