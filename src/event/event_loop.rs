@@ -11,9 +11,12 @@
 
 use core::{fmt, time::Duration};
 
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 
-use super::{Event, Events, Expired, Interest, Poller, TimerError, TimerId, Timers};
+use super::{
+    Event, Events, Expired, Poller, TimerError, TimerId, Timers,
+    file::{Direction, File, key, number, registration_and_number},
+};
 use crate::{
     error::{Errno, Error, Op, Result},
     sys,
@@ -79,59 +82,6 @@ pub struct EventLoop<S, const FILES: usize, const TIMES: usize> {
     before_sleep: Option<SleepHandler<S, FILES, TIMES>>,
     after_sleep: Option<SleepHandler<S, FILES, TIMES>>,
     stopped: bool,
-}
-
-/// The registration of a descriptor.
-struct File<S, const FILES: usize, const TIMES: usize> {
-    /// Which one this is; 0: none.
-    registration: u32,
-    write_first: bool,
-    on_readable: Option<(FileHandler<S, FILES, TIMES>, u64)>,
-    on_writable: Option<(FileHandler<S, FILES, TIMES>, u64)>,
-}
-
-#[derive(Clone, Copy)]
-enum Direction {
-    Read,
-    Write,
-}
-
-impl<S, const FILES: usize, const TIMES: usize> File<S, FILES, TIMES> {
-    const NONE: Self = Self { registration: 0, write_first: false, on_readable: None, on_writable: None };
-
-    const fn handler(&self, direction: Direction) -> Option<(FileHandler<S, FILES, TIMES>, u64)> {
-        match direction {
-            Direction::Read => self.on_readable,
-            Direction::Write => self.on_writable,
-        }
-    }
-
-    fn with(mut self, direction: Direction, handler: Option<(FileHandler<S, FILES, TIMES>, u64)>) -> Self {
-        match direction {
-            Direction::Read => self.on_readable = handler,
-            Direction::Write => self.on_writable = handler,
-        }
-        self
-    }
-
-    fn interest(&self) -> Interest {
-        let mut interest = Interest::empty();
-        interest.set(Interest::READABLE, self.on_readable.is_some());
-        interest.set(Interest::WRITABLE, self.on_writable.is_some());
-        interest
-    }
-
-    const fn order(&self) -> [Direction; 2] {
-        if self.write_first { [Direction::Write, Direction::Read] } else { [Direction::Read, Direction::Write] }
-    }
-}
-
-// A derive would ask the same of `S`.
-impl<S, const FILES: usize, const TIMES: usize> Copy for File<S, FILES, TIMES> {}
-impl<S, const FILES: usize, const TIMES: usize> Clone for File<S, FILES, TIMES> {
-    fn clone(&self) -> Self {
-        *self
-    }
 }
 
 /// File events.
@@ -431,18 +381,6 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
             }
         }
     }
-}
-
-fn number(fd: BorrowedFd<'_>) -> usize {
-    usize::try_from(fd.as_raw_fd()).unwrap_or(usize::MAX)
-}
-
-fn key(registration: u32, number: usize) -> u64 {
-    u64::from(registration) << 32 | number as u64
-}
-
-const fn registration_and_number(key: u64) -> (u32, usize) {
-    ((key >> 32) as u32, key as u32 as usize)
 }
 
 impl<S, const FILES: usize, const TIMES: usize> fmt::Debug for EventLoop<S, FILES, TIMES> {

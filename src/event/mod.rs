@@ -1,6 +1,7 @@
 //! Waiting: which descriptors are ready, which deadlines have come, and being woken from another thread.
 
 mod event_loop;
+mod file;
 mod poller;
 mod timer;
 mod waker;
