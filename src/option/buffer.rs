@@ -20,8 +20,9 @@ const SMALLER_TRIES: u32 = 8;
 
 /// Makes the send buffer as large as this process may, and returns its size in bytes as the kernel accounts it.
 ///
-/// Linux doubles what it grants, for its own bookkeeping: the answer is twice `net.core.wmem_max`. It takes two calls. Systems that refuse what is too large are asked for ever less, down to
-/// 128 KiB, in ten calls at most; there the answer is within a factor of two of the limit.
+/// Linux doubles what it grants, for its own bookkeeping: the answer is twice `net.core.wmem_max`. It takes two calls.
+/// Systems that refuse what is too large are asked for ever less, down to 128 KiB, in ten calls at most; there the
+/// answer is within a factor of two of the limit.
 ///
 /// A size above the limit that was set with privilege ([`set_send_buffer_size_force`]) is lost. On TCP a fixed size ends
 /// the kernel's own adjusting, which may have gone higher: this is for datagrams.
