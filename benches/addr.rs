@@ -2,20 +2,21 @@
 //!
 //! One iteration is one pass over 64 different addresses; every implementation gets the same ones. To format is to
 //! have the text of address and port in a fixed buffer and its length; to parse is to have the typed address.
-//! `as_str` of ours costs another check of the bytes, which is not in these numbers, nor in those of the others.
-//! glibc formats with `inet_ntop` and `snprintf`, and parses the address alone: `inet_pton` knows no port.
+//! `as_str` of ours costs another check of the bytes, about 100 instructions, which is not in these numbers, nor in
+//! those of the others. glibc formats with `inet_ntop` and `snprintf`, and parses the address alone: `inet_pton` knows
+//! no port.
 //!
 //! Instructions a call, counted by callgrind (`x86_64`, no target features beyond the default, Rust 1.95, glibc 2.36);
 //! unlike times they are the same on every run:
 //!
 //! | group | anet | core | glibc |
 //! |---|---|---|---|
-//! | `format_v4` | 140 | 1368 | 2864 |
-//! | `format_v6` | 291 | 1709 | 4077 |
-//! | `format_v6_full` | 311 | 2800 | 6755 |
-//! | `parse_v4` | 262 | 358 | 327 |
-//! | `parse_v6` | 450 | 1365 | 521 |
-//! | `parse_v6_full` | 633 | 1954 | 902 |
+//! | `format_v4` | 110 | 1367 | 2862 |
+//! | `format_v6` | 263 | 1708 | 4075 |
+//! | `format_v6_full` | 263 | 2799 | 6760 |
+//! | `parse_v4` | 180 | 357 | 326 |
+//! | `parse_v6` | 355 | 1365 | 521 |
+//! | `parse_v6_full` | 513 | 1953 | 901 |
 //!
 //! To count again, run the bench binary with `--test <group>/` under `valgrind --tool=callgrind` and divide the
 //! inclusive cost of `format_anet` and its neighbours by their 64 calls.

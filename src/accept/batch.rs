@@ -3,9 +3,10 @@
 use rustix::fd::AsFd;
 
 use crate::{
-    Listener, Stream,
     addr::Endpoint,
     error::{Errno, Error, Op, Result},
+    listen::Listener,
+    stream::Stream,
     sys,
 };
 

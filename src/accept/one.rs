@@ -5,10 +5,12 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::{
-    Listener, Stream,
     addr::Endpoint,
     error::{Errno, Error, Op, Result, ResultExt},
-    option, sys,
+    listen::Listener,
+    option,
+    stream::Stream,
+    sys,
 };
 
 impl Listener {

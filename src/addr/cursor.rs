@@ -4,10 +4,17 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{
-    host::Zone,
-    parse::{ParseError, ParseErrorKind},
-};
+use super::parse_error::{ParseError, ParseErrorKind};
+
+/// A link (RFC 4007): what stands behind the percent sign of an IPv6 address.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "sin6_scope_id")]
+pub enum Zone<'a> {
+    /// The number of an interface; 0 is no zone.
+    Index(u32),
+    /// The name of an interface, 1 to 15 bytes of visible ASCII.
+    Name(&'a str),
+}
 
 /// The longest name of an interface, in bytes: `IFNAMSIZ` less its terminator.
 const ZONE_NAME_MAX: usize = 15;

@@ -1,284 +1,337 @@
 //! Addresses as bytes of ASCII: the tables, and the line they are written to.
 //!
-//! A piece of text (an octet with its dot, a group with its colon, a port) is at most 8 bytes, so it is made in one
-//! register and stored whole; what a piece has too much of, the next one overwrites. That leaves no loop and no
-//! branch that depends on how many digits a number has, except where the run of zero groups of an IPv6 address is.
+//! A line is written from its end to its beginning, one word for each piece of text (an octet with what stands behind
+//! it, a group with its colon, a port). A number has as many digits as it can have, and the line begins behind those
+//! that are leading zeros; the next piece overwrites them. So there is nothing to cut or to shift, and no branch that
+//! depends on how long a number is.
+//!
+//! ```text
+//!                     . . 0 0 0 0 8 0      the port: the last two bytes count
+//!               . . . . 0 0 7 :|8 0        an octet and what stands behind it: two
+//!           . . . . 0 1 0 .|7 : 8 0        the next one: three
+//! ```
+//!
+//! # The groups of an IPv6 address
+//! How much of each group's text counts is found for all eight at once: an integer is a row of small numbers, its
+//! lanes, and one operation does the same to each (SWAR, SIMD within a register).
+//!
+//! ```text
+//! group      2001  db8   0   0   0   0   0   1
+//! digits        4    3   0   0   0   0   0   1     up to the highest that is not zero
+//! addition      1    1   1   0   0   0   0   1     from a table, by which of the groups are zero
+//! length        5    4   1   0   0   0   0   2     1 in the run is the second colon of `::`
+//! end          -7   -3  -2  -2  -2  -2  -2   0     less all that stands behind, by one multiplication
+//! ```
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::{
+    net::{Ipv4Addr, Ipv6Addr},
+    str::from_utf8,
+};
 
 /// What one store writes.
 const WORD: usize = size_of::<u64>();
 
-/// The size of a line: [`LONGEST`](super::format::SOCKET_TEXT_LEN), and what the last store has too much of.
-pub(super) const LINE_LEN: usize = 64;
+/// The places where a store can begin: a power of two, so that masking makes a valid one.
+const PLACES: usize = 64;
 
-/// Every octet with the dot behind it, first character in the lowest byte.
-static OCTETS: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        let (a, b, c) = (octet / 100, octet / 10 % 10, octet % 10);
-        let digits = 0x2e30_3030 | c << 16 | b << 8 | a;
-        table[octet as usize] = digits >> (8 * (3 - digit_count(octet)));
-        octet += 1;
-    }
-    table
-};
+/// Where the text ends: one byte more has room for what stands behind a number at the end of a line.
+const END: usize = PLACES + WORD - 2;
 
-/// Two decimal digits for every number below 100; the rest makes an index of 7 bits a valid one.
-static DECIMAL_PAIRS: [u16; 128] = {
-    let mut table = [0; 128];
+/// The longest text: before it there is room for what a store has too much of.
+pub(super) const LONGEST: usize = END - WORD;
+
+/// The size of a line, in whole pairs of words.
+const LINE_LEN: usize = PLACES + 2 * WORD;
+
+/// Every number below 1000: three digits in the higher bytes, and in the lowest how many of them count.
+static DECIMALS: [u32; 1000] = {
+    let mut table = [0; 1000];
     let mut number = 0;
-    while number < 100 {
-        table[number] = 0x3030 + ((number as u16 % 10) << 8) + number as u16 / 10;
+    while number < 1000 {
+        let (a, b, c) = (number / 100, number / 10 % 10, number % 10);
+        let count = 1 + (number > 9) as u32 + (number > 99) as u32;
+        table[number as usize] = 0x3030_3000 | c << 24 | b << 16 | a << 8 | count;
         number += 1;
     }
     table
 };
 
-/// Two hexadecimal digits, lower case, for every byte.
-static HEX_PAIRS: [u16; 256] = {
+/// The first two digits of a group, lower case, where they stand in its word.
+static HEX_HEADS: [u64; 256] = hex_pairs(3, 0);
+
+/// The last two digits of a group and the colon behind them, where they stand in its word.
+static HEX_TAILS: [u64; 256] = hex_pairs(5, b':');
+
+const fn hex_pairs(at: usize, behind: u8) -> [u64; 256] {
     let digits = *b"0123456789abcdef";
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = u16::from_le_bytes([digits[byte >> 4], digits[byte & 15]]);
+        let mut word = [0; WORD];
+        (word[at], word[at + 1], word[WORD - 1]) = (digits[byte >> 4], digits[byte & 15], behind);
+        table[byte] = u64::from_le_bytes(word);
         byte += 1;
     }
     table
-};
-
-/// The zero groups that `::` stands for, the first and the one behind the last.
-#[derive(Clone, Copy)]
-struct Run {
-    start: u8,
-    end: u8,
 }
 
-impl Run {
-    /// Two groups are the least that may be shortened (RFC 5952, 4.2.2).
-    const NONE: Self = Self { start: 8, end: 8 };
-}
+/// A small number for each group of an IPv6 address, one a byte.
+///
+/// From the lowest byte up the groups are 7, 3, 6, 2, 5, 1, 4, 0: each half of an address has its groups in 16 bits,
+/// and the numbers of the first half fit between those of the second.
+type Lanes = u64;
 
-/// For every set of zero groups, bit 7 being the first group: the longest run of at least two, the first of equals
-/// (RFC 5952, 4.2).
-static RUNS: [Run; 256] = {
-    let mut table = [Run::NONE; 256];
-    let mut zeros = 0;
-    while zeros < 256 {
-        table[zeros] = longest_run(zeros as u8);
-        zeros += 1;
+/// Where the lane of each group begins.
+const LANES: [u32; 8] = [56, 40, 24, 8, 48, 32, 16, 0];
+
+/// One in the lane of each group.
+const ONES: Lanes = 0x0101_0101_0101_0101;
+
+/// One in the lane of each group of the second half; a byte higher are those of the first.
+const HALF: Lanes = 0x0001_0001_0001_0001;
+
+/// How much of a group's text counts, less its digits up to the highest: for every set of groups that are not zero,
+/// each at the bit that is its lane among the eight.
+static ADDITIONS: [Lanes; 256] = {
+    let mut table = [0; 256];
+    let mut set = 0;
+    while set < 256 {
+        table[set] = additions(set as u8);
+        set += 1;
     }
     table
 };
 
-const fn longest_run(zeros: u8) -> Run {
-    let mut best = Run::NONE;
-    let mut start = 0;
-    while start < 8 {
-        let len = (zeros << start).leading_ones() as u8;
-        if len >= 2 && len > best.end - best.start {
-            best = Run { start, end: start + len };
+const fn additions(not_zero: u8) -> Lanes {
+    let (start, end) = longest_run(not_zero);
+    let (mut lanes, mut group) = (0, 0);
+    while group < 8 {
+        let addition = if start <= group && group < end {
+            // One colon of `::` is behind the group before, the other is all that is left of the run.
+            (group == start) as u64
+        } else {
+            // The byte behind, and the digit of a zero that stays.
+            1 + !has(not_zero, group) as u64
+        };
+        lanes |= addition << LANES[group];
+        group += 1;
+    }
+    lanes
+}
+
+const fn has(set: u8, group: usize) -> bool {
+    set >> (LANES[group] / 8) & 1 == 1
+}
+
+/// The zero groups that `::` stands for, the first and the one behind the last: the longest run of at least two, the
+/// first of equals (RFC 5952, 4.2).
+const fn longest_run(not_zero: u8) -> (usize, usize) {
+    let mut best = (8, 8);
+    let (mut start, mut group) = (0, 0);
+    while group < 8 {
+        if has(not_zero, group) {
+            start = group + 1;
+        } else if group > start && group + 1 - start > best.1 - best.0 {
+            best = (start, group + 1);
         }
-        start += 1;
+        group += 1;
     }
     best
 }
 
-const fn digit_count(number: u32) -> u32 {
-    1 + (number > 9) as u32 + (number > 99) as u32 + (number > 999) as u32 + (number > 9999) as u32
-}
-
-/// A line of ASCII, and how much of it counts.
+/// A line of ASCII that grows to the left.
 #[derive(Clone, Copy)]
 #[repr(align(8))]
 pub(super) struct Line {
     bytes: [u8; LINE_LEN],
-    len: usize,
+    /// The word before the text.
+    place: usize,
 }
 
 impl Line {
     #[inline]
     pub(super) const fn new() -> Self {
-        Self { bytes: [0; LINE_LEN], len: 0 }
+        Self { bytes: [0; LINE_LEN], place: END - WORD }
     }
 
-    /// A line that begins with a bracket.
+    /// A line whose first piece has one byte too much behind it.
     #[inline]
-    pub(super) const fn bracketed() -> Self {
-        let mut bytes = [0; LINE_LEN];
-        bytes[0] = b'[';
-        Self { bytes, len: 1 }
+    pub(super) const fn beyond() -> Self {
+        Self { bytes: [0; LINE_LEN], place: END - WORD + 1 }
     }
 
     #[inline]
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(self.place + WORD..END).unwrap_or_default()
     }
 
-    /// Appends the lowest `len` bytes of `word`.
     #[inline]
-    fn put(&mut self, word: u64, len: u32) {
-        let at = self.len.min(LINE_LEN - WORD);
-        self.bytes[at..at + WORD].copy_from_slice(&word.to_le_bytes());
-        self.len += len as usize;
+    pub(super) fn as_str(&self) -> &str {
+        // All bytes of a line are ASCII, and the check of whole pairs of words is faster than that of the text alone.
+        let line = from_utf8(&self.bytes).unwrap_or_default();
+        line.get(self.place + WORD..END).unwrap_or_default()
+    }
+
+    /// Stores a word of which the last `len` bytes count, and returns the place before them.
+    #[inline]
+    fn put(&mut self, place: usize, word: u64, len: u32) -> usize {
+        let place = place % PLACES;
+        self.bytes[place..place + WORD].copy_from_slice(&word.to_le_bytes());
+        place.wrapping_sub(len as usize) % PLACES
     }
 
     #[inline]
     pub(super) fn byte(&mut self, byte: u8) {
-        self.put(u64::from(byte), 1);
+        self.place = self.put(self.place, last(byte), 1);
     }
 
-    /// A colon and the port.
+    #[inline]
+    pub(super) fn v4(&mut self, ip: Ipv4Addr, behind: u8) {
+        let [a, b, c, d] = ip.octets();
+        let place = self.octet(self.place, d, behind);
+        let place = self.octet(place, c, b'.');
+        let place = self.octet(place, b, b'.');
+        self.place = self.octet(place, a, b'.');
+    }
+
+    #[inline]
+    fn octet(&mut self, place: usize, octet: u8, behind: u8) -> usize {
+        let text = DECIMALS[usize::from(octet)];
+        self.put(place, u64::from(text) << 24 | last(behind), (text & 0xff) + 1)
+    }
+
     #[inline]
     pub(super) fn port(&mut self, port: u16) {
-        let (text, len) = decimal(u32::from(port));
-        self.put(text << 8 | u64::from(b':'), len + 1);
-    }
-
-    /// A closing bracket, a colon and the port.
-    #[inline]
-    pub(super) fn bracket_and_port(&mut self, port: u16) {
-        let (text, len) = decimal(u32::from(port));
-        self.put(text << 16 | u64::from(u16::from_le_bytes(*b"]:")), len + 2);
+        let port = u32::from(port);
+        let (high, low) = (DECIMALS[(port / 1000) as usize], DECIMALS[(port % 1000) as usize]);
+        let len = if port < 1000 { low & 0xff } else { (high & 0xff) + 3 };
+        self.place = self.put(self.place, u64::from(high) << 8 | u64::from(low & !0xff) << 32, len);
     }
 
     #[inline]
-    pub(super) fn v4(&mut self, ip: Ipv4Addr) {
-        let [a, b, c, d] = ip.octets();
-        self.octets(a, b);
-        self.octets(c, d);
-        self.len -= 1;
-    }
-
-    /// Two octets, each with a dot.
-    #[inline]
-    fn octets(&mut self, first: u8, second: u8) {
-        let (first, second) = (OCTETS[usize::from(first)], OCTETS[usize::from(second)]);
-        let (first_len, second_len) = (used_bytes(first), used_bytes(second));
-        self.put(u64::from(first) | u64::from(second) << (8 * first_len), first_len + second_len);
-    }
-
-    #[inline]
-    pub(super) fn v6(&mut self, ip: Ipv6Addr) {
+    pub(super) fn v6(&mut self, ip: Ipv6Addr, behind: u8) {
         let bits = ip.to_bits();
         let (high, low) = ((bits >> 64) as u64, bits as u64);
-        let run = RUNS[usize::from(zero_groups(high) << 4 | zero_groups(low))];
-        match (run.start, run.end) {
-            (8, _) => self.all_groups(high, low),
-            (0, 6) => self.carrier(b"::", low),
-            (0, 5) if low >> 32 == 0xffff => self.carrier(b"::ffff:", low),
-            _ => self.compressed(bits, run),
+        match (high, low >> 32, low as u32) {
+            // How the C library prints `::/96` and `::ffff:0:0/96`.
+            (0, 0, 0x1_0000..) => self.carrier(*b"......::", 2, low, behind),
+            (0, 0xffff, _) => self.carrier(*b".::ffff:", 7, low, behind),
+            _ => self.groups(high, low, behind),
         }
     }
 
-    /// An IPv6 address that ends in an IPv4 one, which is how the C library prints `::/96` and `::ffff:0:0/96`.
-    fn carrier(&mut self, prefix: &[u8], low: u64) {
-        prefix.iter().for_each(|&byte| self.byte(byte));
-        self.v4(Ipv4Addr::from_bits(low as u32));
+    /// An IPv6 address that ends in an IPv4 one.
+    #[inline(never)]
+    fn carrier(&mut self, prefix: [u8; WORD], len: u32, low: u64, behind: u8) {
+        self.v4(Ipv4Addr::from_bits(low as u32), behind);
+        self.place = self.put(self.place, u64::from_le_bytes(prefix), len);
     }
 
     #[inline]
-    fn all_groups(&mut self, high: u64, low: u64) {
-        for half in [high, low] {
-            self.group((half >> 48) as u16);
-            self.group((half >> 32) as u16);
-            self.group((half >> 16) as u16);
-            self.group(half as u16);
-        }
-        self.len -= 1;
+    fn groups(&mut self, high: u64, low: u64, behind: u8) {
+        let lengths = lengths(high, low);
+        // A run at either end has no group there to bring what stands behind it.
+        let place = self.put(self.place, last(behind), u32::from(lane(lengths, 7) == 0));
+        let (places, start) = places(lengths, place);
+        self.group(places, 7, low, behind);
+        self.group(places, 6, low >> 16, b':');
+        self.group(places, 5, low >> 32, b':');
+        self.group(places, 4, low >> 48, b':');
+        self.group(places, 3, high, b':');
+        self.group(places, 2, high >> 16, b':');
+        self.group(places, 1, high >> 32, b':');
+        self.group(places, 0, high >> 48, b':');
+        self.place = self.put(start, last(b':'), u32::from(lane(lengths, 0) == 1));
     }
 
+    /// The four digits of a group, the lowest 16 of `bits`, and the byte behind them.
     #[inline]
-    fn compressed(&mut self, bits: u128, run: Run) {
-        let (start, end) = (u32::from(run.start), u32::from(run.end));
-        self.groups(bits, start);
-        self.len -= usize::from(start > 0);
-        self.put(u64::from(u16::from_le_bytes(*b"::")), 2);
-        self.groups(bits.unbounded_shl(16 * end), 8 - end);
-        self.len -= usize::from(end < 8);
+    fn group(&mut self, places: Lanes, group: usize, bits: u64, behind: u8) {
+        let (head, tail) = (HEX_HEADS[usize::from((bits >> 8) as u8)], HEX_TAILS[usize::from(bits as u8)]);
+        self.put(usize::from(lane(places, group)), head | tail ^ last(behind ^ b':'), 0);
     }
 
-    /// The highest `count` groups, each with a colon.
-    #[inline]
-    fn groups(&mut self, bits: u128, count: u32) {
-        let mut bits = bits;
-        for _ in 0..count {
-            self.group((bits >> 112) as u16);
-            bits <<= 16;
-        }
+    /// A zone and the bracket behind it; what stands before it is returned.
+    #[cold]
+    pub(super) fn zone(&mut self, zone: u32) -> u8 {
+        self.byte(b']');
+        self.number(zone);
+        b'%'
     }
 
-    /// A group without leading zeros, and a colon.
-    #[inline]
-    fn group(&mut self, group: u16) {
-        let [high, low] = group.to_be_bytes();
-        let digits = u64::from(HEX_PAIRS[usize::from(high)]) | u64::from(HEX_PAIRS[usize::from(low)]) << 16;
-        let skip = (group | 1).leading_zeros() / 4;
-        self.put((digits | u64::from(b':') << 32) >> (8 * skip), 5 - skip);
-    }
-
-    /// A number of up to 10 digits.
+    /// A number of any length.
     pub(super) fn number(&mut self, number: u32) {
-        let (high, low) = (number / 100_000, number % 100_000);
-        if high == 0 {
-            let (text, len) = decimal(low);
-            return self.put(text, len);
+        let mut rest = number;
+        while rest > u16::MAX.into() {
+            self.place = self.put(self.place, u64::from(DECIMALS[(rest % 1000) as usize]) << 32, 3);
+            rest /= 1000;
         }
-        let (text, len) = decimal(high);
-        self.put(text, len);
-        self.put(five_digits(low), 5);
+        self.port(rest as u16);
     }
+}
+
+/// A byte as the last one of a word.
+#[inline]
+const fn last(byte: u8) -> u64 {
+    (byte as u64) << 56
 }
 
 /// Two hexadecimal digits.
 pub(super) fn hex_pair(byte: u8) -> [u8; 2] {
-    HEX_PAIRS[usize::from(byte)].to_le_bytes()
+    let [.., high, low, _] = HEX_TAILS[usize::from(byte)].to_le_bytes();
+    [high, low]
 }
 
-/// The number of bytes up to the highest that is not zero.
+/// The number of a group.
 #[inline]
-const fn used_bytes(text: u32) -> u32 {
-    4 - text.leading_zeros() / 8
+const fn lane(lanes: Lanes, group: usize) -> u8 {
+    (lanes >> LANES[group]) as u8
 }
 
-/// Which of four groups are zero, bit 3 being the first.
+/// How much of each group's text counts, from its last byte on.
 #[inline]
-const fn zero_groups(groups: u64) -> u8 {
-    const ONES: u64 = 0x0001_0001_0001_0001;
-    const LOW: u64 = 0x7fff * ONES;
-    // Bit 15 of each group tells whether any other is set, so no group carries into the next one.
-    let zeros = !(((groups & LOW) + LOW) | groups | LOW);
-    // One bit in 16, brought together in the highest four.
-    ((zeros >> 15).wrapping_mul(0x1000_2000_4000_8000) >> 60) as u8
+fn lengths(high: u64, low: u64) -> Lanes {
+    let digits = digit_counts(low) | digit_counts(high) << 8;
+    // Any number and seven reach bit 3, and the multiplication brings those bits together in the highest byte.
+    let not_zero = ((digits + 7 * ONES) & (8 * ONES)).wrapping_mul(0x0020_4081_0204_0810) >> 56;
+    digits + ADDITIONS[not_zero as usize]
 }
 
-/// A number below 100 000 without leading zeros, and its length.
+/// The number of digits of four groups, none for a zero.
 #[inline]
-fn decimal(number: u32) -> (u64, u32) {
-    let digits = five_digits(number);
-    // The last digit counts, be it zero or not.
-    let values = digits & 0x0f_0f0f_0f0f | 1 << 32;
-    let skip = values.trailing_zeros() / 8;
-    (digits >> (8 * skip), 5 - skip)
+const fn digit_counts(groups: u64) -> Lanes {
+    /// One in every digit.
+    const DIGITS: u64 = 0x1111 * HALF;
+    // Every digit takes in those above it: first the next one, then the two above both.
+    let filled = groups | (groups >> 4 & (0x0fff * HALF));
+    let filled = filled | (filled >> 8 & (0x00ff * HALF));
+    // Any other than zero and seven reach bit 3.
+    let not_zero = (((filled & (7 * DIGITS)) + 7 * DIGITS) | filled) >> 3 & DIGITS;
+    // The highest digit of a group becomes the sum of its four.
+    not_zero.wrapping_mul(0x1111) >> 12 & (0xf * HALF)
 }
 
-/// A number below 100 000 with leading zeros.
+/// Where the text of each group is put if that of the last one is put at `place`, and what stands before all.
 #[inline]
-fn five_digits(number: u32) -> u64 {
-    let (hundreds, low) = (number / 100, number % 100);
-    let (first, high) = (hundreds / 100, hundreds % 100);
-    let pair = |number: u32| u64::from(DECIMAL_PAIRS[(number & 127) as usize]);
-    u64::from(b'0') + u64::from(first) + (pair(high) << 8) + (pair(low) << 24)
+fn places(lengths: Lanes, place: usize) -> (Lanes, usize) {
+    // A lane becomes the sum of itself and those of its half that stand behind it in the text.
+    let sums = lengths.wrapping_mul(HALF);
+    let [.., second, first] = sums.to_le_bytes();
+    let before = (place as u64) * ONES - ((u64::from(second) * HALF) << 8);
+    (before - (sums << 16), place - usize::from(second) - usize::from(first))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The zero groups of `zeros`, bit 7 being the first group.
+    fn run(zeros: u8) -> (usize, usize) {
+        longest_run((0..8).filter(|group| zeros << group & 0x80 == 0).map(|group| 1 << (LANES[group] / 8)).sum())
+    }
+
     #[test]
     fn the_longest_run_wins_and_the_first_of_equals() {
-        let run = |zeros: u8| (longest_run(zeros).start, longest_run(zeros).end);
         assert_eq!(run(0b0000_0000), (8, 8));
         assert_eq!(run(0b0101_0101), (8, 8));
         assert_eq!(run(0b1111_1111), (0, 8));
@@ -288,9 +341,14 @@ mod tests {
 
     #[test]
     fn numbers_at_every_length_lose_their_leading_zeros() {
-        for number in [0, 9, 10, 99, 100, 999, 1000, 9999, 10_000, 65_535, 99_999] {
-            let (text, len) = decimal(number);
-            assert_eq!(&text.to_le_bytes()[..len as usize], std::format!("{number}").as_bytes());
+        let mut number = u32::MAX;
+        for edge in [0, 9, 10, 99, 100, 999, 1000, 9999, 10_000, 65_535, 65_536, 99_999, u32::MAX] {
+            for number in [edge, number] {
+                let mut line = Line::new();
+                line.number(number);
+                assert_eq!(line.as_bytes(), std::format!("{number}").as_bytes());
+            }
+            number /= 5;
         }
     }
 }

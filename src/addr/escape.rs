@@ -3,8 +3,9 @@
 use core::str::from_utf8;
 
 use super::{
+    cursor::Cursor,
     digits::hex_pair,
-    parse::{Cursor, ParseError, ParseErrorKind},
+    parse_error::{ParseError, ParseErrorKind},
     unix::UnixAddr,
 };
 

@@ -20,14 +20,13 @@ use core::{
     fmt,
     net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6},
     ops::Deref,
-    str::from_utf8,
 };
 
 use arrayvec::ArrayString;
 
 use super::{
     Endpoint, UnixAddr,
-    digits::{LINE_LEN, Line},
+    digits::{LONGEST, Line},
     escape,
     unix::SUN_PATH_LEN,
 };
@@ -39,7 +38,7 @@ pub const SOCKET_TEXT_LEN: usize = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%429
 /// The length in bytes of the longest text of any endpoint: a relative Unix path of 108 bytes that all need escaping.
 pub const ADDR_TEXT_LEN: usize = "unix:".len() + SUN_PATH_LEN * r"\xff".len();
 
-const _: () = assert!(SOCKET_TEXT_LEN < LINE_LEN && SOCKET_TEXT_LEN < ADDR_TEXT_LEN);
+const _: () = assert!(SOCKET_TEXT_LEN <= LONGEST && SOCKET_TEXT_LEN < ADDR_TEXT_LEN);
 
 /// The text of an IP address, with its port if it has one: at most 58 bytes.
 ///
@@ -62,7 +61,7 @@ impl SocketText {
     /// The text.
     #[inline]
     pub fn as_str(&self) -> &str {
-        from_utf8(self.as_bytes()).unwrap_or_default()
+        self.line.as_str()
     }
 
     /// The bytes of the text, all of them ASCII; cheaper than [`as_str`](Self::as_str), which checks them.
@@ -72,46 +71,48 @@ impl SocketText {
     }
 
     /// One of our own short texts.
-    pub(super) fn short(text: &[u8]) -> Self {
-        let mut line = Line::new();
-        text.iter().for_each(|&byte| line.byte(byte));
-        Self { line }
+    pub(super) fn short(short: &[u8]) -> Self {
+        let mut text = Self { line: Line::new() };
+        short.iter().rev().for_each(|&byte| text.line.byte(byte));
+        text
     }
 }
 
 impl From<IpAddr> for SocketText {
     #[inline]
     fn from(ip: IpAddr) -> Self {
-        let mut line = Line::new();
+        let mut text = Self { line: Line::beyond() };
         match ip {
-            IpAddr::V4(ip) => line.v4(ip),
-            IpAddr::V6(ip) => line.v6(ip),
+            IpAddr::V4(ip) => text.line.v4(ip, 0),
+            IpAddr::V6(ip) => text.line.v6(ip, 0),
         }
-        Self { line }
+        text
     }
 }
 
 impl From<SocketAddrV4> for SocketText {
     #[inline]
     fn from(addr: SocketAddrV4) -> Self {
-        let mut line = Line::new();
-        line.v4(*addr.ip());
-        line.port(addr.port());
-        Self { line }
+        let mut text = Self { line: Line::new() };
+        text.line.port(addr.port());
+        text.line.v4(*addr.ip(), b':');
+        text
     }
 }
 
 impl From<SocketAddrV6> for SocketText {
     #[inline]
     fn from(addr: SocketAddrV6) -> Self {
-        let mut line = Line::bracketed();
-        line.v6(*addr.ip());
-        if addr.scope_id() != 0 {
-            line.byte(b'%');
-            line.number(addr.scope_id());
-        }
-        line.bracket_and_port(addr.port());
-        Self { line }
+        let mut text = Self { line: Line::new() };
+        text.line.port(addr.port());
+        text.line.byte(b':');
+        let behind = match addr.scope_id() {
+            0 => b']',
+            zone => text.line.zone(zone),
+        };
+        text.line.v6(*addr.ip(), behind);
+        text.line.byte(b'[');
+        text
     }
 }
 

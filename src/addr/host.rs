@@ -9,7 +9,8 @@ use core::{
 
 use super::{
     SocketText,
-    parse::{Cursor, ParseError, ParseErrorKind},
+    cursor::{Cursor, Zone},
+    parse_error::{ParseError, ParseErrorKind},
 };
 
 /// The longest host name in bytes, without a trailing dot (RFC 1035, 2.3.4: 255 bytes on the wire).
@@ -44,16 +45,6 @@ pub enum Host<'a> {
     /// An IPv6 address with the link it is good on.
     Zoned(Ipv6Addr, Zone<'a>),
     /// A host name (RFC 1123, 2.1, and underscores), 1 to 253 bytes and perhaps a trailing dot.
-    Name(&'a str),
-}
-
-/// A link (RFC 4007): what stands behind the percent sign of an IPv6 address.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[doc(alias = "sin6_scope_id")]
-pub enum Zone<'a> {
-    /// The number of an interface; 0 is no zone.
-    Index(u32),
-    /// The name of an interface, 1 to 15 bytes of visible ASCII.
     Name(&'a str),
 }
 

@@ -20,6 +20,7 @@ mod escape;
 mod format;
 mod host;
 pub mod parse;
+mod parse_error;
 pub mod redis;
 mod swift;
 mod unix;

@@ -30,11 +30,11 @@ pub fn ip_and_port(endpoint: &Endpoint) -> (SocketText, u16) {
 pub fn format_addr(ip: &[u8], port: i32, out: &mut [u8]) -> usize {
     let (open, close): (&[u8], &[u8]) = if ip.contains(&b':') { (b"[", b"]") } else { (b"", b"") };
     let mut line = Line::new();
-    line.byte(b':');
+    line.number(port.unsigned_abs());
     if port < 0 {
         line.byte(b'-');
     }
-    line.number(port.unsigned_abs());
+    line.byte(b':');
     let port = line.as_bytes();
     let text = open.iter().chain(ip).chain(close).chain(port);
     out.iter_mut().zip(text).for_each(|(slot, &byte)| *slot = byte);

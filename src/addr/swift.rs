@@ -1,10 +1,32 @@
-//! The usual text of an address with its port, read 4 and 8 bytes at a time.
+//! The usual text of an address with its port, read a word at a time.
 //!
 //! `None` says nothing about a text: it is one of the others (a zone, an IPv4 address within an IPv6 one, very short)
 //! or it is wrong, and the cursor finds out which. `Some` is what the cursor would read; a test holds both
-//! against each other. Nothing here branches on how long a number is, only on the number of groups.
+//! against each other. Nothing here branches on how long a number is, only on the number of groups. The text must be
+//! UTF-8.
+//!
+//! A word is eight bytes of text, the first one lowest, and one operation on it does the same to each of them (SWAR,
+//! SIMD within a register). An address and its port are three words, one from the beginning and two from the end:
+//!
+//! ```text
+//! 203.0.113.7:8080
+//!         .7:8080        port: the digits at the end
+//!     113.7:             tail: two octets before the colon
+//! 203.0.11               head: two octets at the beginning
+//! ```
+//!
+//! What is no digit is a mark. Where the first two marks are says how long both octets are, and where they go:
+//!
+//! ```text
+//! head   2 0 3 . 0 . 1 1      marks 3 and 5
+//! pair   2 0 3 . _ _ 0 .      each octet before its mark; `_` is masked
+//!          203       0        hundreds, tens and units by multiplication
+//! ```
+//!
+//! The marks of an IPv6 address are its colons, all of them in one set of bits; each group is the four bytes behind
+//! one, shifted until the next mark and what follows it is gone.
 
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 /// One in every byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -12,230 +34,325 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 /// The digit zero in every byte.
 const ZEROS: u64 = b'0' as u64 * ONES;
 
+/// A colon in every byte.
+const COLONS: u64 = b':' as u64 * ONES;
+
 /// The highest bit of every byte.
 const HIGHS: u64 = 0x80 * ONES;
 
-/// The longest text that is read here, `[`, 39 bytes, `]:` and a port of 5 digits, ends within 6 words.
-const WORDS: usize = 6;
-
-#[inline(always)]
-pub(super) fn socket_addr(text: &[u8]) -> Option<SocketAddr> {
-    if text.first() == Some(&b'[') {
-        let (ip, port) = v6(text)?;
-        return Some(SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::from_bits(ip), port, 0, 0)));
-    }
-    let (ip, port) = v4(text)?;
-    Some(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(ip), port)))
-}
-
-#[inline(always)]
-fn word(text: &[u8], at: usize) -> Option<u64> {
-    bytes(text, at).map(u64::from_le_bytes)
-}
-
-#[inline(always)]
-fn half_word(text: &[u8], at: usize) -> Option<u32> {
-    bytes(text, at).map(u32::from_le_bytes)
-}
-
-/// `N` bytes of a text that has as many.
-#[inline(always)]
-fn bytes<const N: usize>(text: &[u8], at: usize) -> Option<[u8; N]> {
-    // One comparison instead of the two that a slice of unknown place needs.
-    if text.len() < N || at > text.len() - N {
-        return None;
-    }
-    text.get(at..)?.first_chunk().copied()
-}
-
-/// One bit a byte, from its highest one; the first byte lowest.
-#[inline]
-const fn byte_set(highs: u64) -> u64 {
-    (highs >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
-
-/// The bytes that are not `0` to `9`, as their highest bits.
-#[inline]
-const fn not_digits(word: u64) -> u64 {
-    above_nine(word ^ ZEROS)
-}
-
-/// The bytes above 9, as their highest bits.
+/// The bytes above 9, as their highest bits; among bytes of which one has its highest bit set, perhaps more.
 #[inline]
 const fn above_nine(word: u64) -> u64 {
-    // 10 or more reaches the highest bit; one that is set already is left out, so that nothing is carried.
-    (((word & !HIGHS) + 0x76 * ONES) | word) & HIGHS
+    // 10 or more reaches the highest bit; only one that is set already carries into the next byte.
+    (word.wrapping_add(0x76 * ONES) | word) & HIGHS
 }
 
-/// The lowest set bit's place, and the set without it.
-#[inline]
-const fn next(set: &mut u64) -> usize {
-    let place = set.trailing_zeros();
-    *set &= set.wrapping_sub(1);
-    place as usize
-}
-
-#[inline(always)]
-fn v4(text: &[u8]) -> Option<(u32, u16)> {
-    let first = word(text, 0)?;
-    // The colon is the 16th byte at the latest, so the second word, moved back where the text is shorter, has it.
-    let second_at = text.len().min(16) - 8;
-    let second = word(text, second_at)?;
-    let mut marks = byte_set(not_digits(first)) | byte_set(not_digits(second)) << second_at;
-    let (a, b, c, d) = (next(&mut marks), next(&mut marks), next(&mut marks), next(&mut marks));
-    let leading = (first as u32).unbounded_shl((3_u32.wrapping_sub(a as u32)).wrapping_mul(8));
-    let bits = octet(leading, a, b'.')? << 24
-        | octet(half_word(text, b.wrapping_sub(3))?, b.wrapping_sub(a + 1), b'.')? << 16
-        | octet(half_word(text, c.wrapping_sub(3))?, c.wrapping_sub(b + 1), b'.')? << 8
-        | octet(half_word(text, d.wrapping_sub(3))?, d.wrapping_sub(c + 1), b':')?;
-    Some((bits, port(text, d)?))
-}
-
-/// What an octet of some length may be.
-struct Octets {
-    /// The bytes of the word that are its digits, and the mark.
-    keep: u32,
-    min: u32,
+/// What a port of some length is, its digits as a number of eight bits each.
+struct Ports {
+    /// The bytes of the last word that are its digits.
+    keep: u64,
+    min: u64,
     /// The greatest less the least.
-    span: u32,
+    span: u64,
 }
 
 /// By the number of digits.
-static OCTETS: [Octets; 5] = {
-    /// No value of 17 bits lies there.
-    const NEVER: Octets = Octets { keep: 0, min: 1 << 31, span: 0 };
+static PORTS: [Ports; 8] = {
+    /// Nothing is kept, and nothing is as great.
+    const NEVER: Ports = Ports { keep: 0, min: 1, span: 0 };
+    const fn digits(count: u32, min: u64, max: u64) -> Ports {
+        Ports { keep: u64::MAX << (64 - 8 * count), min, span: max - min }
+    }
     [
         NEVER,
-        Octets { keep: 0xffff_0000, min: 0, span: 9 },
-        Octets { keep: 0xffff_ff00, min: 10, span: 89 },
-        Octets { keep: 0xffff_ffff, min: 100, span: 155 },
+        digits(1, 0, 9),
+        digits(2, 0x0100, 0x0909),
+        digits(3, 0x01_0000, 0x09_0909),
+        digits(4, 0x0100_0000, 0x0909_0909),
+        digits(5, 0x01_0000_0000, 0x06_0505_0305),
+        NEVER,
         NEVER,
     ]
 };
 
-/// The octet of `len` digits that ends before the last byte of `word`, which must be `mark`.
+/// The text up to the port, and the port.
 #[inline(always)]
-fn octet(word: u32, len: usize, mark: u8) -> Option<u32> {
-    let octets = OCTETS.get(len.min(4))?;
-    let digits = (word ^ u32::from_le_bytes([b'0', b'0', b'0', mark])) & octets.keep;
-    // Any other mark makes this more than 255.
-    let value = (digits >> 16) + (digits >> 8 & 0xff) * 10 + (digits & 0xff) * 100;
-    (value.wrapping_sub(octets.min) <= octets.span).then_some(value)
-}
-
-/// The least port of 1 to 5 digits.
-static PORT_MINS: [u64; 5] = [0, 10, 100, 1000, 10_000];
-
-/// The port behind the colon, to the end.
-#[inline(always)]
-fn port(text: &[u8], colon: usize) -> Option<u16> {
-    let more_than_one = text.len().wrapping_sub(colon + 2);
-    let min = *PORT_MINS.get(more_than_one)?;
-    let used = u64::MAX << (56 - 8 * more_than_one);
-    let digits = (word(text, text.len().wrapping_sub(8))? ^ ZEROS) & used;
-    let value = eight_digits(digits);
-    (above_nine(digits) == 0 && value >= min && value <= u64::from(u16::MAX)).then_some(value as u16)
-}
-
-/// The number that eight digits of one byte each make, the first in the lowest byte.
-#[inline]
-const fn eight_digits(digits: u64) -> u64 {
-    const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
-    const QUADS: u64 = 0x0000_ffff_0000_ffff;
-    let pairs = digits.wrapping_mul(10 << 8 | 1) >> 8 & PAIRS;
-    let quads = pairs.wrapping_mul(100 << 16 | 1) >> 16 & QUADS;
-    quads.wrapping_mul(10_000 << 32 | 1) >> 32
-}
-
-/// The bytes that are `:`, as a set; `None` if one is no ASCII.
-#[inline]
-fn colons(text: &[u8]) -> Option<u64> {
-    let last = text.len().checked_sub(8)?;
-    let (mut set, mut seen) = (0, 0);
-    for index in 0..WORDS {
-        let at = (index * 8).min(last);
-        let word = word(text, at)?;
-        let others = word ^ (u64::from(b':') * ONES);
-        seen |= word;
-        // Without highest bits among the bytes, only a zero leaves one, and nothing is borrowed.
-        set |= byte_set(HIGHS.wrapping_sub(others & !HIGHS) & HIGHS) << at;
-        if at == last {
-            break;
-        }
-    }
-    (seen & HIGHS == 0 && text.len() <= WORDS * 8).then_some(set)
-}
-
-#[inline(always)]
-fn v6(text: &[u8]) -> Option<(u128, u16)> {
-    let mut marks = colons(text)?;
-    let port_colon = 63 - marks.leading_zeros().min(63) as usize;
-    let close = port_colon.checked_sub(1)?;
-    if text.get(close) != Some(&b']') {
+fn split_port(text: &[u8]) -> Option<(&[u8], u16)> {
+    let word = u64::from_le_bytes(*text.last_chunk()?) ^ ZEROS;
+    let count = above_nine(word).leading_zeros() as usize / 8;
+    let ports = &PORTS[count % 8];
+    let digits = word & ports.keep;
+    if digits.swap_bytes().wrapping_sub(ports.min) > ports.span {
         return None;
     }
-    // The bracket ends the last group as a colon ends the others.
-    marks ^= 3 << close;
-    Some((groups(text, marks, close)?, port(text, port_colon)?))
+    // Pairs of digits in 16 bits each, then all of them from bit 32 on.
+    let pairs = digits.wrapping_mul(10 << 8 | 1) >> 24 & 0x00ff_00ff_00ff;
+    let port = pairs.wrapping_mul(10_000 << 32 | 100 << 16 | 1) >> 32;
+    Some((text.get(..text.len() - count)?, port as u16))
 }
 
-/// The groups between the opening bracket and `close`, each ended by a mark.
+/// Reads `1.2.3.4:80`.
+#[inline(always)]
+pub(super) fn v4(text: &[u8]) -> Option<SocketAddrV4> {
+    let (host, port) = split_port(text)?;
+    Some(SocketAddrV4::new(four_octets(host)?, port))
+}
+
+/// The address before the colon with which `text` ends.
+#[inline(always)]
+fn four_octets(text: &[u8]) -> Option<Ipv4Addr> {
+    let head = Pair::new(u64::from_le_bytes(*text.first_chunk()?) ^ ZEROS);
+    let len = text.len() as u64 * 8;
+    let tail = u64::from_le_bytes(*text.last_chunk()?) ^ ZEROS;
+    // The tail begins where the head ends; if that is no place in this word, their lengths do not add up.
+    let tail = Pair::new(tail.wrapping_shr((64 + head.len).wrapping_sub(len) as u32));
+    if head.len + tail.len != len {
+        return None;
+    }
+    // From the lowest 16 bits on: the first octet, the third, the second, the fourth.
+    const FIRST: u64 = 0x0000_ffff_0000_ffff;
+    const TOP: u64 = 0x8000_8000_8000_8000;
+    let values = head.values() >> 16 & FIRST | tail.values() & !FIRST;
+    let mins = head.mins | tail.mins << 16;
+    let below = !((values | TOP) - mins) & TOP;
+    let above = values & 0xff00_ff00_ff00_ff00;
+    let marks = (head.digits ^ marks(b'.', b'.') | tail.digits ^ marks(b'.', b':')) & marks(0xff ^ b'0', 0xff ^ b'0');
+    let bits = (values | values >> 24) as u32;
+    (below | above | marks == 0).then_some(Ipv4Addr::from(bits.to_le_bytes()))
+}
+
+/// The marks behind two numbers, as `ZEROS` leaves them.
 #[inline]
-fn groups(text: &[u8], marks: u64, close: usize) -> Option<u128> {
-    let (mut marks, mut start) = (marks, 1);
-    let (mut bits, mut count) = (0_u128, 0_u32);
-    let mut head = None;
+const fn marks(first: u8, second: u8) -> u64 {
+    u64::from_le_bytes([0, 0, 0, first ^ b'0', 0, 0, 0, second ^ b'0'])
+}
+
+/// Two octets of at most three digits.
+struct Pair {
+    /// Each one's digits, the last of them before its mark.
+    digits: u64,
+    /// Both with their marks, in bits.
+    len: u64,
+    /// The least that each can be, in 16 bits of which the next 16 are another pair's.
+    mins: u64,
+}
+
+/// The bytes of a pair that are digits and marks, by the places of the second mark and of the first. Of other than
+/// two octets nothing is kept, so their marks are wrong.
+static KEEPS: [u64; 64] = by_marks([u32::MAX << 16, u32::MAX << 8, u32::MAX]);
+
+/// The least that two octets can be, by the same.
+static MINS: [u64; 64] = by_marks([0, 10, 100]);
+
+/// What there is for one octet of one to three digits, for two.
+const fn by_marks(by_len: [u32; 3]) -> [u64; 64] {
+    let mut table = [0; 64];
+    let mut index = 0;
+    while index < 9 {
+        let (first, second) = (index / 3, index % 3);
+        table[(first + second + 3) * 8 + first + 1] = by_len[first] as u64 | (by_len[second] as u64) << 32;
+        index += 1;
+    }
+    table
+}
+
+impl Pair {
+    /// The two octets at the beginning of a word.
+    #[inline(always)]
+    fn new(word: u64) -> Self {
+        let mut marks = above_nine(word);
+        let first = next(&mut marks);
+        let second = next(&mut marks);
+        let places = (second & 0x38 | first >> 3) as usize;
+        // Each mark moves to the end of its half: its highest bit to the highest one, which is to say by the
+        // complement of where it is.
+        let digits = u64::from((word as u32).wrapping_shl(!first)) | word.wrapping_shl(!second) >> 32 << 32;
+        Self { digits: digits & KEEPS[places], len: u64::from(second) + 1, mins: MINS[places] }
+    }
+
+    /// The octets, in the second and the last 16 bits.
+    #[inline(always)]
+    const fn values(&self) -> u64 {
+        const HUNDREDS_AND_UNITS: u64 = 0x00ff_00ff_00ff_00ff;
+        const TENS: u64 = 0x0000_ff00_0000_ff00;
+        let sums = (self.digits & HUNDREDS_AND_UNITS).wrapping_mul(100 << 16 | 1);
+        sums.wrapping_add((self.digits & TENS).wrapping_mul(10 << 8))
+    }
+}
+
+/// The lowest bit of a set, which is taken out.
+#[inline]
+const fn next(set: &mut u64) -> u32 {
+    let bit = set.trailing_zeros();
+    *set &= set.wrapping_sub(1);
+    bit
+}
+
+/// Reads `[::1]:80`, of which the caller has seen the first byte.
+#[inline(always)]
+pub(super) fn v6(text: &[u8]) -> Option<SocketAddrV6> {
+    let (host, port) = split_port(text)?;
+    let (address, b"]:") = host.split_last_chunk()? else { return None };
+    let ip = Ipv6Addr::from_bits(groups(text, colons(text)?, address.len())?);
+    Some(SocketAddrV6::new(ip, port, 0, 0))
+}
+
+/// The bytes of a text that are `:`, as a set.
+#[inline(always)]
+fn colons(text: &[u8]) -> Option<u64> {
+    let len = text.len();
+    Some(match len {
+        49.. => return None,
+        32.. => colon_bits::<32>(text.first_chunk()?) | colon_bits::<16>(text.last_chunk()?) << (len - 16),
+        16.. => colon_bits::<16>(text.first_chunk()?) | colon_bits::<16>(text.last_chunk()?) << (len - 16),
+        _ => colon_bits::<8>(text.first_chunk()?) | colon_bits::<8>(text.last_chunk()?) << (len - 8),
+    })
+}
+
+/// One bit for each byte that is `:`, or that with its highest bit set: in UTF-8 it is not the first byte of a
+/// character, and the first one becomes a digit that is none.
+#[inline(always)]
+fn colon_bits<const N: usize>(text: &[u8; N]) -> u64 {
+    text.as_chunks().0.iter().rev().fold(0, |set, &word| {
+        let others = (u64::from_le_bytes(word) ^ COLONS) & !HIGHS;
+        // Only a zero leaves the highest bit, and nothing is borrowed.
+        let highs = (HIGHS - others) & HIGHS;
+        // The eight bits come together in the highest byte.
+        set << 8 | highs.wrapping_mul(0x0002_0408_1020_4081) >> 56
+    })
+}
+
+/// The groups from the opening bracket to the closing one.
+#[inline(always)]
+fn groups(text: &[u8], colons: u64, close: usize) -> Option<u128> {
+    // The bracket ends the last group as a colon ends the others; that behind it ends nothing.
+    let (mut marks, mut start) = (colons ^ 3 << close, 1);
     if text.get(1) == Some(&b':') {
         // The second colon of this gap ends a group of no digits, as that of any other.
-        start = next(&mut marks) + 1;
+        start = next(&mut marks) as usize + 1;
         if text.get(start) != Some(&b':') {
             return None;
         }
     }
-    while start <= close {
-        let end = next(&mut marks);
-        if end == start {
-            if end == close || head.is_some() {
-                return None;
-            }
-            head = Some((bits, count));
-            bits = 0;
-            if end + 1 == close {
+    let head = Groups::read(text, &mut marks, start)?;
+    if head.end > close {
+        return (head.count == 8).then_some(head.bits);
+    }
+    let tail = match head.end + 1 {
+        start if start < close => Groups::read(text, &mut marks, start)?,
+        start if start == close => Groups { bits: 0, count: 0, end: close + 1 },
+        _ => return None,
+    };
+    let left = head.bits.wrapping_shl((16 * head.count).wrapping_neg());
+    (tail.end > close && head.count + tail.count < 8).then_some(left | tail.bits)
+}
+
+/// Groups with single colons between them.
+struct Groups {
+    /// The last one lowest.
+    bits: u128,
+    count: u32,
+    /// Behind the mark of the last one.
+    end: usize,
+}
+
+impl Groups {
+    /// The groups from `start` on, up to one without digits or to the last mark.
+    #[inline(always)]
+    fn read(text: &[u8], marks: &mut u64, start: usize) -> Option<Self> {
+        let mut groups = Self { bits: 0, count: 0, end: start };
+        while *marks != 0 {
+            let mark = next(marks) as usize;
+            if mark == groups.end {
                 break;
             }
-        } else {
-            bits = bits << 16 | u128::from(group(text, start, end - start)?);
-            count += 1;
+            groups.bits = groups.bits << 16 | u128::from(group(text, groups.end, mark - groups.end)?);
+            groups.count += 1;
+            groups.end = mark + 1;
         }
-        start = end + 1;
-    }
-    match head {
-        Some((head, before)) if count < 8 => Some(head.unbounded_shl(128 - 16 * before) | bits),
-        None if count == 8 => Some(bits),
-        _ => None,
+        Some(groups)
     }
 }
 
-/// What stands before the digits of a short group, by the number of digits.
-static FILLS: [u32; 5] = [0, 0x0030_3030, 0x3030, 0x30, 0];
-
+/// The group of `len` digits at `start`.
 #[inline(always)]
-fn group(text: &[u8], start: usize, len: usize) -> Option<u16> {
-    let fill = *FILLS.get(len)?;
-    let digits = half_word(text, start)?.unbounded_shl(32 - 8 * len as u32) | fill;
-    let [a, b, c, d] = digits.to_le_bytes().map(|byte| HEX_VALUES[usize::from(byte)]);
-    let value = a << 12 | b << 8 | c << 4 | d;
-    (value <= 0xffff).then_some(value as u16)
+fn group(text: &[u8], start: usize, len: usize) -> Option<u32> {
+    if len > 4 {
+        return None;
+    }
+    let digits = u32::from_le_bytes(text.get(start..start + 4)?.try_into().ok()?) ^ ZEROS as u32;
+    // What follows them goes, and what comes in before them is the digit zero.
+    let digits = digits.wrapping_shl((len as u32 * 8).wrapping_neg());
+    let [a, b, c, d] = digits.to_le_bytes().map(|digit| HEX_VALUES[usize::from(digit)]);
+    let group = a << 12 | b << 8 | c << 4 | d;
+    (group <= 0xffff).then_some(group)
 }
 
-/// The value of a hexadecimal digit; any other byte has one that does not fit into 16 bits, however it is shifted.
+/// The value of a hexadecimal digit without the bits of `0`; any other byte has one that does not fit into 16 bits,
+/// however it is shifted.
 static HEX_VALUES: [u32; 256] = {
     let mut table = [1 << 16; 256];
     let mut value = 0;
     while value < 16 {
-        table[b"0123456789abcdef"[value] as usize] = value as u32;
-        table[b"0123456789ABCDEF"[value] as usize] = value as u32;
+        table[(b"0123456789abcdef"[value] ^ b'0') as usize] = value as u32;
+        table[(b"0123456789ABCDEF"[value] ^ b'0') as usize] = value as u32;
         value += 1;
     }
     table
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::parse::exact;
+    use core::net::SocketAddr;
+    use std::{format, string::String, vec::Vec};
+
+    fn swift_is_exact(text: &str) -> bool {
+        let swift = match text.as_bytes() {
+            text @ [b'[', ..] => v6(text).map(SocketAddr::V6),
+            text => v4(text).map(SocketAddr::V4),
+        };
+        assert!(swift.is_none() || swift == exact(text).ok(), "{text:?}");
+        swift.is_some()
+    }
+
+    /// Every text that is one or two bytes away from a right one.
+    #[test]
+    fn the_swift_reader_takes_nothing_that_the_exact_one_refuses() {
+        let right = ["1.2.3.4:80", "255.10.0.199:65535", "[::1]:8080", "[1:2:30:4:5:6:7:f]:0", "[ab::cd:ef]:443"];
+        let bytes = *b"0129:.]/[;gG@ \0\x7f";
+        for text in right {
+            assert!(swift_is_exact(text));
+            for (first, second) in (0..text.len()).flat_map(|at| (at..text.len()).map(move |other| (at, other))) {
+                for (a, b) in bytes.iter().flat_map(|a| bytes.iter().map(move |b| (*a, *b))) {
+                    let mut text: Vec<u8> = text.into();
+                    (text[first], text[second]) = (a, b);
+                    swift_is_exact(str::from_utf8(&text).unwrap());
+                    text.remove(first);
+                    swift_is_exact(str::from_utf8(&text).unwrap());
+                    text.insert(second, b);
+                    text.insert(second, a);
+                    swift_is_exact(str::from_utf8(&text).unwrap());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_swift_reader_takes_every_usual_text() {
+        for groups in 1..=8 {
+            for gap in 0..=groups {
+                let all: Vec<String> = (0..groups).map(|group| format!("{:x}", 0xf_u16 << (4 * (group % 4)))).collect();
+                let text = format!("[{}::{}]:8080", all[..gap].join(":"), all[gap..].join(":"));
+                assert_eq!(swift_is_exact(&text), groups < 8, "{text}");
+            }
+        }
+        assert!(swift_is_exact(&format!("[{}]:65535", ["ffff"; 8].join(":"))));
+        assert!(!swift_is_exact(&format!("[{}]:165535", ["ffff"; 8].join(":"))));
+        assert!(!swift_is_exact("[é::1]:8080"));
+        for text in ["0.0.0.0:0", "255.255.255.255:65535", "1.22.133.4:9999"] {
+            assert!(swift_is_exact(text));
+        }
+    }
+}

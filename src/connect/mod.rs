@@ -12,10 +12,11 @@ use rustix::fd::{AsFd, OwnedFd};
 pub use pending::{Pending, Progress};
 
 use crate::{
-    Stream,
     addr::Endpoint,
     error::{Cause, Errno, Error, Op, Result, ResultExt},
-    option, sys,
+    option,
+    stream::Stream,
+    sys,
 };
 
 /// The address a TCP connection comes from.

@@ -5,10 +5,10 @@ use core::time::Duration;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::{
-    Stream,
     addr::Endpoint,
     error::{Cause, Errno, Error, Op, Result, ResultExt},
     option,
+    stream::Stream,
     sys::{self, Deadline},
 };
 
