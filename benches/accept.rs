@@ -5,6 +5,7 @@
 //! close-on-exec, no-delay, keepalive 300 s.
 //!
 //! - `anet`: `accept_batch(10)` until the burst is taken, on a listener with a profile.
+//! - `anet_engine`: `Engine::accept` with the same limit until the burst is taken, on the same listener.
 //! - `redis_style`: the steps of Redis 7: `accept4` until 10 or `EAGAIN`, whose text is formatted; five `setsockopt`,
 //!   the address as text.
 //! - `std`: `accept`, `set_nonblocking`, `set_nodelay`; std has no keepalive.
@@ -21,7 +22,9 @@ use std::{
 };
 
 use anet::{
-    Listener, Profile, listen,
+    Listener, Profile,
+    accept::Engine,
+    listen,
     option::{self, TcpKeepalive},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -158,6 +161,21 @@ fn accept_burst(c: &mut Criterion, burst: usize) {
                         black_box(peer);
                         accepted.push(stream);
                     });
+                }
+            })
+        });
+    });
+    group.bench_function("anet_engine", |b| {
+        let listener = preset_listener();
+        let mut engine = Engine::new().with_limit(BATCH);
+        b.iter_custom(|iterations| {
+            timed(iterations, burst, addr(&listener), |burst, accepted| {
+                while accepted.len() < burst {
+                    let turn = engine.accept(&listener, Duration::ZERO, |stream, peer| {
+                        black_box(peer);
+                        accepted.push(stream);
+                    });
+                    let _ = black_box(turn);
                 }
             })
         });

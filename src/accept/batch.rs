@@ -55,21 +55,43 @@ impl Listener {
     /// ```
     #[doc(alias = "acceptTcpHandler")]
     pub fn accept_batch(&self, limit: usize, mut each: impl FnMut(Stream, Endpoint)) -> Batch {
-        let mut batch = Batch { accepted: 0, failed: 0, end: BatchEnd::LimitReached };
-        while batch.accepted + batch.failed < limit {
-            match self.accept() {
+        let mut batch = Batch::new();
+        batch.fill(self, limit, &mut each);
+        batch
+    }
+}
+
+impl Batch {
+    /// Nothing taken, and nothing against going on.
+    pub(super) const fn new() -> Self {
+        Self { accepted: 0, failed: 0, end: BatchEnd::LimitReached }
+    }
+
+    /// How much of a limit is used up.
+    pub(super) const fn taken(&self) -> usize {
+        self.accepted + self.failed
+    }
+
+    pub(super) fn is_out_of_files(&self) -> bool {
+        matches!(self.end, BatchEnd::OutOfResources(error) if error.is_out_of_files())
+    }
+
+    /// Takes connections until there are `limit` in all; an end of another kind comes before that.
+    #[inline]
+    pub(super) fn fill(&mut self, listener: &Listener, limit: usize, each: &mut impl FnMut(Stream, Endpoint)) {
+        while self.taken() < limit {
+            match listener.accept() {
                 Ok((stream, peer)) => {
-                    batch.accepted += 1;
+                    self.accepted += 1;
                     each(stream, peer);
                 }
-                Err(error) if error.is_peer_failure() && self.may_accept_more(error) => batch.failed += 1,
+                Err(error) if error.is_peer_failure() && listener.may_accept_more(error) => self.failed += 1,
                 Err(error) => {
-                    batch.end = BatchEnd::of(error);
+                    self.end = BatchEnd::of(error);
                     break;
                 }
             }
         }
-        batch
     }
 }
 

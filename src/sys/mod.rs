@@ -207,6 +207,12 @@ pub(crate) fn poll_writable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> Re
     rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()).map(|ready| ready > 0)
 }
 
+/// Whether something can be read from `fd`, or an error waits there; without waiting.
+pub(crate) fn poll_readable_now(fd: BorrowedFd<'_>) -> Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    rustix::event::poll(&mut fds, Some(&timespec(Duration::ZERO))).map(|ready| ready > 0)
+}
+
 /// `fcntl(fd, F_GETFD)`
 pub(crate) fn cloexec(fd: BorrowedFd<'_>) -> Result<bool> {
     rustix::io::fcntl_getfd(fd).map(|flags| flags.contains(FdFlags::CLOEXEC))

@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod buffers;
+mod engine;
 mod errors;
 mod fallback;
 mod one_call;

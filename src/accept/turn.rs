@@ -1,0 +1,55 @@
+//! [`Turn`]: what came of one wake-up of an [`Engine`](super::Engine), and [`Counters`] of them all.
+
+use core::time::Duration;
+
+use super::BatchEnd;
+
+/// What came of one wake-up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "under pressure the poller goes on reporting the listener until the interest is taken off"]
+pub struct Turn {
+    /// Connections handed to the caller.
+    pub accepted: usize,
+    /// Connections that failed before they could be handed over; they count against the limit too.
+    pub failed: usize,
+    /// Connections turned away with the help of a [`Reserve`](super::Reserve); they count against the limit too.
+    pub shed: usize,
+    /// Why the turn ended. If the reserve has lent its descriptor and could not be refilled, this is
+    /// [`BatchEnd::OutOfResources`] with the error of that.
+    pub end: BatchEnd,
+    /// What to do with the listener's interest in the poller.
+    pub watch: Watch,
+}
+
+/// What to do with a listener's interest in the poller.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Watch {
+    /// Go on watching.
+    Keep,
+    /// Take the interest off, and put it back as soon as [`Engine::resume`](super::Engine::resume) or
+    /// [`Engine::released`](super::Engine::released) says so.
+    ///
+    /// An empty interest ([`Poller::modify`](crate::event::Poller::modify)) needs no memory to be put back, but what
+    /// was added with `EXCLUSIVE` has to be deleted and added.
+    Pause {
+        /// When the pause ends by itself.
+        until: Duration,
+    },
+    /// The listener does not listen any more: delete it from the poller.
+    Stop,
+}
+
+/// What an engine has seen since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Counters {
+    /// Connections handed to the caller.
+    pub accepted: u64,
+    /// Connections that failed by themselves ([`Error::is_peer_failure`](crate::Error::is_peer_failure)).
+    pub failed_peers: u64,
+    /// Accepts that failed in any other way: nobody was there, pressure, the listener gone.
+    pub failing_calls: u64,
+    /// Times that resources ran out. Each lasts until a turn finds enough of them, however many pauses that takes.
+    pub pressure: u64,
+    /// Connections turned away with the help of a [`Reserve`](super::Reserve).
+    pub shed: u64,
+}
