@@ -165,15 +165,6 @@ fn without_descriptors_a_batch_is_out_of_resources_and_loses_nobody() {
     });
 }
 
-fn occupy_all_descriptors() -> Vec<OwnedFd> {
-    let first = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
-    let mut occupied = vec![first];
-    while let Ok(next) = occupied[0].try_clone() {
-        occupied.push(next);
-    }
-    occupied
-}
-
 #[test]
 fn a_unix_client_with_a_name_is_named() {
     let directory = tempfile::tempdir().unwrap();

@@ -16,7 +16,6 @@ use anet::{
     Listener, Profile, Stream, UnixAddr,
     accept::{BatchEnd, Counters, Engine, Reserve, Watch},
     event::{Events, Interest, Poller},
-    fd::OwnedFd,
     listen::{self, Access},
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -149,15 +148,6 @@ fn no_time_and_no_pause_are_too_long_or_too_short() {
         let mut soon = Engine::new().with_backoff(NOW, NOW);
         assert!(matches!(soon.accept(&listener, NOW, |_, _| {}).watch, Watch::Pause { until } if until > NOW));
     });
-}
-
-fn occupy_all_descriptors() -> Vec<OwnedFd> {
-    let first = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
-    let mut occupied = vec![first];
-    while let Ok(next) = occupied[0].try_clone() {
-        occupied.push(next);
-    }
-    occupied
 }
 
 const FULL: &[u8] = b"-ERR max number of clients reached\r\n";

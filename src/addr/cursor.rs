@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8) -> Result<(), ParseError> {
+    pub(super) fn require(&mut self, byte: u8) -> Result<(), ParseError> {
         if self.take(byte) { Ok(()) } else { Err(self.unexpected()) }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn colon(&mut self) -> Result<(), ParseError> {
         match self.peek() {
             None => Err(self.error(ParseErrorKind::MissingPort)),
-            Some(_) => self.expect(b':'),
+            Some(_) => self.require(b':'),
         }
     }
 
@@ -177,7 +177,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn v4(&mut self) -> Result<Ipv4Addr, ParseError> {
         let mut bits = self.octet()?;
         for _ in 0..3 {
-            self.expect(b'.')?;
+            self.require(b'.')?;
             bits = bits << 8 | self.octet()?;
         }
         Ok(Ipv4Addr::from_bits(bits))
@@ -194,7 +194,7 @@ impl<'a> Cursor<'a> {
         let mut groups = Groups::default();
         if self.peek() == Some(b':') {
             self.at += 1;
-            self.expect(b':')?;
+            self.require(b':')?;
             groups.gap();
         }
         while self.peek().is_some_and(|byte| HEX_VALUES[usize::from(byte)] != NO_DIGIT) {

@@ -72,9 +72,9 @@ impl<'a> HostPort<'a> {
 }
 
 fn bracketed<'a>(cursor: &mut Cursor<'a>) -> Result<Host<'a>, ParseError> {
-    cursor.expect(b'[')?;
+    cursor.require(b'[')?;
     let host = v6(cursor)?;
-    cursor.expect(b']')?;
+    cursor.require(b']')?;
     Ok(host)
 }
 

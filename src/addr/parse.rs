@@ -109,10 +109,10 @@ fn not_dotted(cursor: &Cursor<'_>) -> ParseError {
 }
 
 fn bracketed(cursor: &mut Cursor<'_>) -> Result<SocketAddrV6, ParseError> {
-    cursor.expect(b'[')?;
+    cursor.require(b'[')?;
     let ip = cursor.v6()?;
     let zone = if cursor.take(b'%') { zone_index(cursor)? } else { 0 };
-    cursor.expect(b']')?;
+    cursor.require(b']')?;
     cursor.colon()?;
     Ok(SocketAddrV6::new(ip, cursor.port()?, 0, zone))
 }

@@ -10,6 +10,7 @@ use std::{
 use anet::{
     Endpoint, Error, Listener, Profile, Stream,
     connect::{self, Source},
+    fd::OwnedFd,
     listen,
 };
 
@@ -85,6 +86,16 @@ pub fn with_own_descriptors<T: Send>(test: impl FnOnce() -> T + Send) -> T {
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// Takes every descriptor that this thread's table has left.
+pub fn occupy_all_descriptors() -> Vec<OwnedFd> {
+    let first = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+    let mut occupied = vec![first];
+    while let Ok(next) = occupied[0].try_clone() {
+        occupied.push(next);
+    }
+    occupied
 }
 
 /// Runs `test` in a thread that gets a signal every 200 us; system calls are not restarted after it.
