@@ -85,8 +85,7 @@ fn every_option_of_the_profile_is_on_the_listener() {
 #[test]
 fn a_busy_port_is_an_error_and_leaves_nothing_open() {
     with_own_descriptors(|| {
-        let busy = any_listener().local_addr().unwrap();
-        let other = TcpListener::bind(busy.as_inet().unwrap()).unwrap();
+        let other = TcpListener::bind(any_local_address()).unwrap();
         let before = open_fds();
         let error = listen::tcp(other.local_addr().unwrap(), &Profile::new()).unwrap_err();
         assert_eq!(error.to_string(), "bind: Address already in use");
