@@ -17,9 +17,9 @@ use anet::{
 };
 use support::*;
 
-/// An address where nobody listens.
+/// An address where nobody listens, and where no other test of this host gets a port.
 fn nobody() -> Endpoint {
-    any_listener().local_addr().unwrap()
+    listen::tcp("127.0.79.1:0".parse().unwrap(), &Profile::new()).unwrap().local_addr().unwrap()
 }
 
 /// Sees a non-blocking connection through with a poller, as a server would.
@@ -187,9 +187,7 @@ fn silent_listener() -> (anet::Listener, Stream) {
 /// The port is the client's own ephemeral one, so the kernel completes the handshake with itself.
 #[test]
 fn a_connection_to_itself_is_an_error() {
-    let own: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let free = any_listener().local_addr().unwrap().port().unwrap();
-    let own = SocketAddr::new(own.ip(), free);
+    let own = nobody().as_inet().unwrap();
     for result in connect_both_ways(&[own.into()], Source::Bound(own)) {
         assert_eq!(result.unwrap_err().cause(), Cause::SelfConnected);
     }
