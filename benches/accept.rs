@@ -158,7 +158,7 @@ fn accept_burst(c: &mut Criterion, burst: usize) {
             timed(iterations, burst, addr(&listener), |burst, accepted| {
                 while accepted.len() < burst {
                     listener.accept_batch(BATCH, |stream, peer| {
-                        black_box(peer);
+                        black_box(&peer);
                         accepted.push(stream);
                     });
                 }
@@ -172,7 +172,7 @@ fn accept_burst(c: &mut Criterion, burst: usize) {
             timed(iterations, burst, addr(&listener), |burst, accepted| {
                 while accepted.len() < burst {
                     let turn = engine.accept(&listener, Duration::ZERO, |stream, peer| {
-                        black_box(peer);
+                        black_box(&peer);
                         accepted.push(stream);
                     });
                     let _ = black_box(turn);

@@ -77,6 +77,7 @@ const UNKNOWN: u8 = 0;
 const THERE: u8 = 1;
 const MISSING: u8 = 2;
 
+#[inline]
 fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     if cfg!(anet_force_accept_fallback) || ACCEPT4.load(Ordering::Relaxed) == MISSING {
         return accept_and_fcntl(listener);

@@ -28,6 +28,7 @@ impl Endpoint {
     /// `AF_UNIX` address may be longer than `sockaddr_un`: the kernel counts a terminator that is not there behind a
     /// path of 108 bytes (measured on Linux 6.18: length 111).
     #[doc(alias = "sockaddr")]
+    #[inline]
     pub fn from_sockaddr(bytes: &[u8]) -> Self {
         let family = family(bytes).unwrap_or(0);
         let inet = match family {
@@ -41,6 +42,7 @@ impl Endpoint {
 }
 
 /// The address of a socket, as rustix returns it.
+#[inline]
 pub(super) fn decode(addr: &SocketAddrAny) -> Endpoint {
     Endpoint::from_sockaddr(raw::sockaddr_bytes(addr))
 }
