@@ -12,6 +12,7 @@ fn udp(profile: &Profile) -> Datagram {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn the_largest_buffer_is_found_in_two_calls() {
     let trace = traced(&[], || {
         let socket = udp(&Profile::new().with_send_buffer_size(Some(10_000)));
@@ -25,6 +26,7 @@ fn the_largest_buffer_is_found_in_two_calls() {
 
 /// Where too much is refused, as on the BSDs.
 #[test]
+#[ignore = "needs strace"]
 fn where_the_largest_is_refused_a_handful_of_calls_is_made() {
     let trace = traced(&["setsockopt:error=ENOBUFS"], || {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -34,6 +36,7 @@ fn where_the_largest_is_refused_a_handful_of_calls_is_made() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_udp_server_is_made_with_four_calls() {
     let trace = traced(&[], || {
         let profile = Profile::new();
@@ -45,6 +48,7 @@ fn a_udp_server_is_made_with_four_calls() {
 }
 
 #[test]
+#[ignore = "needs strace"]
 fn a_datagram_costs_one_call_each_way() {
     let trace = traced(&[], || {
         let server = udp(&Profile::new());
