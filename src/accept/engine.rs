@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use rustix::fd::AsFd;
 
-use super::{Batch, BatchEnd, Counters, Reserve, Turn, Watch, backoff::Backoff};
+use super::{Batch, BatchEnd, Counters, Probe, Reserve, Turn, Watch, backoff::Backoff};
 use crate::{
     addr::Endpoint,
     error::{Op, Result, ResultExt},
@@ -78,6 +78,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 pub struct Engine {
     limit: usize,
     queue: Queue,
+    /// Whether it pays to ask how many wait.
+    probe: Probe,
     backoff: Backoff,
     /// Why there is a pause, while there is one.
     last_end: BatchEnd,
@@ -98,7 +100,7 @@ enum Queue {
 }
 
 /// What waits on a listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Waiting {
     Exactly(usize),
     OneAtLeast,
@@ -110,10 +112,11 @@ impl Engine {
         Self {
             limit: LIMIT_DEFAULT,
             queue: Queue::Unknown,
+            probe: Probe::new(),
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             last_end: BatchEnd::Drained,
             under_pressure: false,
-            counters: Counters { accepted: 0, failed_peers: 0, failing_calls: 0, pressure: 0, shed: 0 },
+            counters: Counters::ZERO,
         }
     }
 
@@ -134,17 +137,29 @@ impl Engine {
     /// when the listener is readable, always with the same listener.
     ///
     /// A burst of `n` TCP connections costs `n` accepts and one `getsockopt`; on a Unix socket there is a `poll` after
-    /// each connection instead, except for that which reaches the limit. An accept is made in vain only if nobody
-    /// waited, or another thread or process accepts from the same queue; a listener that blocks would wait there. What
-    /// [`Listener::accept`] makes of `EINTR`, of a missing `accept4` and of the profile's options holds here too.
+    /// each connection instead, except for that which reaches the limit. Where connections come one by one it takes one
+    /// without asking, and asks whether there are more after at most 16 of them. An accept is made in vain only if
+    /// nobody waited, or another thread or process accepts from the same queue; a listener that blocks would wait there.
+    /// What [`Listener::accept`] makes of `EINTR`, of a missing `accept4` and of the profile's options holds here too.
     ///
     /// In a pause it makes no call, and says once more why there is one.
     #[doc(alias = "acceptTcpHandler")]
-    pub fn accept(&mut self, listener: &Listener, now: Duration, mut each: impl FnMut(Stream, Endpoint)) -> Turn {
+    pub fn accept(&mut self, listener: &Listener, now: Duration, each: impl FnMut(Stream, Endpoint)) -> Turn {
+        self.accept_at_most(listener, usize::MAX, now, each)
+    }
+
+    /// The same, for a caller that has room for no more than `room`.
+    pub(crate) fn accept_at_most(
+        &mut self,
+        listener: &Listener,
+        room: usize,
+        now: Duration,
+        mut each: impl FnMut(Stream, Endpoint),
+    ) -> Turn {
         if let Some(turn) = self.pausing(now) {
             return turn;
         }
-        let batch = self.take(listener, &mut each);
+        let batch = self.take(listener, self.limit.min(room), &mut each);
         self.turn(batch, 0, now)
     }
 
@@ -163,7 +178,7 @@ impl Engine {
         }
         // One that stays empty is no reason to serve nobody; it is told when it is missed.
         let _ = reserve.refill();
-        let mut batch = self.take(listener, &mut each);
+        let mut batch = self.take(listener, self.limit, &mut each);
         let shed = self.shed(listener, &mut batch, reserve);
         self.turn(batch, shed, now)
     }
@@ -206,9 +221,9 @@ impl Default for Engine {
 /// Taking.
 impl Engine {
     #[inline]
-    fn take(&mut self, listener: &Listener, each: &mut impl FnMut(Stream, Endpoint)) -> Batch {
+    fn take(&mut self, listener: &Listener, limit: usize, each: &mut impl FnMut(Stream, Endpoint)) -> Batch {
         let mut batch = Batch::new();
-        let emptied = self.fill(listener, &mut batch, each);
+        let emptied = self.fill(listener, limit, &mut batch, each);
         self.note(&batch);
         if emptied && batch.end == BatchEnd::LimitReached {
             batch.end = BatchEnd::Drained;
@@ -218,20 +233,32 @@ impl Engine {
 
     /// Takes what waits, without an error at its end; says whether that was all.
     #[inline]
-    fn fill(&mut self, listener: &Listener, batch: &mut Batch, each: &mut impl FnMut(Stream, Endpoint)) -> bool {
+    fn fill(
+        &mut self,
+        listener: &Listener,
+        limit: usize,
+        batch: &mut Batch,
+        each: &mut impl FnMut(Stream, Endpoint),
+    ) -> bool {
         // There is one: the poller has said so.
-        batch.fill(listener, 1, each);
-        while batch.end == BatchEnd::LimitReached && batch.taken() < self.limit {
+        batch.fill(listener, limit.min(1), each);
+        if batch.end != BatchEnd::LimitReached || limit <= 1 || !self.probe.is_due() {
+            return false;
+        }
+        while batch.end == BatchEnd::LimitReached && batch.taken() < limit {
             let known = batch.taken();
-            match self.queue.waiting(listener) {
-                Ok(Waiting::OneAtLeast) => batch.fill(listener, known + 1, each),
-                Ok(Waiting::Exactly(more)) => {
+            // What cannot be learnt here the poller will know.
+            let Ok(waiting) = self.queue.waiting(listener) else { return false };
+            if known == 1 {
+                self.probe.learn(waiting != Waiting::Exactly(0));
+            }
+            match waiting {
+                Waiting::OneAtLeast => batch.fill(listener, known + 1, each),
+                Waiting::Exactly(more) => {
                     let all = known.saturating_add(more);
-                    batch.fill(listener, all.min(self.limit), each);
-                    return all <= self.limit;
+                    batch.fill(listener, all.min(limit), each);
+                    return all <= limit;
                 }
-                // The poller will know.
-                Err(_) => break,
             }
         }
         false
