@@ -1,6 +1,6 @@
 //! [`Turn`]: what came of one wake-up of an [`Engine`](super::Engine), and [`Counters`] of them all.
 
-use core::time::Duration;
+use core::{ops::AddAssign, time::Duration};
 
 use super::BatchEnd;
 
@@ -52,4 +52,20 @@ pub struct Counters {
     pub pressure: u64,
     /// Connections turned away with the help of a [`Reserve`](super::Reserve).
     pub shed: u64,
+}
+
+impl Counters {
+    /// Nothing seen.
+    pub(crate) const ZERO: Self = Self { accepted: 0, failed_peers: 0, failing_calls: 0, pressure: 0, shed: 0 };
+}
+
+/// What several engines have seen.
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.failed_peers += other.failed_peers;
+        self.failing_calls += other.failing_calls;
+        self.pressure += other.pressure;
+        self.shed += other.shed;
+    }
 }
