@@ -52,6 +52,7 @@
 //! | [`datagram`] | messages |
 //! | [`event`] | waiting for many descriptors, and for times |
 //! | [`heartbeat`] | whether a peer is still there |
+//! | [`server`] | all of it in one loop: who is accepted, admitted, watched, timed out and drained |
 //!
 //! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
 //! used alone.
@@ -79,6 +80,7 @@ pub mod heartbeat;
 pub mod listen;
 pub mod option;
 pub mod pipe;
+pub mod server;
 pub mod stream;
 mod sys;
 
