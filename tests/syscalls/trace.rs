@@ -2,8 +2,9 @@
 
 use std::{
     any, env, fs,
+    io::{BufReader, Read},
     path::{Path, PathBuf},
-    process::{self, Command},
+    process::{self, ChildStdout, Command, Output, Stdio},
 };
 
 /// Set in a test that is traced.
@@ -35,6 +36,15 @@ pub(crate) struct Trace {
 /// Runs the test that `work` is written in again under strace, with these calls made to fail, and returns its trace.
 /// In that process, does the work and does not return.
 pub(crate) fn traced<F: FnOnce()>(injections: &[&str], work: F) -> Trace {
+    traced_beside(injections, work, |_| {})
+}
+
+/// The same; meanwhile does what is to be done `beside` it at full speed, with what the traced process prints.
+pub(crate) fn traced_beside<F: FnOnce()>(
+    injections: &[&str],
+    work: F,
+    beside: impl FnOnce(&mut BufReader<ChildStdout>),
+) -> Trace {
     if env::var_os(TRACED).is_some() {
         work();
         process::exit(0);
@@ -45,11 +55,23 @@ pub(crate) fn traced<F: FnOnce()>(injections: &[&str], work: F) -> Trace {
     strace.args(["-ff", "-qq", "--string-limit=64", "--output"]).arg(dir.0.join("trace"));
     strace.args(injections.iter().map(|injection| format!("--inject={injection}")));
     strace.arg(env::current_exe().unwrap()).args(["--exact", test, "--include-ignored", "--nocapture"]).env(TRACED, "");
-    let output = strace.output().unwrap_or_else(|error| panic!("strace, which this test needs: {error}"));
+    let output = run(strace, beside);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{test} under strace {injections:?}: {}\n{text}{errors}", output.status);
     Trace { lines: dir.marked_lines(), output: text }
+}
+
+/// What is left of its output when the work beside it is done.
+fn run(mut command: Command, beside: impl FnOnce(&mut BufReader<ChildStdout>)) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("strace, which this test needs: {error}"));
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    beside(&mut stdout);
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Output { stdout: rest, ..output }
 }
 
 /// The name of the test that a closure is written in.

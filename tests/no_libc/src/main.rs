@@ -12,20 +12,17 @@ mod surface;
 use core::{fmt::Write, time::Duration};
 
 use anet::{
-    Endpoint, Listener, Profile, Result, Stream,
-    event::{Events, Interest, Poller},
-    listen,
+    Listener, Profile, Result, listen,
     option::TcpKeepalive,
+    server::{Connection, Event, Key, Server, Slot},
 };
 
 use start::Output;
 
-/// More at once are turned away.
+/// More at once wait in the backlog.
 const CLIENTS: usize = 64;
-/// Connections taken in one go.
-const BATCH: usize = 16;
-/// The key of the listener; those of clients are their places in the table.
-const LISTENER: u64 = u64::MAX;
+
+type Clients<'t> = Server<'t, ()>;
 
 /// Whether to go on.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -35,73 +32,49 @@ enum Verdict {
     Quit,
 }
 
-struct Server {
-    listener: Listener,
-    poller: Poller,
-    clients: [Option<Stream>; CLIENTS],
-}
-
 fn run() -> Result<()> {
     surface::check()?;
-    let mut server = Server::open()?;
+    let listener = open()?;
     // Whether anybody reads it is not the server's business.
-    let _ = writeln!(Output::standard(), "listening on {}", server.listener.local_addr()?);
-    server.serve()
+    let _ = writeln!(Output::standard(), "listening on {}", listener.local_addr()?);
+    let mut slots = [const { Slot::VACANT }; CLIENTS];
+    let mut server = Server::new(&mut slots)?.with_idle_timeout(Some(Duration::from_secs(300)));
+    server.listen(listener)?;
+    serve(&mut server)
 }
 
-impl Server {
-    fn open() -> Result<Self> {
-        let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300))?;
-        let profile = Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive));
-        let listener = listen::tcp(([127, 0, 0, 1], 0).into(), &profile)?;
-        let poller = Poller::new()?;
-        poller.add(&listener, LISTENER, Interest::READABLE)?;
-        Ok(Self { listener, poller, clients: [const { None }; CLIENTS] })
-    }
+fn open() -> Result<Listener> {
+    let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300))?;
+    let profile = Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive));
+    listen::tcp(([127, 0, 0, 1], 0).into(), &profile)
+}
 
-    fn serve(&mut self) -> Result<()> {
-        let mut events = Events::<32>::new();
-        loop {
-            self.poller.wait(&mut events, None)?;
-            for event in &events {
-                match event.key() {
-                    LISTENER => self.accept()?,
-                    key if self.echo(key as usize) == Verdict::Quit => return Ok(()),
-                    _ => {}
-                }
+fn serve(server: &mut Clients<'_>) -> Result<()> {
+    loop {
+        server.wait(None)?;
+        while let Some(event) = server.next_event() {
+            let (key, verdict) = match event {
+                Event::Opened(key) => (key, greet(server, key)),
+                Event::Readable(key) => (key, server.get_mut(key).map_or(Verdict::Keep, echo)),
+                _ => continue,
+            };
+            match verdict {
+                Verdict::Keep => {}
+                Verdict::Drop => _ = server.close(key),
+                Verdict::Quit => return Ok(()),
             }
         }
     }
-
-    fn accept(&mut self) -> Result<()> {
-        let Self { listener, poller, clients } = self;
-        listener.accept_batch(BATCH, |stream, peer| admit(poller, clients, stream, &peer)).end.ok()
-    }
-
-    fn echo(&mut self, key: usize) -> Verdict {
-        let Some(client) = self.clients.get_mut(key) else { return Verdict::Keep };
-        let verdict = client.as_ref().map_or(Verdict::Keep, echo_once);
-        if verdict == Verdict::Drop {
-            *client = None;
-        }
-        verdict
-    }
 }
 
-/// Gives a connection a place in the table; without one it is closed.
-fn admit(poller: &Poller, clients: &mut [Option<Stream>], stream: Stream, peer: &Endpoint) {
-    let free = clients.iter_mut().enumerate().find(|(_, client)| client.is_none());
-    if let Some((key, place)) = free
-        && peer.is_loopback()
-        && surface::is_configured(&stream)
-        && poller.add(&stream, key as u64, Interest::READABLE).is_ok()
-    {
-        *place = Some(stream);
-    }
+/// Only who is on this host, and connected as the profile says, is served.
+fn greet(server: &Clients<'_>, key: Key) -> Verdict {
+    let is_welcome = |client: &Connection<()>| client.peer().is_loopback() && surface::is_configured(client.stream());
+    if server.get(key).is_some_and(is_welcome) { Verdict::Keep } else { Verdict::Drop }
 }
 
 /// Sends back what has come. A client that does not read what it gets is dropped when its buffer is full.
-fn echo_once(client: &Stream) -> Verdict {
+fn echo(client: &mut Connection<()>) -> Verdict {
     let mut buf = [0; 4096];
     match client.read(&mut buf) {
         Ok(0) => Verdict::Drop,

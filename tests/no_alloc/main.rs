@@ -6,6 +6,8 @@
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
 
+mod serving;
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,

@@ -1,0 +1,84 @@
+//! A server's loop: accepting with an engine, and everything that the server does with a connection.
+
+use anet::{
+    accept::{Admission, Engine, Limits, Watch},
+    server::{Event, Server, Slot},
+};
+
+use super::*;
+
+const ROUNDS: usize = TIMES / GROUP;
+/// To accept and answer a group, before any of it is closed.
+const LONG_ENOUGH: Duration = Duration::from_millis(200);
+
+#[test]
+fn an_engine_does_not_allocate() {
+    for listener in [tcp(&profile()), unix(&profile())] {
+        let (mut engine, mut accepted, mut count) = (Engine::new(), 0, 0);
+        for round in 0..ROUNDS {
+            let clients = connect_group(&listener);
+            count += allocations(|| {
+                while accepted < (round + 1) * GROUP {
+                    wait(&listener, Interest::READABLE);
+                    let turn = engine.accept(&listener, Duration::ZERO, |stream, peer| drop(black_box((stream, peer))));
+                    assert_eq!(turn.watch, Watch::Keep);
+                    accepted += turn.accepted;
+                }
+            });
+            drop(clients);
+        }
+        assert_eq!((count, accepted), (0, TIMES));
+    }
+}
+
+/// Of each group a fifth finds no place and is told why; the others are answered, and then idle for too long.
+#[test]
+fn serving_rejecting_and_timing_out_do_not_allocate() {
+    let mut slots: Vec<Slot<u32>> = std::iter::repeat_with(|| Slot::VACANT).take(GROUP).collect();
+    let limits = Limits::new().with_max_clients(GROUP as u32 * 4 / 5).with_max_per_source(Some(GROUP as u32));
+    let listener = tcp(&profile());
+    let addr = listener.local_addr().unwrap();
+    let mut count = 0;
+    for _ in 0..ROUNDS / 10 {
+        let listener = Listener::from(listener.as_fd().try_clone_to_owned().unwrap());
+        count += allocations(|| {
+            let server = Server::with_admission(&mut slots, Admission::<4>::new(limits)).unwrap();
+            let mut server = server.with_idle_timeout(Some(LONG_ENOUGH));
+            server.listen(listener).unwrap();
+            // The clients' own allocations are the test's.
+            let before = COUNT.get();
+            let clients: Vec<_> = (0..GROUP).map(|_| client_that_asks(addr)).collect();
+            COUNT.set(before);
+            serve(&mut server);
+            let before = COUNT.get();
+            drop(clients);
+            COUNT.set(before);
+        });
+    }
+    assert_eq!(count, 0);
+}
+
+fn client_that_asks(addr: Endpoint) -> Stream {
+    let client = connect::blocking(&[addr], Source::Any, PATIENCE).unwrap();
+    reset_on_close(&client);
+    client.write_all(b"ask").unwrap();
+    client
+}
+
+/// Until everybody is gone.
+fn serve(server: &mut Server<'_, u32, 4>) {
+    while server.counters().timed_out < GROUP as u64 * 4 / 5 {
+        server.wait(PATIENCE).unwrap();
+        while let Some(event) = server.next_event() {
+            let Event::Readable(key) = event else { continue };
+            let Some(client) = server.get_mut(key) else { continue };
+            let mut buf = [0; 8];
+            if let Ok(len) = client.read(&mut buf) {
+                client.data += len as u32;
+                client.write_all(&buf[..len]).unwrap();
+            }
+        }
+    }
+    assert_eq!(server.counters().rejected, GROUP as u64 / 5);
+    server.drain(Duration::ZERO).unwrap();
+}
