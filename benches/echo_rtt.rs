@@ -21,7 +21,7 @@ use anet::{
     Listener,
     server::{Event, Server, Slot},
 };
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 
 const MESSAGE: [u8; 64] = [b'm'; 64];
 /// More than a message: a read that fills its buffer would have to be followed by another.
@@ -129,25 +129,28 @@ fn listener() -> (TcpListener, SocketAddr) {
 
 fn round_trips(c: &mut Criterion) {
     let mut group = c.benchmark_group("echo_rtt");
-    let servers: [(&str, fn(TcpListener)); 4] =
-        [("anet_server", anet_server), ("mio", mio), ("epoll_c", epoll_c), ("std_blocking", std_blocking)];
-    for (name, serve) in servers {
-        group.bench_function(name, |b| {
-            let (listener, addr) = listener();
-            let server = thread::spawn(move || serve(listener));
-            let mut client = TcpStream::connect(addr).unwrap();
-            client.set_nodelay(true).unwrap();
-            let mut echo = [0; MESSAGE.len()];
-            b.iter(|| {
-                client.write_all(&MESSAGE).unwrap();
-                client.read_exact(&mut echo).unwrap();
-            });
-            assert_eq!(echo, MESSAGE);
-            drop(client);
-            server.join().unwrap();
-        });
-    }
+    round_trip(&mut group, "anet_server", anet_server);
+    round_trip(&mut group, "mio", mio);
+    round_trip(&mut group, "epoll_c", epoll_c);
+    round_trip(&mut group, "std_blocking", std_blocking);
     group.finish();
+}
+
+fn round_trip(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, serve: fn(TcpListener)) {
+    group.bench_function(name, |b| {
+        let (listener, addr) = listener();
+        let server = thread::spawn(move || serve(listener));
+        let mut client = TcpStream::connect(addr).unwrap();
+        client.set_nodelay(true).unwrap();
+        let mut echo = [0; MESSAGE.len()];
+        b.iter(|| {
+            client.write_all(&MESSAGE).unwrap();
+            client.read_exact(&mut echo).unwrap();
+        });
+        assert_eq!(echo, MESSAGE);
+        drop(client);
+        server.join().unwrap();
+    });
 }
 
 criterion_group!(benches, round_trips);
