@@ -12,6 +12,7 @@ use anet::{
     connect::{self, Progress, Source},
     error::Cause,
     event::{Events, Interest, Poller},
+    fd::OwnedFd,
     listen::{self, Access},
     option,
 };
@@ -165,6 +166,17 @@ fn asked_too_early_a_connection_is_still_pending() {
     };
     assert_eq!(pending.peer_addr(), &silent.local_addr().unwrap());
     assert!(matches!(pending.finish(), Ok(Progress::Pending(_))));
+}
+
+#[test]
+fn a_connection_under_way_can_be_given_to_somebody_else() {
+    let listener = any_listener();
+    let Progress::Pending(pending) = connect::start(&[listener.local_addr().unwrap()], Source::Any).unwrap() else {
+        panic!("connected at once");
+    };
+    let stream = Stream::from(OwnedFd::from(pending));
+    let (_, peer) = accept_within(&listener, SECOND);
+    assert_eq!(stream.local_addr().unwrap(), peer);
 }
 
 #[test]

@@ -89,6 +89,13 @@ impl AsFd for Pending {
     }
 }
 
+/// Gives the socket away; writable or in error, `SO_ERROR` says how it went.
+impl From<Pending> for OwnedFd {
+    fn from(pending: Pending) -> Self {
+        pending.fd
+    }
+}
+
 /// A connected socket as a stream, unless it is connected to itself.
 pub(super) fn connected(fd: OwnedFd, peer: Endpoint) -> Result<Stream> {
     if peer.as_inet().is_some() && sys::local_addr(fd.as_fd()).op(Op::LocalAddr)? == peer {
