@@ -53,6 +53,7 @@
 //! | [`event`] | waiting for many descriptors, and for times |
 //! | [`heartbeat`] | whether a peer is still there |
 //! | [`server`] | all of it in one loop: who is accepted, admitted, watched, timed out and drained |
+//! | `capi` | the functions of Redis's `anet.h`, for C |
 //!
 //! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
 //! used alone.
@@ -61,6 +62,8 @@
 //!
 //! - `std` (default): errors convert to `std::io::Error`, and descriptors are std's own types. Without it the crate is
 //!   `no_std` and needs no allocator, and on Linux (x86-64, x86, aarch64, arm, riscv64) no libc.
+//! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`); the README says
+//!   how. It needs `std`, and libc for C's `errno` and the resolver.
 //!
 //! Linux is the system that is measured. The BSDs and macOS compile: they use libc and kqueue.
 #![no_std]
@@ -72,6 +75,8 @@ extern crate std;
 
 pub mod accept;
 pub mod addr;
+#[cfg(feature = "capi")]
+pub mod capi;
 pub mod connect;
 pub mod datagram;
 pub mod error;

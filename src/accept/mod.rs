@@ -13,6 +13,8 @@ mod turn;
 pub use admission::{Admission, Limits, MAX_CLIENTS_DEFAULT, Reason, Ticket, Verdict};
 pub use batch::{Batch, BatchEnd};
 pub use engine::{Engine, LIMIT_DEFAULT};
+#[cfg(feature = "capi")]
+pub(crate) use one::accept;
 pub(crate) use probe::Probe;
 pub use reserve::Reserve;
 pub use sources::{SourceAddr, Sources};

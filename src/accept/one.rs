@@ -77,8 +77,9 @@ const UNKNOWN: u8 = 0;
 const THERE: u8 = 1;
 const MISSING: u8 = 2;
 
+/// `accept4`, or what stands in for it.
 #[inline]
-fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     if cfg!(anet_force_accept_fallback) || ACCEPT4.load(Ordering::Relaxed) == MISSING {
         return accept_and_fcntl(listener);
     }

@@ -1,0 +1,57 @@
+//! Connections from a listener's queue.
+
+use core::{
+    ffi::{c_char, c_int},
+    ptr,
+};
+
+use rustix::fd::IntoRawFd;
+
+use super::{borrow, failure::answer, text::write_endpoint};
+use crate::{accept::accept, error::Op};
+
+/// Takes the next connection, non-blocking and close-on-exec; one system call. Returns the descriptor and writes the
+/// peer's IP address and port.
+///
+/// The address is the one the connection was made with, right even if the peer is gone already.
+///
+/// # Errors
+///
+/// `accept: …` with `EAGAIN` if no connection waits, and the others of [`Listener::accept`](crate::Listener::accept).
+/// `ip` and `port` are not touched then.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcpAccept(
+    err: *mut c_char,
+    serversock: c_int,
+    ip: *mut c_char,
+    ip_len: usize,
+    port: *mut c_int,
+) -> c_int {
+    // SAFETY: the caller answers for `serversock`.
+    let accepted = unsafe { borrow(serversock, Op::Accept) }.and_then(accept);
+    if let Ok((_, peer)) = &accepted {
+        // SAFETY: the caller answers for `ip` and `port`.
+        unsafe { write_endpoint(peer, ip, ip_len, port) };
+    }
+    // SAFETY: the caller answers for `err`.
+    unsafe { answer(err, accepted.map(|(fd, _)| fd.into_raw_fd())) }
+}
+
+/// Takes the next connection of a Unix listener as [`anetTcpAccept`] does.
+///
+/// # Errors
+///
+/// Those of [`anetTcpAccept`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetUnixAccept(err: *mut c_char, serversock: c_int) -> c_int {
+    // SAFETY: the caller answers for both, and NULL is always right.
+    unsafe { anetTcpAccept(err, serversock, ptr::null_mut(), 0, ptr::null_mut()) }
+}

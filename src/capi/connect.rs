@@ -1,0 +1,91 @@
+//! Connections that are begun and not waited for.
+
+use core::ffi::{CStr, c_char, c_int};
+use std::vec::Vec;
+
+use rustix::fd::{IntoRawFd, OwnedFd};
+
+use super::{
+    errno,
+    failure::{Failure, answer},
+    resolve::{self, Family},
+    text,
+};
+use crate::{
+    addr::Endpoint,
+    connect::{self, Progress, Source},
+    error::{Errno, Error, Op},
+};
+
+/// Starts to connect to a host, whose addresses are tried in their order until one is on its way ([`connect::start`]).
+/// Returns the descriptor, non-blocking and close-on-exec, with `EINPROGRESS` in `errno` while it is not connected.
+///
+/// # Errors
+///
+/// The resolver's text; `creating socket: …` with what the last address has failed with, be it the socket or the
+/// connecting.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcpNonBlockConnect(err: *mut c_char, addr: *const c_char, port: c_int) -> c_int {
+    // SAFETY: the caller answers for `addr`.
+    let addr = unsafe { text::read(addr) };
+    // SAFETY: the caller answers for `err`.
+    unsafe { answer(err, connecting(start(addr, port, None))) }
+}
+
+/// Starts to connect from `source_addr`, an address or a host name of this host, and if anything fails with that, or it
+/// is NULL, as [`anetTcpNonBlockConnect`] does.
+///
+/// # Errors
+///
+/// Those of [`anetTcpNonBlockConnect`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcpNonBlockBestEffortBindConnect(
+    err: *mut c_char,
+    addr: *const c_char,
+    port: c_int,
+    source_addr: *const c_char,
+) -> c_int {
+    // SAFETY: the caller answers for `addr`.
+    let addr = unsafe { text::read(addr) };
+    // SAFETY: the caller answers for `source_addr`.
+    let source = unsafe { text::read(source_addr) };
+    let progress = start(addr, port, (!source_addr.is_null()).then_some(source));
+    // SAFETY: the caller answers for `err`.
+    unsafe { answer(err, connecting(progress)) }
+}
+
+/// Each address of the source is tried for all of the host, in the order of both.
+fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<Progress, Failure> {
+    let addrs = resolve::host(host, resolve::port(port)?, Family::Any)?;
+    let endpoints: Vec<Endpoint> = addrs.into_iter().map(Endpoint::from).collect();
+    let sources = source.and_then(|source| resolve::host(source, 0, Family::Any).ok()).unwrap_or_default();
+    let bound = sources.into_iter().find_map(|source| connect::start(&endpoints, Source::Bound(source)).ok());
+    bound.map_or_else(|| connect::start(&endpoints, Source::Any), Ok).map_err(labelled_by_redis)
+}
+
+/// Redis has one label for the socket and for connecting it.
+fn labelled_by_redis(error: Error) -> Failure {
+    match error.op() {
+        Op::Connect => Error::refused(Op::Socket, error.cause()).into(),
+        _ => error.into(),
+    }
+}
+
+fn connecting(progress: Result<Progress, Failure>) -> Result<c_int, Failure> {
+    let fd = match progress? {
+        Progress::Connected(stream) => OwnedFd::from(stream),
+        Progress::Pending(pending) => {
+            errno::set(Errno::INPROGRESS);
+            OwnedFd::from(pending)
+        }
+    };
+    Ok(fd.into_raw_fd())
+}

@@ -1,0 +1,29 @@
+//! C's `errno`.
+
+use crate::error::Errno;
+
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+use libc::__errno as location;
+#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
+use libc::__errno_location as location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+use libc::__error as location;
+
+/// What the C library has left there, if that is an error number.
+pub(super) fn last() -> Option<Errno> {
+    // SAFETY: the function has no preconditions.
+    let errno = unsafe { location() };
+    // SAFETY: it is the thread's own, and valid as long as the thread.
+    match unsafe { *errno } {
+        number @ 1..4096 => Some(Errno::from_raw_os_error(number)),
+        _ => None,
+    }
+}
+
+/// Sets it. Nothing that may change it again can come between this and the return to C.
+pub(super) fn set(value: Errno) {
+    // SAFETY: the function has no preconditions.
+    let errno = unsafe { location() };
+    // SAFETY: it is the thread's own, and valid as long as the thread.
+    unsafe { *errno = value.raw_os_error() };
+}

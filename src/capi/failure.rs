@@ -1,0 +1,101 @@
+//! What C is told of a failure: -1, a text in its buffer and a number in its `errno`.
+
+use core::{
+    ffi::{CStr, c_char, c_int},
+    fmt::{self, Write},
+};
+
+use super::{ANET_ERR, errno, text};
+use crate::error::{Cause, ERR_LEN, Errno, Error, ErrorText};
+
+/// Why a function returns -1.
+#[derive(Clone, Copy)]
+pub(super) enum Failure {
+    /// What the crate says.
+    Error(Error),
+    /// Of a host's addresses none is of a kind for which there are sockets.
+    NoSocket(Errno),
+    /// A number that is no port.
+    Port(c_int),
+    /// What `getaddrinfo` says, and the nearest error number.
+    Resolver(c_int, Errno),
+    /// A buffer too short for an address, which is useless in part.
+    Room { len: usize, needed: usize },
+}
+
+impl Failure {
+    fn errno(&self) -> Errno {
+        match self {
+            Self::Error(error) => number(error),
+            Self::NoSocket(errno) | Self::Resolver(_, errno) => *errno,
+            Self::Port(_) => Errno::INVAL,
+            Self::Room { .. } => Errno::NOSPC,
+        }
+    }
+}
+
+/// What the kernel says, or would say.
+fn number(error: &Error) -> Errno {
+    match error.cause() {
+        Cause::Errno(errno) => errno,
+        Cause::PathTooLong { .. } => Errno::NAMETOOLONG,
+        Cause::SelfConnected => Errno::CONNREFUSED,
+        _ => Errno::INVAL,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::NoSocket(errno) => write!(f, "unable to bind socket, errno: {}", errno.raw_os_error()),
+            Self::Port(port) => write!(f, "port out of range ({port}), must be 0 to 65535"),
+            Self::Resolver(code, _) => resolver_text(*code).try_for_each(|char| f.write_char(char)),
+            Self::Room { len, needed } => write!(f, "address buffer too short ({len}), must be at least {needed}"),
+        }
+    }
+}
+
+/// The resolver's own text, in the caller's language.
+fn resolver_text(code: c_int) -> impl Iterator<Item = char> {
+    // SAFETY: the function takes any number.
+    let text = unsafe { libc::gai_strerror(code) };
+    // SAFETY: it returns a terminated text that stays where it is.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_bytes().utf8_chunks().flat_map(|chunk| chunk.valid().chars())
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// What a function returns to C: the value, or -1 after telling why.
+///
+/// # Safety
+///
+/// `err` is NULL or writable for [`ERR_LEN`] bytes.
+#[inline]
+pub(super) unsafe fn answer(err: *mut c_char, outcome: Result<c_int, impl Into<Failure>>) -> c_int {
+    match outcome {
+        Ok(value) => value,
+        // SAFETY: the caller answers for `err`.
+        Err(failure) => unsafe { fail(err, failure.into()) },
+    }
+}
+
+/// # Safety
+///
+/// `err` is NULL or writable for [`ERR_LEN`] bytes.
+unsafe fn fail(err: *mut c_char, failure: Failure) -> c_int {
+    if !err.is_null() {
+        let mut message = ErrorText::new();
+        // Writing to an `ErrorText` cannot fail.
+        let _ = write!(message, "{failure}");
+        // SAFETY: the caller answers for `err`.
+        unsafe { text::write(message.as_bytes(), err, ERR_LEN) };
+    }
+    errno::set(failure.errno());
+    ANET_ERR
+}

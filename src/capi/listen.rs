@@ -1,0 +1,133 @@
+//! Sockets that listen.
+//!
+//! They are left as Redis 7.0 leaves them, blocking and inherited on `execve`; its callers change that as they like.
+
+use core::{
+    ffi::{CStr, c_char, c_int},
+    net::SocketAddr,
+};
+use std::{vec, vec::Vec};
+
+use rustix::fd::{IntoRawFd, OwnedFd};
+
+use super::{
+    failure::{Failure, answer},
+    resolve::{self, Family},
+    text,
+};
+use crate::{
+    addr::UnixAddr,
+    error::{Errno, Op},
+    listen::{self, Access, Listener, Profile},
+    option,
+};
+
+/// Listens on `port` of every IPv4 address (`bindaddr` NULL or `*`) or of one address or host name; port 0 lets the
+/// kernel choose. Returns the descriptor ([`listen::tcp`]).
+///
+/// # Errors
+///
+/// The resolver's text; `setsockopt SO_REUSEADDR: …`; `bind: …` with `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`;
+/// `listen: …`; `unable to bind socket, errno: N` if there is no socket to be had, with that number in `errno`.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcpServer(err: *mut c_char, port: c_int, bindaddr: *mut c_char, backlog: c_int) -> c_int {
+    // SAFETY: the caller answers for both.
+    unsafe { tcp_server(err, port, bindaddr, Family::V4, backlog) }
+}
+
+/// Listens on `port` of every IPv6 address (`bindaddr` NULL, `*` or `::*`) or of one address or host name, and leaves
+/// IPv4 alone. Returns the descriptor.
+///
+/// # Errors
+///
+/// Those of [`anetTcpServer`], and `setsockopt: …` for `IPV6_V6ONLY`.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcp6Server(err: *mut c_char, port: c_int, bindaddr: *mut c_char, backlog: c_int) -> c_int {
+    // SAFETY: the caller answers for both.
+    unsafe { tcp_server(err, port, bindaddr, Family::V6, backlog) }
+}
+
+/// # Safety
+///
+/// `err` is NULL or an error buffer, and `bindaddr` is NULL or a text.
+unsafe fn tcp_server(err: *mut c_char, port: c_int, bindaddr: *const c_char, family: Family, backlog: c_int) -> c_int {
+    // SAFETY: the caller answers for `bindaddr`, and a literal is right as well.
+    let bindaddr = unsafe { text::read(if bindaddr.is_null() { c"*".as_ptr() } else { bindaddr }) };
+    // SAFETY: the caller answers for `err`.
+    unsafe { answer(err, listen_on_any_of(port, bindaddr, family, backlog)) }
+}
+
+/// The first address for which there is a socket decides, as in Redis.
+fn listen_on_any_of(port: c_int, bindaddr: &CStr, family: Family, backlog: c_int) -> Result<c_int, Failure> {
+    let profile = profile(backlog);
+    let mut why_not = Errno::AFNOSUPPORT;
+    for addr in addresses(resolve::port(port)?, bindaddr, family)? {
+        match listen::tcp(addr, &profile) {
+            Err(error) if error.op() == Op::Socket => why_not = error.errno().unwrap_or(why_not),
+            listener => return blocking_and_inherited(listener?),
+        }
+    }
+    Err(Failure::NoSocket(why_not))
+}
+
+fn addresses(port: u16, bindaddr: &CStr, family: Family) -> Result<Vec<SocketAddr>, Failure> {
+    match (bindaddr.to_bytes(), family.wildcard()) {
+        (b"*", Some(all)) => Ok(vec![SocketAddr::new(all, port)]),
+        (b"::*", Some(all)) if all.is_ipv6() => Ok(vec![SocketAddr::new(all, port)]),
+        _ => resolve::host(bindaddr, port, family),
+    }
+}
+
+/// The kernel counts a backlog without sign, so that a negative one is the largest there is.
+fn profile(backlog: c_int) -> Profile {
+    Profile::new().with_backlog(backlog as u32)
+}
+
+fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
+    let fd = OwnedFd::from(listener);
+    option::set_nonblocking(&fd, false)?;
+    option::set_cloexec(&fd, false)?;
+    Ok(fd.into_raw_fd())
+}
+
+/// Listens on the Unix path `path`, whose file gets the mode `perm`, or what the umask leaves if that is 0. Returns the
+/// descriptor ([`listen::unix`]).
+///
+/// The file never has a wider mode than asked. One that a dead server has left behind is replaced.
+///
+/// # Errors
+///
+/// `unix socket path too long (N), must be under 108` with `ENAMETOOLONG`; `creating socket: …`; `bind: …` with
+/// `EADDRINUSE` if a server listens there or the path is another file's, `ENOENT`, `EACCES`; `chmod: …`; `listen: …`.
+/// There is no file then.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetUnixServer(
+    err: *mut c_char,
+    path: *mut c_char,
+    perm: libc::mode_t,
+    backlog: c_int,
+) -> c_int {
+    // SAFETY: the caller answers for `path`.
+    let path = unsafe { text::read(path) };
+    // SAFETY: the caller answers for `err`.
+    unsafe { answer(err, listen_on_path(path, perm, backlog)) }
+}
+
+#[allow(clippy::unnecessary_cast, reason = "a mode has fewer bits on other systems")]
+fn listen_on_path(path: &CStr, perm: libc::mode_t, backlog: c_int) -> Result<c_int, Failure> {
+    let addr = UnixAddr::path(path.to_bytes())?;
+    let access = Access { mode: (perm != 0).then_some(perm as u32), group: None };
+    blocking_and_inherited(listen::unix(&addr, &profile(backlog), &access)?)
+}

@@ -1,0 +1,241 @@
+//! Socket options and descriptor flags.
+
+use core::{
+    ffi::{c_char, c_int, c_longlong},
+    ptr,
+    time::Duration,
+};
+
+use rustix::fd::BorrowedFd;
+
+use super::{ANET_OK, borrow, errno, failure::answer, text};
+use crate::{
+    error::{ERR_LEN, Errno, Error, Op, Opt, Result, ResultExt},
+    option::{self, TcpKeepalive},
+    sys,
+};
+
+/// Sets something on `fd` and says how it went.
+///
+/// # Safety
+///
+/// `err` is NULL or an error buffer, and `fd` is the caller's to use.
+unsafe fn set(err: *mut c_char, fd: c_int, op: Op, set: impl FnOnce(BorrowedFd<'_>) -> Result<()>) -> c_int {
+    // SAFETY: the caller answers for `fd`.
+    let done = unsafe { borrow(fd, op) }.and_then(set);
+    // SAFETY: the caller answers for `err`.
+    unsafe { answer(err, done.map(|()| ANET_OK)) }
+}
+
+/// Makes calls on `fd` return `EAGAIN` instead of waiting ([`option::set_nonblocking`]).
+///
+/// # Errors
+///
+/// `fcntl(F_GETFL): …` with `EBADF`.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetNonBlock(err: *mut c_char, fd: c_int) -> c_int {
+    // SAFETY: the caller answers for both.
+    unsafe { set(err, fd, Op::GetFlags, |fd| option::set_nonblocking(fd, true)) }
+}
+
+/// Makes calls on `fd` wait.
+///
+/// # Errors
+///
+/// `fcntl(F_GETFL): …` with `EBADF`.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetBlock(err: *mut c_char, fd: c_int) -> c_int {
+    // SAFETY: the caller answers for both.
+    unsafe { set(err, fd, Op::GetFlags, |fd| option::set_nonblocking(fd, false)) }
+}
+
+/// Lets `fd` be closed on `execve`; returns 1 if it would have been already, and 0 otherwise.
+///
+/// # Errors
+///
+/// -1 with `EBADF`.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetCloexec(fd: c_int) -> c_int {
+    // SAFETY: the caller answers for `fd`.
+    let before = unsafe { borrow(fd, Op::Cloexec) }.and_then(close_on_exec);
+    // SAFETY: NULL is always right.
+    unsafe { answer(ptr::null_mut(), before.map(c_int::from)) }
+}
+
+/// Returns what was before.
+fn close_on_exec(fd: BorrowedFd<'_>) -> Result<bool> {
+    let before = option::cloexec(fd)?;
+    if !before {
+        sys::set_cloexec(fd, true).op(Op::Cloexec)?;
+    }
+    Ok(before)
+}
+
+/// Sends small segments at once ([`option::set_tcp_nodelay`]).
+///
+/// # Errors
+///
+/// `setsockopt TCP_NODELAY: …` with `EBADF`, `ENOTSOCK`, or `EOPNOTSUPP` for a socket that is not TCP.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetEnableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_int {
+    // SAFETY: the caller answers for both.
+    unsafe { set(err, fd, Op::Set(Opt::NoDelay), |fd| option::set_tcp_nodelay(fd, true)) }
+}
+
+/// Lets small segments wait for the acknowledgement of earlier ones.
+///
+/// # Errors
+///
+/// Those of [`anetEnableTcpNoDelay`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetDisableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_int {
+    // SAFETY: the caller answers for both.
+    unsafe { set(err, fd, Op::Set(Opt::NoDelay), |fd| option::set_tcp_nodelay(fd, false)) }
+}
+
+/// Lets writes on `fd` end with `EAGAIN` after `ms` milliseconds; 0: they wait for ever.
+///
+/// # Errors
+///
+/// `setsockopt SO_SNDTIMEO: …` with `EBADF`, `ENOTSOCK`, or `EDOM` for a negative time.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetSendTimeout(err: *mut c_char, fd: c_int, ms: c_longlong) -> c_int {
+    let op = Op::Set(Opt::SendTimeout);
+    // SAFETY: the caller answers for both.
+    unsafe { set(err, fd, op, |fd| option::set_send_timeout(fd, milliseconds(ms, op)?)) }
+}
+
+/// Lets reads on `fd` end with `EAGAIN` after `ms` milliseconds; 0: they wait for ever.
+///
+/// # Errors
+///
+/// `setsockopt SO_RCVTIMEO: …` with `EBADF`, `ENOTSOCK`, or `EDOM` for a negative time.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetRecvTimeout(err: *mut c_char, fd: c_int, ms: c_longlong) -> c_int {
+    let op = Op::Set(Opt::ReceiveTimeout);
+    // SAFETY: the caller answers for both.
+    unsafe { set(err, fd, op, |fd| option::set_recv_timeout(fd, milliseconds(ms, op)?)) }
+}
+
+/// The kernel refuses a negative part of a second with `EDOM` and takes negative seconds for no time at all.
+fn milliseconds(ms: c_longlong, op: Op) -> Result<Option<Duration>> {
+    let ms = u64::try_from(ms).map_err(|_| Error::new(op, Errno::DOM))?;
+    Ok((ms > 0).then(|| Duration::from_millis(ms)))
+}
+
+/// Gives up a peer that has been silent for `interval` seconds and then leaves three probes unanswered, a third of that
+/// time apart ([`TcpKeepalive::after_idle`]).
+///
+/// # Errors
+///
+/// `setsockopt TCP_KEEPIDLE: …` with `EINVAL` for an interval outside 1 to 32767; nothing is set then.
+/// `setsockopt SO_KEEPALIVE: …` with `EBADF` or `ENOTSOCK`; `setsockopt TCP_KEEPIDLE: …` with `EOPNOTSUPP` for a socket
+/// that is not TCP.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetKeepAlive(err: *mut c_char, fd: c_int, interval: c_int) -> c_int {
+    // SAFETY: the caller answers for both.
+    unsafe {
+        set(err, fd, Op::Set(Opt::KeepAlive), |fd| option::set_tcp_keepalive(fd, &keepalive_after_idle(interval)?))
+    }
+}
+
+fn keepalive_after_idle(seconds: c_int) -> Result<TcpKeepalive> {
+    let seconds = u64::try_from(seconds).map_err(|_| Error::new(Op::Set(Opt::KeepIdle), Errno::INVAL))?;
+    TcpKeepalive::after_idle(Duration::from_secs(seconds))
+}
+
+/// Marks the packets of `fd` for routing and packet filters: `SO_MARK` on Linux, `SO_USER_COOKIE` on FreeBSD,
+/// `SO_RTABLE` on OpenBSD. Elsewhere it is success, with a text that says that it did nothing.
+///
+/// # Errors
+///
+/// `setsockopt: …` with `EPERM` without the privilege, `EBADF`, `ENOTSOCK`.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetSetSockMarkId(err: *mut c_char, fd: c_int, id: u32) -> c_int {
+    if !cfg!(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")) {
+        // SAFETY: the caller answers for `err`.
+        unsafe { text::write(b"anetSetSockMarkid unsupported on this platform", err, ERR_LEN) };
+        return ANET_OK;
+    }
+    // SAFETY: the caller answers for both.
+    unsafe { set(err, fd, Op::Set(Opt::Mark), |fd| set_mark(fd, id)) }
+}
+
+#[cfg(target_os = "linux")]
+use option::set_mark;
+
+/// The same by another name.
+#[cfg(any(target_os = "freebsd", target_os = "openbsd"))]
+fn set_mark(fd: BorrowedFd<'_>, id: u32) -> Result<()> {
+    use crate::option::raw::OptionName;
+    #[cfg(target_os = "openbsd")]
+    use libc::SO_RTABLE as NUMBER;
+    #[cfg(target_os = "freebsd")]
+    use libc::SO_USER_COOKIE as NUMBER;
+
+    // SAFETY: the option's value is a plain number of four bytes.
+    let name = unsafe { OptionName::new(libc::SOL_SOCKET, NUMBER) };
+    sys::raw::setsockopt(fd, name, &id.to_ne_bytes()).op(Op::Set(Opt::Mark))
+}
+
+/// Nobody calls it.
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")))]
+fn set_mark(_: BorrowedFd<'_>, _: u32) -> Result<()> {
+    Err(Error::new(Op::Set(Opt::Mark), Errno::NOPROTOOPT))
+}
+
+/// Returns the error number that waits on a socket and clears it, 0 if there is none, and if it cannot be asked the
+/// number that says why.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetGetError(fd: c_int) -> c_int {
+    let op = Op::Get(Opt::Error);
+    // SAFETY: the caller answers for `fd`.
+    match unsafe { borrow(fd, op) }.and_then(option::take_error) {
+        Ok(waiting) => waiting.map_or(0, Errno::raw_os_error),
+        Err(error) => {
+            let number = error.errno().unwrap_or(Errno::INVAL);
+            errno::set(number);
+            number.raw_os_error()
+        }
+    }
+}

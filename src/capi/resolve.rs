@@ -1,0 +1,221 @@
+//! Host names and texts of addresses, by the C library's `getaddrinfo`.
+//!
+//! What the crate reads as an address is never looked up. The C library takes more for one (`127.1`, `fe80::1%eth0`),
+//! and so do the functions here.
+
+use core::{
+    ffi::{CStr, c_char, c_int},
+    iter,
+    mem::MaybeUninit,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ptr, slice,
+};
+use std::{vec, vec::Vec};
+
+use super::{
+    ANET_IP_ONLY, ANET_OK, ANET_PREFER_IPV4, ANET_PREFER_IPV6, errno,
+    failure::{Failure, answer},
+    text,
+};
+use crate::{
+    addr::{Endpoint, parse, redis::ip_and_port},
+    error::Errno,
+};
+
+/// Which addresses are wanted.
+#[derive(Clone, Copy)]
+pub(super) enum Family {
+    Any,
+    V4,
+    V6,
+}
+
+impl Family {
+    const fn number(self) -> c_int {
+        match self {
+            Self::Any => libc::AF_UNSPEC,
+            Self::V4 => libc::AF_INET,
+            Self::V6 => libc::AF_INET6,
+        }
+    }
+
+    const fn has(self, ip: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+
+    /// The address that stands for all of the host's own.
+    pub(super) const fn wildcard(self) -> Option<IpAddr> {
+        match self {
+            Self::Any => None,
+            Self::V4 => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            Self::V6 => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        }
+    }
+}
+
+/// The addresses of `host`, with `port`.
+pub(super) fn host(host: &CStr, port: u16, family: Family) -> Result<Vec<SocketAddr>, Failure> {
+    addresses(host, port, family, 0)
+}
+
+fn addresses(host: &CStr, port: u16, family: Family, flags: c_int) -> Result<Vec<SocketAddr>, Failure> {
+    let ip = host.to_str().ok().and_then(|host| parse::ip(host).ok());
+    if let Some(ip) = ip.filter(|&ip| family.has(ip)) {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let mut addrs = Answer::of_resolver(host, family, flags)?.socket_addrs();
+    addrs.iter_mut().for_each(|addr| addr.set_port(port));
+    Ok(addrs)
+}
+
+/// A port from C, where it is an `int`.
+pub(super) fn port(number: c_int) -> Result<u16, Failure> {
+    u16::try_from(number).map_err(|_| Failure::Port(number))
+}
+
+/// The list that `getaddrinfo` has made.
+struct Answer {
+    first: *mut libc::addrinfo,
+}
+
+impl Answer {
+    fn of_resolver(host: &CStr, family: Family, flags: c_int) -> Result<Self, Failure> {
+        // SAFETY: zeros are a valid `addrinfo`: no wishes and no pointers.
+        let mut hints: libc::addrinfo = unsafe { MaybeUninit::zeroed().assume_init() };
+        hints.ai_family = family.number();
+        hints.ai_socktype = libc::SOCK_STREAM;
+        hints.ai_flags = flags;
+        let mut first = ptr::null_mut();
+        // SAFETY: `host` ends with a NUL, and the other pointers are to locals.
+        match unsafe { libc::getaddrinfo(host.as_ptr(), ptr::null(), &raw const hints, &raw mut first) } {
+            0 => Ok(Self { first }),
+            code => Err(refusal(code)),
+        }
+    }
+
+    fn socket_addrs(&self) -> Vec<SocketAddr> {
+        iter::successors(self.entry(self.first), |info| self.entry(info.ai_next))
+            .filter_map(|info| endpoint(info).as_inet())
+            .collect()
+    }
+
+    /// An entry of this list, or `None` behind its end.
+    fn entry(&self, entry: *mut libc::addrinfo) -> Option<&libc::addrinfo> {
+        // SAFETY: the list is whole until `self` is dropped, and ends with NULL.
+        unsafe { entry.as_ref() }
+    }
+}
+
+fn refusal(code: c_int) -> Failure {
+    let errno = match code {
+        libc::EAI_SYSTEM => errno::last(),
+        libc::EAI_MEMORY => Some(Errno::NOMEM),
+        _ => None,
+    };
+    Failure::Resolver(code, errno.unwrap_or(Errno::NOENT))
+}
+
+fn endpoint(info: &libc::addrinfo) -> Endpoint {
+    if info.ai_addr.is_null() {
+        return Endpoint::Unknown { family: 0 };
+    }
+    // SAFETY: the resolver says how long the address is.
+    let bytes = unsafe { slice::from_raw_parts(info.ai_addr.cast(), info.ai_addrlen as usize) };
+    Endpoint::from_sockaddr(bytes)
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: it is the resolver's own list, freed once.
+        unsafe { libc::freeaddrinfo(self.first) };
+    }
+}
+
+/// Writes the first address of `host` to `ipbuf`, which takes at most 46 bytes. `flags` are [`ANET_IP_ONLY`], which takes
+/// addresses alone, and [`ANET_PREFER_IPV4`] or [`ANET_PREFER_IPV6`], of which the other kind is second choice.
+///
+/// # Errors
+///
+/// The resolver's text alone, such as `Name or service not known`; `address buffer too short (N), must be at least M`
+/// with `ENOSPC`: a part of an address is another one, so the buffer has the empty text then.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetResolve(
+    err: *mut c_char,
+    host: *mut c_char,
+    ipbuf: *mut c_char,
+    ipbuf_len: usize,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the caller answers for `host`.
+    let resolved = first_address(unsafe { text::read(host) }, flags);
+    // SAFETY: the caller answers for `ipbuf`.
+    let written = resolved.and_then(|addr| unsafe { write_whole(addr, ipbuf, ipbuf_len) });
+    // SAFETY: the caller answers for `err`.
+    unsafe { answer(err, written.map(|()| ANET_OK)) }
+}
+
+fn first_address(host: &CStr, flags: c_int) -> Result<SocketAddr, Failure> {
+    let numeric = if flags & ANET_IP_ONLY != 0 { libc::AI_NUMERICHOST } else { 0 };
+    let addrs = addresses(host, 0, Family::Any, numeric)?;
+    preferred(&addrs, flags).ok_or_else(|| refusal(libc::EAI_NONAME))
+}
+
+/// The first address of the family that the flags prefer, or of the other.
+fn preferred(addrs: &[SocketAddr], flags: c_int) -> Option<SocketAddr> {
+    let first = addrs.iter().find(|addr| preference(flags).has(addr.ip()));
+    first.or_else(|| addrs.first()).copied()
+}
+
+/// Both at once are none.
+const fn preference(flags: c_int) -> Family {
+    match flags & (ANET_PREFER_IPV4 | ANET_PREFER_IPV6) {
+        ANET_PREFER_IPV4 => Family::V4,
+        ANET_PREFER_IPV6 => Family::V6,
+        _ => Family::Any,
+    }
+}
+
+/// # Safety
+///
+/// `to` is NULL or writable for `len` bytes.
+unsafe fn write_whole(addr: SocketAddr, to: *mut c_char, len: usize) -> Result<(), Failure> {
+    let (ip, _) = ip_and_port(&addr.into());
+    let needed = ip.as_bytes().len() + 1;
+    let fits = needed <= len || to.is_null();
+    // SAFETY: the caller answers for `to`.
+    unsafe { text::write(if fits { ip.as_bytes() } else { b"" }, to, len) };
+    if fits { Ok(()) } else { Err(Failure::Room { len, needed }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_family_is_second_choice() {
+        let [v4, v6, other_v4]: [SocketAddr; 3] =
+            ["1.2.3.4:0", "[::1]:0", "5.6.7.8:0"].map(|addr| addr.parse().unwrap());
+        let both = ANET_PREFER_IPV4 | ANET_PREFER_IPV6;
+        let cases: [(&[SocketAddr], _, _); 8] = [
+            (&[v4, v6], ANET_PREFER_IPV4, Some(v4)),
+            (&[v4, v6], ANET_PREFER_IPV6, Some(v6)),
+            (&[v6, v4, other_v4], ANET_PREFER_IPV4, Some(v4)),
+            (&[v6, v4], ANET_PREFER_IPV6 | ANET_IP_ONLY, Some(v6)),
+            (&[v4, other_v4], ANET_PREFER_IPV6, Some(v4)),
+            (&[v6, v4], 0, Some(v6)),
+            (&[v6, v4], both, Some(v6)),
+            (&[], both, None),
+        ];
+        for (addrs, flags, expected) in cases {
+            assert_eq!(preferred(addrs, flags), expected, "{addrs:?}, {flags}");
+        }
+    }
+}

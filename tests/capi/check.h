@@ -1,0 +1,132 @@
+/* The words that the C tests speak. A check that fails says where and ends the program. Valid C99 and C++17. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "anet.h"
+
+#define CHECK(condition) check_that((condition), __FILE__, __LINE__, #condition)
+#define CHECK_INT(value, expected) check_int((value), (expected), __FILE__, __LINE__, #value)
+#define CHECK_TEXT(value, expected) check_text((value), (expected), __FILE__, __LINE__, #value)
+
+/*
+ * The call returns -1 and sets errno. It is made twice, with `err` as an error buffer, which then has the text and
+ * nothing behind it, and with `err` as NULL.
+ */
+#define CHECK_FAILS(call, text, number)                                                                                \
+    do {                                                                                                               \
+        char err_buffer[ANET_ERR_LEN + CANARIES];                                                                      \
+        char *err = err_buffer;                                                                                        \
+        memset(err_buffer, CANARY, sizeof err_buffer);                                                                 \
+        errno = 0;                                                                                                     \
+        CHECK_INT((call), ANET_ERR);                                                                                   \
+        CHECK_INT(errno, (number));                                                                                    \
+        CHECK_TEXT(err, (text));                                                                                       \
+        CHECK(untouched(err_buffer, strlen(err_buffer) + 1, sizeof err_buffer));                                       \
+        err = NULL;                                                                                                    \
+        errno = 0;                                                                                                     \
+        CHECK_INT((call), ANET_ERR);                                                                                   \
+        CHECK_INT(errno, (number));                                                                                    \
+    } while (0)
+
+/* The call has no error buffer. */
+#define CHECK_FAILS_MUTE(call, number)                                                                                 \
+    do {                                                                                                               \
+        errno = 0;                                                                                                     \
+        CHECK_INT((call), ANET_ERR);                                                                                   \
+        CHECK_INT(errno, (number));                                                                                    \
+    } while (0)
+
+/*
+ * The call writes `whole` to `buf` of `len` bytes, as snprintf would, for every length from 0 to more than enough.
+ */
+#define CHECK_EVERY_LENGTH(call, whole)                                                                                \
+    do {                                                                                                               \
+        size_t len;                                                                                                    \
+        for (len = 0; len <= strlen(whole) + 3; len++) {                                                               \
+            char *buf = canaries(len + CANARIES);                                                                      \
+            call;                                                                                                      \
+            check_cut(buf, len, (whole), __FILE__, __LINE__, #call);                                                   \
+            free(buf);                                                                                                 \
+        }                                                                                                              \
+    } while (0)
+
+/* What stands in memory that nobody may write, and how many of them stand behind a buffer. */
+#define CANARY '#'
+#define CANARIES 16
+
+void check_that(int condition, const char *file, int line, const char *what);
+void check_int(long value, long expected, const char *file, int line, const char *what);
+void check_text(const char *value, const char *expected, const char *file, int line, const char *what);
+void check_cut(const char *buf, size_t len, const char *whole, const char *file, int line, const char *what);
+
+char *canaries(size_t len);
+int untouched(const char *bytes, size_t from, size_t to);
+
+/* A text that a function takes as `char *` and does not change. */
+char *text(const char *literal);
+
+int is_nonblocking(int fd);
+int is_cloexec(int fd);
+/* The value of a socket option that is an int. */
+int option_of(int fd, int level, int number);
+int port_of(int fd);
+int open_fds(void);
+/* Waits until the descriptor is ready, for ten seconds at most. */
+void await(int fd, short events);
+
+/* A number that is open nowhere. */
+#define CLOSED 1000
+
+/* A descriptor that is no socket, to be closed. */
+int not_a_socket(void);
+/* A listener on 127.0.0.1 or ::1, non-blocking. */
+int listener_v4(void);
+int listener_v6(void);
+/* A port of NOBODY, where nobody listens and no other test of this host gets a port. */
+#define NOBODY "127.0.79.2"
+int port_of_nobody(void);
+/* A blocking client of the listener. */
+int client_of(int listener);
+/* Takes the connection that comes next. */
+int accept_next(int listener);
+/* Two connected TCP sockets. */
+void connected_pair(int *client, int *server);
+
+/* Leaves room for this many descriptors more. */
+void leave_descriptors(int count);
+void restore_descriptors(void);
+
+/* An empty folder with a short path, and what removes it with the files in it. */
+const char *new_folder(void);
+void remove_folder(void);
+/* A path in that folder. */
+char *path_in_folder(const char *name);
+
+/* What the C library's resolver says to a host of this family. */
+const char *resolver_text(const char *host, int family, int flags);
+
+/* The tests, a file each. */
+void test_accept(void);
+void test_connect(void);
+void test_faults(void);
+void test_option(void);
+void test_pipe(void);
+void test_resolve(void);
+void test_tcp_server(void);
+void test_text(void);
+void test_unix_server(void);
+
+#endif

@@ -1,0 +1,109 @@
+/* Connections that are begun and not waited for. */
+#include "check.h"
+
+#include <poll.h>
+
+/* It is on its way, arrives, and comes from where it should. */
+static void check_arrives(int fd, int number, int listener, const char *source) {
+    char ip[46];
+    int port = -7;
+    CHECK(fd >= 0);
+    CHECK_INT(number, EINPROGRESS);
+    CHECK(is_nonblocking(fd));
+    CHECK(is_cloexec(fd));
+    await(fd, POLLOUT);
+    CHECK_INT(anetGetError(fd), 0);
+    await(listener, POLLIN);
+    int server = anetTcpAccept(NULL, listener, ip, sizeof ip, &port);
+    CHECK(server >= 0);
+    CHECK_TEXT(ip, source);
+    CHECK_INT(port, port_of(fd));
+    close(server), close(fd);
+}
+
+static void by_address_and_name(void) {
+    int v4 = listener_v4(), v6 = listener_v6(), fd;
+    char err[ANET_ERR_LEN];
+    const char *const names[] = {"127.0.0.1", "127.1", "localhost"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        errno = 0;
+        fd = anetTcpNonBlockConnect(err, names[i], port_of(v4));
+        check_arrives(fd, errno, v4, "127.0.0.1");
+    }
+    errno = 0;
+    fd = anetTcpNonBlockConnect(NULL, "::1", port_of(v6));
+    check_arrives(fd, errno, v6, "::1");
+    close(v4), close(v6);
+}
+
+static void from_a_source_if_it_can_be(void) {
+    int listener = listener_v4(), port = port_of(listener);
+    const struct {
+        const char *wanted, *seen;
+    } sources[] = {
+        {NULL, "127.0.0.1"},        {"127.0.0.1", "127.0.0.1"}, {"127.0.0.2", "127.0.0.2"},
+        {"192.0.2.1", "127.0.0.1"}, {"::1", "127.0.0.1"},       {"no such host", "127.0.0.1"},
+        {"", "127.0.0.1"},          {"*", "127.0.0.1"},         {"localhost", "127.0.0.1"},
+    };
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        char err[ANET_ERR_LEN];
+        errno = 0;
+        int fd = anetTcpNonBlockBestEffortBindConnect(err, "127.0.0.1", port, sources[i].wanted);
+        check_arrives(fd, errno, listener, sources[i].seen);
+    }
+    close(listener);
+}
+
+static void refused_later(void) {
+    int fd = anetTcpNonBlockConnect(NULL, NOBODY, port_of_nobody());
+    CHECK(fd >= 0);
+    CHECK_INT(errno, EINPROGRESS);
+    await(fd, POLLOUT);
+    CHECK_INT(anetGetError(fd), ECONNREFUSED);
+    close(fd);
+}
+
+static void refused_at_once(void) {
+    /* TCP has no multicast. */
+    const char *unreachable = "creating socket: Network is unreachable", *host = "224.0.0.1";
+    CHECK_FAILS(anetTcpNonBlockConnect(err, host, 6379), unreachable, ENETUNREACH);
+    CHECK_FAILS(anetTcpNonBlockBestEffortBindConnect(err, host, 6379, "127.0.0.1"), unreachable, ENETUNREACH);
+    /* A link-local address is none without its link. */
+    const char *invalid = "creating socket: Invalid argument";
+    CHECK_FAILS(anetTcpNonBlockConnect(err, "fe80::1", 6379), invalid, EINVAL);
+    leave_descriptors(0);
+    const char *too_many = "creating socket: Too many open files";
+    CHECK_FAILS(anetTcpNonBlockConnect(err, "127.0.0.1", 6379), too_many, EMFILE);
+    CHECK_FAILS(anetTcpNonBlockBestEffortBindConnect(err, "127.0.0.1", 6379, "127.0.0.1"), too_many, EMFILE);
+    restore_descriptors();
+}
+
+static void what_is_no_port(void) {
+    const int ports[] = {-1, INT_MIN, 65536, INT_MAX};
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+        char expected[ANET_ERR_LEN];
+        snprintf(expected, sizeof expected, "port out of range (%d), must be 0 to 65535", ports[i]);
+        CHECK_FAILS(anetTcpNonBlockConnect(err, "127.0.0.1", ports[i]), expected, EINVAL);
+        CHECK_FAILS(anetTcpNonBlockBestEffortBindConnect(err, "::1", ports[i], NULL), expected, EINVAL);
+    }
+}
+
+/* None of them gets as far as a name server. */
+static void what_is_no_host(void) {
+    const char *const hosts[] = {"", "no such host", "a..b", "[::1]"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        const char *expected = resolver_text(hosts[i], AF_UNSPEC, 0);
+        CHECK_FAILS(anetTcpNonBlockConnect(err, hosts[i], 6379), expected, ENOENT);
+        CHECK_FAILS(anetTcpNonBlockBestEffortBindConnect(err, hosts[i], 6379, "127.0.0.1"), expected, ENOENT);
+    }
+    CHECK_FAILS(anetTcpNonBlockConnect(err, NULL, 6379), resolver_text("", AF_UNSPEC, 0), ENOENT);
+}
+
+void test_connect(void) {
+    by_address_and_name();
+    from_a_source_if_it_can_be();
+    refused_later();
+    refused_at_once();
+    what_is_no_port();
+    what_is_no_host();
+}

@@ -1,0 +1,192 @@
+/*
+ * System calls that fail where they do not on this machine. Each test runs in a child with a seccomp filter, which lets
+ * a call with a certain argument return an error number.
+ */
+#include "check.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* Any argument will do. */
+#define ANY_ARGUMENT -1
+
+#ifdef ANET_FORCE_ACCEPT_FALLBACK
+#define ACCEPT SYS_accept
+#else
+#define ACCEPT SYS_accept4
+#endif
+
+static struct sock_filter filter[64];
+static unsigned short filter_len;
+
+static void add(unsigned short code, unsigned k, unsigned char jump_if_true, unsigned char jump_if_false) {
+    struct sock_filter instruction = BPF_JUMP(code, k, jump_if_true, jump_if_false);
+    filter[filter_len++] = instruction;
+}
+
+/* From here on `call` fails with `number` if its argument at `place` is `value`. The low half of it is looked at. */
+static void let_fail(long call, int place, unsigned value, int number) {
+    unsigned char to_the_next = place == ANY_ARGUMENT ? 1 : 3;
+    add(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+    add(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, to_the_next);
+    if (place != ANY_ARGUMENT) {
+        add(BPF_LD | BPF_W | BPF_ABS, (unsigned)(offsetof(struct seccomp_data, args) + 8 * (size_t)place), 0, 0);
+        add(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+    }
+    add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)number, 0, 0);
+}
+
+static void install(void) {
+    struct sock_fprog program;
+    add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+    program.len = filter_len;
+    program.filter = filter;
+    CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    CHECK_INT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+/* Runs a test with the rules that have been said, and forgets them. */
+static void in_a_child(void (*test)(void)) {
+    int status = -1;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        int before = open_fds();
+        install();
+        test();
+        CHECK_INT(open_fds(), before);
+        _exit(0);
+    }
+    filter_len = 0;
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+}
+
+static void a_host_without_ipv6(void) {
+    CHECK_FAILS(anetTcp6Server(err, 0, NULL, 511), "unable to bind socket, errno: 97", EAFNOSUPPORT);
+    const char *unsupported = "creating socket: Address family not supported by protocol";
+    CHECK_FAILS(anetTcpNonBlockConnect(err, "::1", 6379), unsupported, EAFNOSUPPORT);
+}
+
+static void no_v6only(void) {
+    CHECK_FAILS(anetTcp6Server(err, 0, text("::1"), 511), "setsockopt: Protocol not available", ENOPROTOOPT);
+}
+
+static void no_reuse(void) {
+    const char *expected = "setsockopt SO_REUSEADDR: Cannot allocate memory";
+    CHECK_FAILS(anetTcpServer(err, 0, text("127.0.0.1"), 511), expected, ENOMEM);
+    CHECK_FAILS(anetTcpNonBlockConnect(err, "127.0.0.1", 6379), expected, ENOMEM);
+}
+
+static void no_bind(void) {
+    CHECK_FAILS(anetTcpServer(err, 80, NULL, 511), "bind: Permission denied", EACCES);
+    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "bind: Permission denied", EACCES);
+}
+
+static void no_listen(void) {
+    struct stat status;
+    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), "listen: Address already in use", EADDRINUSE);
+    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "listen: Address already in use", EADDRINUSE);
+    CHECK_INT(lstat(path_in_folder("s"), &status), -1);
+}
+
+static void no_chmod(void) {
+    struct stat status;
+    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "chmod: Operation not permitted", EPERM);
+    CHECK_INT(lstat(path_in_folder("s"), &status), -1);
+}
+
+static void no_setfl(void) {
+    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), "fcntl(F_SETFL,O_NONBLOCK): Permission denied", EACCES);
+    int fds[2] = {-7, -7};
+    CHECK_FAILS_MUTE(anetPipe(fds, O_NONBLOCK, 0), EACCES);
+    CHECK_INT(fds[0], -7);
+}
+
+static void no_setfd(void) {
+    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), "anetCloexec: Permission denied", EACCES);
+    int fd = not_a_socket();
+    CHECK_FAILS_MUTE(anetCloexec(fd), EACCES);
+    close(fd);
+}
+
+static void no_keepalive_times(void) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_FAILS(anetKeepAlive(err, fd, 300), "setsockopt TCP_KEEPINTVL: Protocol not available", ENOPROTOOPT);
+    close(fd);
+}
+
+static void no_keepalive_count(void) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_FAILS(anetKeepAlive(err, fd, 300), "setsockopt TCP_KEEPCNT: Protocol not available", ENOPROTOOPT);
+    close(fd);
+}
+
+static void aborted_connections(void) {
+    int listener = listener_v4();
+    CHECK_FAILS(anetTcpAccept(err, listener, NULL, 0, NULL), "accept: Software caused connection abort", ECONNABORTED);
+    close(listener);
+}
+
+static void no_accept4(void) {
+    int listener = listener_v4(), client = client_of(listener), server = accept_next(listener);
+    CHECK(is_nonblocking(server));
+    CHECK(is_cloexec(server));
+    close(server), close(client);
+    CHECK_FAILS(anetTcpAccept(err, listener, NULL, 0, NULL), "accept: Resource temporarily unavailable", EAGAIN);
+    close(listener);
+}
+
+/* The connection is lost, but not its descriptor. */
+static void no_accept4_and_no_setfd(void) {
+    char err[ANET_ERR_LEN];
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_INT(listen(listener, 511), 0);
+    int client = client_of(listener);
+    CHECK_INT(anetTcpAccept(err, listener, NULL, 0, NULL), ANET_ERR);
+    CHECK_INT(errno, EACCES);
+    CHECK_TEXT(err, "anetCloexec: Permission denied");
+    close(client), close(listener);
+}
+
+void test_faults(void) {
+    new_folder();
+    let_fail(SYS_socket, 0, AF_INET6, EAFNOSUPPORT);
+    in_a_child(a_host_without_ipv6);
+    let_fail(SYS_setsockopt, 1, IPPROTO_IPV6, ENOPROTOOPT);
+    in_a_child(no_v6only);
+    let_fail(SYS_setsockopt, 2, SO_REUSEADDR, ENOMEM);
+    in_a_child(no_reuse);
+    let_fail(SYS_bind, ANY_ARGUMENT, 0, EACCES);
+    in_a_child(no_bind);
+    let_fail(SYS_listen, ANY_ARGUMENT, 0, EADDRINUSE);
+    in_a_child(no_listen);
+    let_fail(SYS_fchmod, ANY_ARGUMENT, 0, EPERM);
+    in_a_child(no_chmod);
+    let_fail(SYS_fcntl, 1, F_SETFL, EACCES);
+    in_a_child(no_setfl);
+    let_fail(SYS_fcntl, 1, F_SETFD, EACCES);
+    in_a_child(no_setfd);
+    let_fail(SYS_setsockopt, 2, TCP_KEEPINTVL, ENOPROTOOPT);
+    in_a_child(no_keepalive_times);
+    let_fail(SYS_setsockopt, 2, TCP_KEEPCNT, ENOPROTOOPT);
+    in_a_child(no_keepalive_count);
+    let_fail(ACCEPT, ANY_ARGUMENT, 0, ECONNABORTED);
+    in_a_child(aborted_connections);
+    let_fail(SYS_accept4, ANY_ARGUMENT, 0, ENOSYS);
+    in_a_child(no_accept4);
+    let_fail(SYS_accept4, ANY_ARGUMENT, 0, ENOSYS);
+    let_fail(SYS_fcntl, 1, F_SETFD, EACCES);
+    in_a_child(no_accept4_and_no_setfd);
+    let_fail(SYS_pipe2, ANY_ARGUMENT, 0, ENOSYS);
+    in_a_child(test_pipe);
+    remove_folder();
+}

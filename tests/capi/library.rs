@@ -1,0 +1,72 @@
+//! `libanet.a` and `libanet.so`: how they are made, and what they show to the world.
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use crate::{header, output, readme, source};
+
+/// The target folder in which the README's commands have made both libraries, once for all tests.
+pub fn target() -> &'static Path {
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    TARGET.get_or_init(build)
+}
+
+/// Where a C compiler finds them.
+pub fn folder() -> PathBuf {
+    target().join("release")
+}
+
+fn build() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("capi");
+    for command in readme::commands_that_begin_with("cargo rustc ") {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut cargo = Command::new(cargo);
+        cargo.args(command.split_whitespace().skip(1)).args(["--offline", "--locked", "--target-dir"]).arg(&target);
+        // It comes before all other ways to give flags: those of this test (a sanitizer's, say) are not for C.
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", forced_fallbacks().join("\x1f"));
+        output(cargo.env_remove("CARGO_BUILD_TARGET").current_dir(source("")));
+    }
+    target
+}
+
+/// The flags that force a fallback, if this test is compiled with them.
+fn forced_fallbacks() -> Vec<&'static str> {
+    let mut flags = Vec::new();
+    if cfg!(anet_force_accept_fallback) {
+        flags.extend(["--cfg", "anet_force_accept_fallback"]);
+    }
+    if cfg!(anet_force_pipe_fallback) {
+        flags.extend(["--cfg", "anet_force_pipe_fallback"]);
+    }
+    flags
+}
+
+#[test]
+fn the_shared_library_exports_the_functions_of_the_header_and_nothing_else() {
+    let listing = output(Command::new("nm").args(["-D", "--defined-only"]).arg(folder().join("libanet.so")));
+    let exported: BTreeSet<_> = listing.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    let declared = header::functions();
+    assert_eq!(exported, declared.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn the_shared_library_needs_libc_and_the_unwinder_alone() {
+    let dynamic = output(Command::new("readelf").args(["--wide", "--dynamic"]).arg(folder().join("libanet.so")));
+    let needed: Vec<_> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
+    assert!(!needed.is_empty(), "{dynamic}");
+    for line in needed {
+        assert!(["[libc.so.", "[libgcc_s.so.", "[ld-linux"].iter().any(|name| line.contains(name)), "{line}");
+    }
+}
+
+#[test]
+fn the_libraries_have_a_size() {
+    for name in ["libanet.a", "libanet.so"] {
+        println!("{name} has {} bytes", fs::metadata(folder().join(name)).unwrap().len());
+    }
+}

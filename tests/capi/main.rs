@@ -1,0 +1,39 @@
+//! The C ABI from C: the libraries are made by the README's commands and examined, and C and C++ programs are linked with
+//! them.
+
+#![cfg(target_os = "linux")]
+
+mod echo;
+mod header;
+mod library;
+mod program;
+mod readme;
+
+use std::{ffi::OsString, path::PathBuf, process::Command};
+
+/// What a command prints; one that is missing or fails is a failure of the test.
+fn output(command: &mut Command) -> String {
+    let program = command.get_program().to_owned();
+    let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {}\n{printed}{errors}", program.display(), output.status);
+    printed.into_owned()
+}
+
+/// A file of this package.
+fn source(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A place for what a test makes, a name for each.
+fn made(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// A flag with a path behind it.
+fn flag(name: &str, path: PathBuf) -> OsString {
+    let mut flag = OsString::from(name);
+    flag.push(path);
+    flag
+}

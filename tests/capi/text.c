@@ -1,0 +1,114 @@
+/* Addresses as text. */
+#include "check.h"
+
+#include <netinet/in.h>
+#include <sys/un.h>
+
+static void format_any_text_and_number(void) {
+    char long_ip[301];
+    memset(long_ip, 'x', 300);
+    long_ip[300] = '\0';
+    const struct {
+        const char *ip;
+        int port;
+    } cases[] = {
+        {"127.0.0.1", 6379}, {"::1", 6379}, {"::", 0},           {"?", 0}, {"/unixsocket", 0}, {"", -1},
+        {"1.2.3.4", INT_MIN}, {"a:b", INT_MAX}, {long_ip, 65535},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *ip = text(cases[i].ip);
+        int port = cases[i].port;
+        char whole[400];
+        int written = snprintf(whole, sizeof whole, strchr(ip, ':') ? "[%s]:%d" : "%s:%d", ip, port);
+        CHECK_EVERY_LENGTH(CHECK_INT(anetFormatAddr(buf, len, ip, port), written), whole);
+        CHECK_INT(anetFormatAddr(NULL, 0, ip, port), written);
+        CHECK_INT(anetFormatAddr(NULL, 100, ip, port), written);
+        memset(whole, CANARY, sizeof whole);
+        CHECK_INT(anetFormatAddr(whole, SIZE_MAX, ip, port), written);
+        CHECK_INT(strlen(whole), written);
+    }
+    CHECK_EVERY_LENGTH(CHECK_INT(anetFormatAddr(buf, len, NULL, 80), 3), ":80");
+}
+
+/* Own name and peer's, alone and formatted, for one descriptor. */
+static void check_names(int fd, int type, const char *ip, int port, const char *both) {
+    int number = -7;
+    CHECK_EVERY_LENGTH(CHECK_INT(anetFdToString(fd, buf, len, &number, type), 0), ip);
+    CHECK_INT(number, port);
+    number = -7;
+    CHECK_INT(anetFdToString(fd, NULL, 0, &number, type), 0);
+    CHECK_INT(anetFdToString(fd, NULL, 46, NULL, type), 0);
+    CHECK_INT(number, port);
+    CHECK_EVERY_LENGTH(CHECK_INT(anetFormatFdAddr(fd, buf, len, type), (long)strlen(both)), both);
+    CHECK_INT(anetFormatFdAddr(fd, NULL, 0, type), (long)strlen(both));
+}
+
+static void check_no_name(int fd, int type, int number) {
+    int port = -7;
+    CHECK_EVERY_LENGTH(CHECK_FAILS_MUTE(anetFdToString(fd, buf, len, &port, type), number), "?");
+    CHECK_INT(port, 0);
+    CHECK_FAILS_MUTE(anetFdToString(fd, NULL, 0, NULL, type), number);
+    errno = 0;
+    CHECK_EVERY_LENGTH(CHECK_INT(anetFormatFdAddr(fd, buf, len, type), 3), "?:0");
+    CHECK_INT(errno, number);
+}
+
+static void both_ends_of_a_connection(int listener, const char *ip, const char *format) {
+    int client = client_of(listener), server = accept_next(listener);
+    char own[80], peers[80];
+    snprintf(own, sizeof own, format, port_of(client));
+    snprintf(peers, sizeof peers, format, port_of(listener));
+    check_names(client, FD_TO_SOCK_NAME, ip, port_of(client), own);
+    check_names(client, FD_TO_PEER_NAME, ip, port_of(listener), peers);
+    check_names(server, FD_TO_PEER_NAME, ip, port_of(client), own);
+    /* Any other type is the own name, as in Redis. */
+    check_names(client, -5, ip, port_of(client), own);
+    check_no_name(listener, FD_TO_PEER_NAME, ENOTCONN);
+    close(client), close(server), close(listener);
+}
+
+static void unix_sockets(void) {
+    int pair[2];
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    check_names(pair[0], FD_TO_PEER_NAME, "/unixsocket", 0, "/unixsocket:0");
+    check_names(pair[0], FD_TO_SOCK_NAME, "/unixsocket", 0, "/unixsocket:0");
+    close(pair[0]), close(pair[1]);
+}
+
+/* The kernel counts a terminator behind a path that has all 108 bytes, one more than the struct has. */
+static void a_path_without_terminator(void) {
+    struct sockaddr_un addr;
+    memset(&addr, 'p', sizeof addr);
+    addr.sun_family = AF_UNIX;
+    const char *folder = new_folder();
+    memcpy(addr.sun_path, folder, strlen(folder));
+    addr.sun_path[strlen(folder)] = '/';
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK_INT(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    check_names(fd, FD_TO_SOCK_NAME, "/unixsocket", 0, "/unixsocket:0");
+    close(fd);
+    remove_folder();
+}
+
+static void what_has_no_name(void) {
+    int file = not_a_socket(), kernel = socket(AF_NETLINK, SOCK_RAW, 0);
+    const int types[] = {FD_TO_PEER_NAME, FD_TO_SOCK_NAME};
+    for (size_t i = 0; i < 2; i++) {
+        check_no_name(-1, types[i], EBADF);
+        check_no_name(INT_MIN, types[i], EBADF);
+        check_no_name(CLOSED, types[i], EBADF);
+        check_no_name(file, types[i], ENOTSOCK);
+    }
+    CHECK(kernel >= 0);
+    check_no_name(kernel, FD_TO_SOCK_NAME, EAFNOSUPPORT);
+    close(file), close(kernel);
+}
+
+void test_text(void) {
+    format_any_text_and_number();
+    both_ends_of_a_connection(listener_v4(), "127.0.0.1", "127.0.0.1:%d");
+    both_ends_of_a_connection(listener_v6(), "::1", "[::1]:%d");
+    unix_sockets();
+    a_path_without_terminator();
+    what_has_no_name();
+}
