@@ -44,7 +44,7 @@ pub(super) enum List {
 const LISTS: usize = 5;
 /// No slot.
 const NONE: u32 = u32::MAX;
-/// The generations that no value has; the poller's keys of other things have them.
+/// The generations that values have. The one before and the one behind are for the poller's keys of other things.
 const FIRST_GENERATION: NonZero<u32> = NonZero::<u32>::MIN;
 const LAST_GENERATION: u32 = u32::MAX - 1;
 
@@ -219,5 +219,164 @@ impl<V> Drop for Table<'_, V> {
         for slot in 0..self.slots.len() {
             self.clear(slot as u32);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::vec, prelude::*, sample::Index, test_runner::RngSeed};
+    use std::{rc::Rc, vec::Vec};
+
+    const VALUED: [List; 4] = [List::New, List::Unwatched, List::Open, List::Leaving];
+    const ROOM: usize = 4;
+
+    /// The keys are any of those that there ever were.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(List),
+        Remove(Index),
+        Move(Index, List),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let list = || (0..VALUED.len()).prop_map(|index| VALUED[index]);
+        let step = prop_oneof![
+            3 => list().prop_map(Step::Insert),
+            1 => any::<Index>().prop_map(Step::Remove),
+            2 => (any::<Index>(), list()).prop_map(|(which, list)| Step::Move(which, list)),
+        ];
+        vec(step, 0..200)
+    }
+
+    /// Lists that are searched from end to end.
+    #[derive(Default)]
+    struct Model {
+        lists: [Vec<(Key, usize)>; VALUED.len()],
+        /// Whatever was inserted, and by which key.
+        all: Vec<Key>,
+    }
+
+    impl Model {
+        fn list(&mut self, list: List) -> &mut Vec<(Key, usize)> {
+            &mut self.lists[VALUED.iter().position(|other| *other == list).unwrap()]
+        }
+
+        fn take(&mut self, key: Key) -> Option<(Key, usize)> {
+            self.lists.iter_mut().find_map(|list| {
+                let at = list.iter().position(|(other, _)| *other == key)?;
+                Some(list.remove(at))
+            })
+        }
+
+        fn value(&self, key: Key) -> Option<usize> {
+            self.lists.iter().flatten().find(|(other, _)| *other == key).map(|(_, value)| *value)
+        }
+
+        fn insert(&mut self, table: &mut Table<'_, usize>, list: List) {
+            let has_room = self.lists.iter().flatten().count() < ROOM;
+            let value = self.all.len();
+            let key = table.insert(value, list);
+            assert_eq!(key.is_some(), has_room);
+            if let Some(key) = key {
+                assert!(!self.all.contains(&key), "{key:?} twice");
+                self.list(list).push((key, value));
+                self.all.push(key);
+            }
+        }
+
+        fn apply(&mut self, table: &mut Table<'_, usize>, step: Step) {
+            match step {
+                Step::Insert(list) => self.insert(table, list),
+                Step::Remove(which) if !self.all.is_empty() => {
+                    let key = *which.get(&self.all);
+                    assert_eq!(table.remove(key), self.take(key).map(|(_, value)| value));
+                }
+                Step::Move(which, list) if !self.all.is_empty() => {
+                    let key = *which.get(&self.all);
+                    table.move_to(key, list);
+                    if let Some(entry) = self.take(key) {
+                        self.list(list).push(entry);
+                    }
+                }
+                Step::Remove(_) | Step::Move(..) => {}
+            }
+        }
+
+        fn assert_is(&self, table: &mut Table<'_, usize>) {
+            for (list, expected) in VALUED.into_iter().zip(&self.lists) {
+                assert_eq!(table.len(list), expected.len());
+                assert_eq!(table.first(list), expected.first().map(|(key, _)| *key));
+                assert!(table.iter(list).map(|(key, value)| (key, *value)).eq(expected.iter().copied()));
+            }
+            assert_eq!(table.len(List::Vacant), ROOM - self.lists.iter().flatten().count());
+            for key in &self.all {
+                assert_eq!(table.get(*key).copied(), self.value(*key));
+                assert_eq!(table.get_mut(*key).copied(), self.value(*key));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20), failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_table_is_lists_in_the_order_of_coming(steps in steps()) {
+            let mut slots = [const { Slot::VACANT }; ROOM];
+            let mut table = Table::new(&mut slots);
+            let mut model = Model::default();
+            for step in steps {
+                model.apply(&mut table, step);
+                model.assert_is(&mut table);
+            }
+        }
+
+        #[test]
+        fn a_key_is_told_from_the_pollers_other_keys_and_comes_back(bits in any::<u64>()) {
+            let upper = bits >> 32;
+            let key = Key::from_bits(bits);
+            prop_assert_eq!(key.is_some(), upper != 0 && upper != u64::from(u32::MAX));
+            prop_assert_eq!(key.map_or(bits, Key::to_bits), bits);
+        }
+    }
+
+    #[test]
+    fn after_the_last_generation_comes_the_first() {
+        let mut slots = [const { Slot::VACANT }; 1];
+        slots[0].generation = NonZero::new(LAST_GENERATION - 2).unwrap();
+        let mut table = Table::new(&mut slots);
+        let mut generation = || {
+            let key = table.insert((), List::Open).unwrap();
+            assert_eq!(Key::from_bits(key.to_bits()), Some(key));
+            assert_eq!((table.remove(key), table.get(key)), (Some(()), None));
+            key.generation.get()
+        };
+        assert_eq!([(); 4].map(|()| generation()), [LAST_GENERATION - 1, LAST_GENERATION, 1, 2]);
+    }
+
+    #[test]
+    fn without_slots_there_is_nothing() {
+        let mut table = Table::<u8>::new(&mut []);
+        let key = Key { generation: FIRST_GENERATION, slot: 0 };
+        assert_eq!(table.insert(1, List::Open), None);
+        assert_eq!((table.first(List::Vacant), table.remove(key), table.get(key)), (None, None, None));
+        table.move_to(key, List::Open);
+        assert!(VALUED.iter().all(|list| table.len(*list) == 0));
+    }
+
+    #[test]
+    fn a_value_lives_as_long_as_it_is_in_the_table() {
+        let value = Rc::new(());
+        let mut slots = [const { Slot::VACANT }; 2];
+        let mut table = Table::new(&mut slots);
+        let keys = [(); 2].map(|()| table.insert(Rc::clone(&value), List::Open).unwrap());
+        assert!(table.insert(Rc::clone(&value), List::Open).is_none());
+        assert_eq!(Rc::strong_count(&value), 3);
+        table.remove(keys[0]);
+        assert_eq!(Rc::strong_count(&value), 2);
+        // Whoever comes after a table that was forgotten drops what is still there, and knows no old key.
+        core::mem::forget(table);
+        let table = Table::new(&mut slots);
+        assert!(Rc::strong_count(&value) == 1 && keys.iter().all(|key| table.get(*key).is_none()));
     }
 }
