@@ -365,6 +365,6 @@ impl Queue {
 }
 
 fn polled(listener: &Listener) -> Result<Waiting> {
-    let readable = sys::poll_readable_now(listener.as_fd()).op(Op::EventWait)?;
+    let readable = sys::poll_now(listener.as_fd(), sys::PollFlags::IN).op(Op::EventWait)?;
     Ok(if readable { Waiting::OneAtLeast } else { Waiting::Exactly(0) })
 }

@@ -3,6 +3,7 @@
 use core::{ops::AddAssign, time::Duration};
 
 use super::BatchEnd;
+use crate::error::{Errno, Error, Op};
 
 /// What came of one wake-up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +20,14 @@ pub struct Turn {
     pub end: BatchEnd,
     /// What to do with the listener's interest in the poller.
     pub watch: Watch,
+}
+
+impl Turn {
+    /// The turn of a listener that turned out not to listen.
+    pub(crate) const fn gone(self) -> Self {
+        let end = BatchEnd::ListenerGone(Error::new(Op::Accept, Errno::INVAL));
+        Self { end, watch: Watch::Stop, ..self }
+    }
 }
 
 /// What to do with a listener's interest in the poller.

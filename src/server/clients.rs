@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use rustix::fd::AsFd;
+
 use super::{
     Connection, Counters, Key, ListenerId,
     connection::Stage,
@@ -14,6 +16,7 @@ use crate::{
     error::Result,
     event::{Interest, Poller},
     stream::{Shutdown, Stream},
+    sys,
 };
 
 /// How often a connection that is being closed is read from at a time, and how many bytes at most.
@@ -109,6 +112,15 @@ impl<'t, T, const SOURCES: usize> Clients<'t, T, SOURCES> {
         }
     }
 
+    /// Gives up the descriptor of who is on the way out for the longest time, for those who come.
+    #[cold]
+    pub(super) fn release_one(&mut self) {
+        if let Some(key) = self.table.first(List::Leaving) {
+            self.table.remove(key);
+            self.released = true;
+        }
+    }
+
     /// What is to be told of those who have just come.
     pub(super) fn newcomer(&mut self) -> Option<Event> {
         while let Some(key) = self.table.first(List::New) {
@@ -195,7 +207,9 @@ impl<T, const SOURCES: usize> Clients<'_, T, SOURCES> {
 
     pub(super) fn set_interest(&mut self, poller: &Poller, key: Key, interest: Interest) -> Result<()> {
         let Some(client) = client(&mut self.table, key) else { return Ok(()) };
-        if client.stage == Stage::Watched && client.interest != interest {
+        // To set them again makes them ready again.
+        let rearms = interest.intersects(Interest::EDGE | Interest::ONE_SHOT);
+        if client.stage == Stage::Watched && (client.interest != interest || rearms) {
             poller.modify(&client.stream, key.to_bits(), interest)?;
         }
         client.interest = interest;
@@ -244,7 +258,8 @@ impl<T, const SOURCES: usize> Clients<'_, T, SOURCES> {
         if cannot_come || self.linger_timeout.is_zero() || self.table.len(List::Vacant) == 0 {
             return;
         }
-        let until = self.now.saturating_add(self.linger_timeout);
+        // The last reading is old if the handler took long.
+        let until = sys::now().saturating_add(self.linger_timeout);
         let Some(key) = self.table.insert(Occupant::Leaving(stream, until), List::Leaving) else { return };
         let Some(Occupant::Leaving(stream, _)) = self.table.get(key) else { return };
         let change = if is_watched { Poller::modify } else { Poller::add };
@@ -256,16 +271,26 @@ impl<T, const SOURCES: usize> Clients<'_, T, SOURCES> {
     /// The next whose time is over.
     pub(super) fn overdue(&mut self) -> Option<Event> {
         self.let_leave();
-        let drained = self.drained_at.is_some_and(|at| at <= self.now);
-        let key = self.table.first(List::Open)?;
-        if drained {
+        if self.drained_at.is_some_and(|at| at <= self.now) {
+            let key = self.table.first(List::Open)?;
             return Some(self.doom(key, CloseReason::DrainTimeout));
         }
-        let deadline = self.idle_deadline()?;
-        (deadline <= self.now).then(|| {
-            self.counters.timed_out += 1;
-            self.doom(key, CloseReason::IdleTimeout)
-        })
+        let key = self.idle()?;
+        self.counters.timed_out += 1;
+        Some(self.doom(key, CloseReason::IdleTimeout))
+    }
+
+    /// The next who is idle for too long. More may be ready than a wait takes from the kernel: who is, is not idle.
+    fn idle(&mut self) -> Option<Key> {
+        // Who is touched even in a timeout of zero is left alone until the clock is read again.
+        while self.idle_deadline()? < self.now {
+            let key = self.table.first(List::Open)?;
+            if !self.get(key)?.is_ready() {
+                return Some(key);
+            }
+            self.touch(key);
+        }
+        None
     }
 
     /// Closes who has had the time to leave.
@@ -326,6 +351,15 @@ impl<T> Connection<T> {
     /// Whether reading is what it waits for.
     const fn reads(&self) -> bool {
         self.interest.contains(Interest::READABLE)
+    }
+
+    /// Whether the poller would tell of it at this moment; never of who is told of changes alone.
+    fn is_ready(&self) -> bool {
+        let mut asked = sys::PollFlags::empty();
+        asked.set(sys::PollFlags::IN, self.reads());
+        asked.set(sys::PollFlags::OUT, self.interest.contains(Interest::WRITABLE));
+        let is_level = !self.interest.intersects(Interest::EDGE | Interest::ONE_SHOT);
+        is_level && !asked.is_empty() && sys::poll_now(self.stream.as_fd(), asked).unwrap_or(false)
     }
 
     const fn offer(&mut self, stage: Stage) {

@@ -129,7 +129,7 @@ impl<T> Connection<T> {
     }
 
     /// Gives the stream and the data away.
-    pub fn into_parts(self) -> (Stream, Endpoint, T) {
+    pub(super) fn into_parts(self) -> (Stream, Endpoint, T) {
         (self.stream, self.peer, self.data)
     }
 }

@@ -13,20 +13,22 @@ pub enum Event {
     /// A connection has come and was admitted. A server that speaks first does so now; the others wait for
     /// [`Readable`](Self::Readable).
     Opened(Key),
-    /// It is worth to read from the connection: there are bytes, the end or an error, and for a new connection there
-    /// may be nothing yet. One read is enough; what is left is told of again.
+    /// It is worth reading from the connection: there are bytes, the end or an error, and for a new connection there
+    /// may be nothing yet. One read is enough; what is left is told of again, except with
+    /// [`EDGE`](Interest::EDGE) or [`ONE_SHOT`](Interest::ONE_SHOT).
     Readable(Key),
     /// There is room to write. Told only where the interest asks for it.
     Writable(Key),
-    /// The server closes the connection as soon as the next event is asked for, and drops its data: the place to write
-    /// a last word, or to take something out.
+    /// The server closes the connection as soon as the next event is asked for or waited for, and drops its data: the
+    /// place to write a last word, or to take something out.
     Closing(Key, CloseReason),
     /// Accepting has failed for want of descriptors or memory, or in another way that may pass. The server tries again
     /// by itself; it tells once, and again only after it has worked meanwhile.
     AcceptFailed(ListenerId, Error),
     /// The listener does not listen any more, and was closed.
     ListenerGone(ListenerId, Error),
-    /// A descriptor that was given to [`watch`](super::Server::watch), with the number it was given with, is ready.
+    /// A descriptor that was given to [`watch`](super::Server::watch), with the number it was given with, is ready. It is
+    /// told in the turn in which it was [unwatched](super::Server::unwatch), too.
     Watched(u32, event::Event),
 }
 
@@ -34,12 +36,13 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Nothing came from it for as long as [`with_idle_timeout`](super::Server::with_idle_timeout) says. To keep it,
+    /// Nothing was told of it for longer than [`with_idle_timeout`](super::Server::with_idle_timeout) says. To keep it,
     /// [`touch`](super::Server::touch) it.
     IdleTimeout,
     /// The time that [`drain`](super::Server::drain) has given is over.
     DrainTimeout,
-    /// The poller cannot watch it: `ENOMEM`, or `ENOSPC` at `fs.epoll.max_user_watches`.
+    /// The poller cannot watch it: `ENOMEM`, `ENOSPC` at `fs.epoll.max_user_watches`, or `EINVAL` for the interest that
+    /// was set.
     Unwatched(Error),
 }
 
@@ -81,13 +84,15 @@ impl Source {
     }
 }
 
-/// Whether an event is for whoever reads, by what the connection is watched for. Errors are told to everybody, and to
-/// who neither reads nor writes as if he did read.
+/// Whether an event is for whoever reads, by what the connection is watched for, which may have changed since the event
+/// was taken from the kernel. Errors are told to everybody, and to who neither reads nor writes as if he did read.
 #[inline]
 pub(super) fn is_for_reader(event: event::Event, interest: Interest) -> bool {
-    let reads = interest.intersects(Interest::READABLE | Interest::READ_HANGUP | Interest::PRIORITY);
-    let is_told = event.is_readable() || event.is_priority();
-    is_told && (reads || !interest.contains(Interest::WRITABLE))
+    if interest.intersects(Interest::READABLE | Interest::READ_HANGUP | Interest::PRIORITY) {
+        event.is_readable() || event.is_priority()
+    } else {
+        !interest.contains(Interest::WRITABLE) && (event.is_error() || event.is_hangup())
+    }
 }
 
 #[cfg(test)]

@@ -83,7 +83,8 @@ impl Listeners {
     /// Lets clients wait in the backlog.
     pub(super) fn close(&mut self, poller: &Poller, id: ListenerId) {
         let Some(door) = self.get_mut(id).filter(|door| !door.is_closed) else { return };
-        if poller.modify(&door.listener, id.to_bits(), Interest::empty()).is_ok() {
+        // A hang-up is told even where nothing is asked for, and told for ever but for `ONE_SHOT`.
+        if poller.modify(&door.listener, id.to_bits(), Interest::ONE_SHOT).is_ok() {
             door.is_closed = true;
             self.closed += 1;
         }

@@ -17,7 +17,7 @@ mod wake;
 use core::time::Duration;
 
 use rustix::{
-    event::{PollFd, PollFlags},
+    event::PollFd,
     fd::{BorrowedFd, OwnedFd},
     io::{Errno, FdFlags, IoSlice},
     net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType},
@@ -28,6 +28,7 @@ use crate::addr::Endpoint;
 pub(crate) use datagram::*;
 pub(crate) use file::*;
 pub(crate) use rustix::{
+    event::PollFlags,
     fs::{OFlags, fsync},
     io::{readv, write},
     net::{Shutdown, listen, shutdown, sockopt},
@@ -207,9 +208,9 @@ pub(crate) fn poll_writable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> Re
     rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()).map(|ready| ready > 0)
 }
 
-/// Whether something can be read from `fd`, or an error waits there; without waiting.
-pub(crate) fn poll_readable_now(fd: BorrowedFd<'_>) -> Result<bool> {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+/// Whether `fd` is ready for any of what is asked, or an error or a hang-up is there; without waiting.
+pub(crate) fn poll_now(fd: BorrowedFd<'_>, asked: PollFlags) -> Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, asked)];
     rustix::event::poll(&mut fds, Some(&timespec(Duration::ZERO))).map(|ready| ready > 0)
 }
 
