@@ -318,7 +318,7 @@ fn waiting_and_pipes_survive_every_fault() {
     for (name, syscall) in [
         ("epoll_create1", libc::SYS_epoll_create1),
         ("epoll_ctl", libc::SYS_epoll_ctl),
-        ("epoll_pwait", libc::SYS_epoll_pwait),
+        ("epoll_wait", libc::SYS_epoll_wait),
         ("pipe", PIPE),
         ("fcntl", libc::SYS_fcntl),
     ] {

@@ -143,28 +143,32 @@ impl Poller {
 #[cfg(not(target_os = "linux"))]
 use selector::wait as wait_once;
 
-/// With the call that counts nanoseconds where they matter and the kernel has it.
+/// With the call that counts nanoseconds where they matter.
 #[cfg(target_os = "linux")]
+#[inline]
 fn wait_once(fd: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Option<Duration>) -> sys::Result<usize> {
-    use core::sync::atomic::{AtomicBool, Ordering};
-    static MISSING: AtomicBool = AtomicBool::new(cfg!(anet_force_epoll_fallback));
-
     match timeout {
-        Some(precise) if counts_below_a_millisecond(precise) && !MISSING.load(Ordering::Relaxed) => {
-            match selector::wait_precisely(fd, events, precise) {
-                // Before Linux 5.11, or forbidden by a seccomp filter.
-                Err(Errno::NOSYS | Errno::PERM) => {
-                    MISSING.store(true, Ordering::Relaxed);
-                    selector::wait(fd, events, timeout)
-                }
-                answer => answer,
-            }
-        }
+        Some(precise) if counts_below_a_millisecond(precise) => wait_precisely(fd, events, precise),
         _ => selector::wait(fd, events, timeout),
     }
 }
 
-/// What is longer than `epoll_pwait` can count has no use for them.
+#[cfg(target_os = "linux")]
+fn wait_precisely(fd: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Duration) -> sys::Result<usize> {
+    use core::sync::atomic::{AtomicBool, Ordering};
+    static MISSING: AtomicBool = AtomicBool::new(cfg!(anet_force_epoll_fallback));
+
+    if !MISSING.load(Ordering::Relaxed) {
+        match selector::wait_precisely(fd, events, timeout) {
+            // Before Linux 5.11, or forbidden by a seccomp filter.
+            Err(Errno::NOSYS | Errno::PERM) => MISSING.store(true, Ordering::Relaxed),
+            answer => return answer,
+        }
+    }
+    selector::wait(fd, events, Some(timeout))
+}
+
+/// What is longer than `epoll_wait` can count has no use for them.
 #[cfg(target_os = "linux")]
 fn counts_below_a_millisecond(time: Duration) -> bool {
     !time.subsec_nanos().is_multiple_of(1_000_000) && time < selector::LONGEST

@@ -16,16 +16,20 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     /// A wait that may take this long from now; `None`: for ever.
+    #[inline]
     pub(crate) fn after(timeout: Option<Duration>) -> Self {
-        // A wait of no time is over before a signal can interrupt it.
-        let at = timeout.and_then(|timeout| if timeout.is_zero() { Some(timeout) } else { now().checked_add(timeout) });
-        Self { at }
+        Self { at: timeout.and_then(end_of) }
     }
 
     /// What is left of it.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.at.map(|at| if at.is_zero() { at } else { at.saturating_sub(now()) })
     }
+}
+
+fn end_of(timeout: Duration) -> Option<Duration> {
+    // A wait of no time is over before a signal can interrupt it.
+    if timeout.is_zero() { Some(timeout) } else { now().checked_add(timeout) }
 }
 
 /// `clock_gettime(CLOCK_MONOTONIC)`, which is no system call where the kernel provides a vDSO.

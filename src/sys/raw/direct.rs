@@ -66,6 +66,29 @@ pub(super) unsafe fn fchmodat2(path: *const u8, mode: u32) -> Result<(), Errno> 
     check(answer).map(drop)
 }
 
+/// The newer architectures have it with a signal mask alone.
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+use linux_raw_sys::general::__NR_epoll_pwait as EPOLL_WAIT;
+#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
+use linux_raw_sys::general::__NR_epoll_wait as EPOLL_WAIT;
+
+/// # Safety
+///
+/// `len` events at `events` must be writable.
+#[inline]
+pub(super) unsafe fn epoll_wait(
+    fd: BorrowedFd<'_>,
+    events: *mut u8,
+    len: usize,
+    milliseconds: i32,
+) -> Result<usize, Errno> {
+    let len = len.min(i32::MAX as usize);
+    // The fifth argument is the absence of a mask, where the call has one.
+    let args = [fd.as_raw_fd() as usize, events as usize, len, milliseconds as usize, 0];
+    // SAFETY: the caller answers for `events`.
+    check(unsafe { syscall5(EPOLL_WAIT as usize, args) })
+}
+
 /// # Safety
 ///
 /// `len` events at `events` must be writable.

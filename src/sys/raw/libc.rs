@@ -57,6 +57,23 @@ pub(super) unsafe fn fchmodat2(_path: *const u8, _mode: u32) -> Result<(), Errno
     Err(Errno::NOSYS)
 }
 
+/// # Safety
+///
+/// `len` events at `events` must be writable.
+#[cfg(target_os = "linux")]
+#[inline]
+pub(super) unsafe fn epoll_wait(
+    fd: BorrowedFd<'_>,
+    events: *mut u8,
+    len: usize,
+    milliseconds: i32,
+) -> Result<usize, Errno> {
+    let len = i32::try_from(len).unwrap_or(i32::MAX);
+    // SAFETY: the caller answers for `events`.
+    let answer = unsafe { libc::epoll_wait(fd.as_raw_fd(), events.cast(), len, milliseconds) };
+    usize::try_from(answer).map_err(|_| last_errno())
+}
+
 /// Not every libc has it.
 ///
 /// # Safety

@@ -126,6 +126,14 @@ pub(crate) fn chmod_nofollow(path: &CStr, mode: u32) -> Result<(), Errno> {
     unsafe { call::fchmodat2(path.as_ptr().cast(), mode) }
 }
 
+/// `epoll_wait(fd, events, milliseconds)`
+#[cfg(target_os = "linux")]
+#[inline]
+pub(crate) fn epoll_wait(fd: BorrowedFd<'_>, events: &mut [epoll::Event], milliseconds: i32) -> Result<usize, Errno> {
+    // SAFETY: `Event` is the kernel's struct, and the kernel writes as many as the slice has at most.
+    unsafe { call::epoll_wait(fd, events.as_mut_ptr().cast(), events.len(), milliseconds) }
+}
+
 /// `epoll_pwait2(fd, events, timeout)`, since Linux 5.11.
 #[cfg(target_os = "linux")]
 pub(crate) fn epoll_pwait2(fd: BorrowedFd<'_>, events: &mut [epoll::Event], timeout: Timespec) -> Result<usize, Errno> {
