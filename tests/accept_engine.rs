@@ -209,8 +209,14 @@ const EXHAUSTED: Duration = Duration::from_secs(2);
 const SERVER: &str = "ANET_LIMITED_SERVER";
 
 /// 64 descriptors, 200 clients, and 2 s in which none is closed. Measured on Linux 6.18, two cores: 25 accepts fail in
-/// these 2 s, and everybody is served within 7 ms of the first close. The same loop with `accept_batch` at each wake-up
-/// and no pause, which is what a level-triggered server does by itself, makes 3,584,512 accepts that fail.
+/// these 2 s, and everybody is served within 4 ms of the first close (7 runs). The same loop with `accept_batch` at
+/// each wake-up and no pause, which is what a level-triggered server does by itself, makes 3,584,512 accepts that fail.
+///
+/// In the same scenario, with queues that hold all 200 and calls counted by `strace` too: a loop on mio 1.2.4 that
+/// accepts until an error, and then goes back to waiting, fails 1 to 75 times, once for each time that
+/// it hears of newcomers. But those who wait already are no new edge: 5 s after the closes 142 of the 200 were still
+/// not served. A task on tokio 1.54.1 that accepts again after an error fails 1,400,000 times and keeps a core busy for
+/// all of the 2 s; everybody is served 27 to 32 ms after the first close.
 #[test]
 fn out_of_descriptors_it_neither_spins_nor_stalls_nor_loses_anybody() {
     if env::var_os(SERVER).is_some() {
