@@ -186,6 +186,20 @@ fn a_server_that_speaks_first_is_told_of_a_silent_client_once() {
 }
 
 #[test]
+fn the_clock_tells_how_long_a_client_is_idle() {
+    let mut slots = slots(4);
+    let (mut server, addr) = server(&mut slots);
+    let (client, key) = watched_client(&mut server, addr);
+    let idle = |server: &Server<'_, u32>| server.now() - server.get(key).unwrap().last_active();
+    std::thread::sleep(SHORT);
+    events(&mut server, Duration::ZERO);
+    assert!((SHORT..10 * SECOND).contains(&idle(&server)), "{:?}", idle(&server));
+    client.write_all(b"x").unwrap();
+    told(&mut server, |event| matches!(event, Event::Readable(_)).then_some(()));
+    assert_eq!(idle(&server), Duration::ZERO);
+}
+
+#[test]
 fn a_key_names_nobody_once_its_connection_is_closed() {
     let mut slots = slots(1);
     let (mut server, addr) = server(&mut slots);

@@ -472,6 +472,12 @@ impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
 
 /// Looking.
 impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
+    /// The clock (`CLOCK_MONOTONIC`) as it was at the end of the last [`wait`](Self::wait) or drain: what
+    /// [`Connection::last_active`] is to be compared with. It is not read here, so it costs nothing.
+    pub const fn now(&self) -> Duration {
+        self.clients.now
+    }
+
     /// The listeners that are open.
     pub fn listeners(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
         self.listeners.iter()

@@ -1,0 +1,70 @@
+//! Who is connected, and the commands that tell of it.
+
+use core::time::Duration;
+
+use anet::server::{Connection, Key, Server};
+
+use crate::{
+    resp::{Output, Session},
+    store::{refuse_subcommand, upper},
+};
+
+/// How many addresses can be counted for `--max-per-source`: as many as there may be clients where nothing is said.
+pub const SOURCES: usize = 10_000;
+
+pub type Clients<'t> = Server<'t, Client, SOURCES>;
+
+/// What belongs to a connection.
+#[derive(Default)]
+pub struct Client {
+    /// How many had come when it came.
+    pub id: u64,
+    since: Duration,
+    name: Vec<u8>,
+    pub session: Session,
+}
+
+/// A connection has come.
+pub fn register(clients: &mut Clients<'_>, key: Key, id: u64) {
+    let since = clients.now();
+    if let Some(client) = clients.get_mut(key) {
+        (client.data.id, client.data.since) = (id, since);
+    }
+}
+
+/// `CLIENT`. Requests in datagrams have no caller.
+pub fn execute(clients: &mut Clients<'_>, caller: Option<Key>, command: &[u8], args: &[&[u8]], out: &mut Output) {
+    let Some(caller) = caller.and_then(|key| clients.get_mut(key)) else {
+        return out.line('-', "ERR CLIENT needs a connection");
+    };
+    let Client { id, name, .. } = &mut caller.data;
+    match (upper(command, &mut [0; 8]), args) {
+        (b"ID", []) => out.line(':', id),
+        (b"LIST", []) => out.bulk(list(clients).as_bytes()),
+        (b"GETNAME", []) => out.bulk_or_nil(Some(&*name).filter(|name| !name.is_empty())),
+        (b"SETINFO", [_, _]) => out.ok(),
+        (b"SETNAME", [new]) if new.iter().all(u8::is_ascii_graphic) => {
+            *name = new.to_vec();
+            out.ok();
+        }
+        (b"SETNAME", [_]) => {
+            out.line('-', "ERR Client names cannot contain spaces, newlines or special characters.");
+        }
+        _ => refuse_subcommand("client", command, out),
+    }
+}
+
+/// In the order in which they have come; who has come this instant has no number.
+fn list(clients: &Clients<'_>) -> String {
+    let mut all: Vec<_> = clients.iter().map(|(_, client)| client).filter(|client| client.data.id > 0).collect();
+    all.sort_unstable_by_key(|client| client.data.id);
+    all.into_iter().map(|client| describe(client, clients.now())).collect()
+}
+
+fn describe(client: &Connection<Client>, now: Duration) -> String {
+    let Client { id, since, name, .. } = &client.data;
+    let [age, idle] = [*since, client.last_active()].map(|time| now.saturating_sub(time).as_secs());
+    let (addr, name) = (client.peer(), String::from_utf8_lossy(name));
+    let laddr = client.stream().local_addr().map_or_else(|error| error.to_string(), |laddr| laddr.to_string());
+    format!("id={id} addr={addr} laddr={laddr} name={name} age={age} idle={idle}\n")
+}

@@ -1,0 +1,130 @@
+//! What the flags say.
+
+use core::{error::Error, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, env, ffi::OsString};
+
+use anet::{
+    Profile,
+    accept::Limits,
+    listen::{Access, Protocols},
+    option::TcpKeepalive,
+};
+
+/// The flags that take a value, and what that is where nothing is said.
+const FLAGS: [(&str, &str); 11] = [
+    ("bind", "127.0.0.1 -::1"),
+    ("max-per-source", "0"),
+    ("maxclients", "10000"),
+    ("port", "6380"),
+    ("port-file", ""),
+    ("protected-mode", "yes"),
+    ("tcp-backlog", "511"),
+    ("tcp-keepalive", "300"),
+    ("timeout", "0"),
+    ("unixsocket", ""),
+    ("unixsocketperm", "700"),
+];
+const MEANINGS: &str = "
+Flags mean what they mean to Redis; --port 0 lets the system choose, and 0 is off for --tcp-keepalive, --timeout (both
+in seconds) and --max-per-source, the most clients from one IPv4 address or IPv6 /64 network. --udp takes requests as
+datagrams too, and --port-file writes down the ports in use, as memcached does.";
+
+/// What the server is to be.
+pub struct Flags {
+    pub bind: String,
+    pub port: u16,
+    pub protocols: Protocols,
+    pub access: Access,
+    pub profile: Profile,
+    pub max_clients: u32,
+    pub protected_mode: bool,
+    pub limits: Limits,
+    pub idle_timeout: Option<Duration>,
+    values: Values,
+}
+
+type Values = BTreeMap<&'static str, OsString>;
+
+impl Flags {
+    /// `None` if help is asked for.
+    pub fn from_args() -> Result<Option<Self>, Box<dyn Error>> {
+        let mut values = Values::from(FLAGS.map(|(name, value)| (name, value.into())));
+        let mut protocols = Protocols::Tcp;
+        let mut args = env::args_os().skip(1);
+        while let Some(flag) = args.next() {
+            let name = flag.to_str().and_then(|flag| flag.strip_prefix("--")).unwrap_or_default();
+            match (name, values.get_mut(name)) {
+                ("help", _) => return Ok(None),
+                ("udp", _) => protocols = Protocols::TcpAndUdp,
+                (_, Some(value)) => *value = args.next().ok_or_else(|| format!("no value for {flag:?}; see --help"))?,
+                _ => return Err(format!("unknown flag {flag:?}; see --help").into()),
+            }
+        }
+        Self::from_values(values, protocols).map(Some)
+    }
+
+    fn from_values(values: Values, protocols: Protocols) -> Result<Self, Box<dyn Error>> {
+        let max_clients = parsed(&values, "maxclients", |text| number(text).filter(|max| *max > 0))?;
+        let max_per_source = parsed(&values, "max-per-source", number)?;
+        let protected_mode = parsed(&values, "protected-mode", yes_or_no)?;
+        let permissions = |text: &str| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+        Ok(Self {
+            bind: parsed(&values, "bind", number)?,
+            port: parsed(&values, "port", number)?,
+            protocols,
+            access: Access { mode: Some(parsed(&values, "unixsocketperm", permissions)?), group: None },
+            profile: Profile::new()
+                .with_tcp_nodelay(true)
+                .with_tcp_keepalive(parsed(&values, "tcp-keepalive", keepalive)?)
+                .with_backlog(parsed(&values, "tcp-backlog", number)?),
+            max_clients,
+            protected_mode,
+            limits: Limits::new()
+                .with_max_clients(max_clients)
+                .with_max_per_source(Some(max_per_source).filter(|max| *max > 0))
+                .with_protected_mode(protected_mode),
+            idle_timeout: parsed(&values, "timeout", seconds)?,
+            values,
+        })
+    }
+
+    /// `None` where none is given.
+    pub fn path(&self, name: &str) -> Option<&[u8]> {
+        self.values.get(name).map(|path| path.as_encoded_bytes()).filter(|path| !path.is_empty())
+    }
+
+    /// What `CONFIG GET` tells: the flags, and what else Redis's clients ask for.
+    pub fn config(&self) -> BTreeMap<&'static str, String> {
+        let fixed = [("appendonly", "no"), ("databases", "1"), ("save", "")].map(|(name, value)| (name, value.into()));
+        self.values.iter().map(|(name, value)| (*name, value.to_string_lossy().into())).chain(fixed).collect()
+    }
+}
+
+/// What `--help` tells.
+pub fn help() -> String {
+    let flags = FLAGS.map(|(name, value)| format!(" [--{name} {value:?}]")).concat();
+    format!("Usage: kv{flags} [--udp]{MEANINGS}")
+}
+
+fn parsed<T>(values: &Values, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, String> {
+    let value = &values[name];
+    value.to_str().and_then(parse).ok_or_else(|| format!("invalid value {value:?} for --{name}; see --help"))
+}
+
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    ["no", "yes"].iter().position(|word| *word == text).map(|index| index == 1)
+}
+
+/// 0 is off.
+fn seconds(text: &str) -> Option<Option<Duration>> {
+    let seconds = number(text)?;
+    Some(Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero()))
+}
+
+fn keepalive(text: &str) -> Option<Option<TcpKeepalive>> {
+    seconds(text)?.map(TcpKeepalive::after_idle).transpose().ok()
+}

@@ -1,0 +1,284 @@
+//! Who is served and for how long: `--protected-mode`, `--max-per-source`, `--timeout`, descriptors, the end.
+
+use std::{
+    io::{Read, Write},
+    net::Shutdown,
+    thread,
+    time::{Duration, Instant},
+};
+
+use redis::{Connection, cmd};
+use rustix::process::Signal;
+
+use crate::server::*;
+
+fn client_list(client: &mut Connection) -> Vec<String> {
+    let list: String = cmd("CLIENT").arg("LIST").query(client).unwrap();
+    list.lines().map(str::to_owned).collect()
+}
+
+/// One field of a line of `CLIENT LIST`, as Redis's clients take it apart.
+fn field<'a>(line: &'a str, name: &str) -> &'a str {
+    let value = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("no {name} in {line:?}"))
+}
+
+#[test]
+fn the_client_list_tells_of_everybody_in_the_order_in_which_they_came() {
+    let server = Server::start(&[]);
+    let connect = [Server::client, Server::client_v6, Server::client_unix, Server::client];
+    let mut clients = connect.map(|connect| {
+        let mut client = connect(&server);
+        cmd("PING").exec(&mut client).unwrap();
+        client
+    });
+    for (client, name) in clients.iter_mut().zip(["first", "second", "third"]) {
+        cmd("CLIENT").arg("SETNAME").arg(name).exec(client).unwrap();
+    }
+    let ids = clients.each_mut().map(|client| cmd("CLIENT").arg("ID").query::<String>(client).unwrap());
+    let lines = client_list(&mut clients[3]);
+    assert!(lines.iter().map(|line| field(line, "id")).eq(ids.iter()), "{lines:?}");
+    assert!(lines.iter().map(|line| field(line, "name")).eq(["first", "second", "third", ""]), "{lines:?}");
+    let [v4, v6] = ["127.0.0.1", "[::1]"].map(|ip| format!("{ip}:{}", server.port));
+    let path = server.path.display().to_string();
+    assert!(lines.iter().map(|line| field(line, "laddr")).eq([&v4, &v6, &path, &v4]), "{lines:?}");
+    assert!(field(&lines[0], "addr").starts_with("127.0.0.1:") && field(&lines[1], "addr").starts_with("[::1]:"));
+    assert!(lines.iter().all(|line| line.starts_with("id=") && line.split(' ').count() == 6), "{lines:?}");
+}
+
+#[test]
+fn the_client_list_tells_who_is_idle_and_since_when_they_are_there() {
+    let server = Server::start(&[]);
+    let mut idle = server.client();
+    cmd("PING").exec(&mut idle).unwrap();
+    let mut active = server.client();
+    wait_until(|| {
+        let lines = client_list(&mut active);
+        let ages = [0, 1].map(|index| field(&lines[index], "age").parse::<u64>().unwrap());
+        assert_eq!(field(&lines[1], "idle"), "0");
+        ages >= [1, 1] && field(&lines[0], "idle").parse::<u64>().unwrap() >= 1
+    });
+}
+
+#[test]
+fn who_is_idle_for_too_long_is_closed_and_who_is_active_is_not() {
+    let server = Server::start(&["--timeout", "1"]);
+    let mut active = server.client();
+    let mut idle = server.sockets();
+    for socket in &mut idle {
+        socket.write_all(b"PING\r\n").unwrap();
+        assert_eq!(read(socket, 7), "+PONG\r\n");
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(1500) {
+        cmd("PING").exec(&mut active).unwrap();
+        thread::sleep(Duration::from_millis(50));
+    }
+    for socket in &mut idle {
+        assert_eq!(read_to_end(socket), "");
+    }
+    wait_until(|| info(&mut active, "connected_clients") == 1);
+}
+
+#[test]
+fn without_a_timeout_an_idle_client_stays() {
+    let server = Server::start(&["--timeout", "0"]);
+    let mut idle = server.socket();
+    thread::sleep(Duration::from_millis(1500));
+    idle.write_all(b"PING\r\n").unwrap();
+    assert_eq!(read(&mut idle, 7), "+PONG\r\n");
+}
+
+#[test]
+fn clients_of_one_address_are_limited_and_told_so() {
+    let server = Server::start(&["--max-per-source", "2"]);
+    let mut clients = [server.client(), server.client()];
+    // Those of another address and of the Unix socket are not counted there.
+    let _others = [server.client_v6(), server.client_unix(), server.client_unix(), server.client_unix()];
+    let error = cmd("PING").exec(&mut server.try_client().unwrap()).unwrap_err();
+    assert_eq!(error.detail(), Some("max number of clients from this address reached"), "{error:?}");
+    assert_eq!(info(&mut clients[0], "rejected_connections"), 1);
+    let [mut left, gone] = clients;
+    drop(gone);
+    wait_until(|| info(&mut left, "connected_clients") == 5);
+    cmd("PING").exec(&mut server.client()).unwrap();
+}
+
+#[test]
+fn the_limits_can_be_asked_for() {
+    let flags = ["--max-per-source", "7", "--timeout", "30", "--protected-mode", "no", "--tcp-backlog", "99"];
+    let server = Server::start(&flags);
+    let mut client = server.client();
+    for pair in flags.chunks(2) {
+        let name = pair[0].strip_prefix("--").unwrap();
+        let told: Vec<String> = cmd("CONFIG").arg("GET").arg(name).query(&mut client).unwrap();
+        assert_eq!(told, [name, pair[1]]);
+    }
+    let server = Server::start(&[]);
+    let names = &["max-per-source", "protected-mode", "timeout"];
+    let told: Vec<String> = cmd("CONFIG").arg("GET").arg(names).query(&mut server.client()).unwrap();
+    assert_eq!(told, ["max-per-source", "0", "protected-mode", "yes", "timeout", "0"]);
+}
+
+/// 24 descriptors are less than 10,000 clients need, and about half of these 40 have to wait.
+#[test]
+fn clients_for_whom_there_is_no_descriptor_wait_and_are_served_when_others_leave() {
+    let server = Server::start_with_descriptors(24);
+    let mut waiting: Vec<_> = (0..40).map(|_| server.socket()).collect();
+    for socket in &mut waiting {
+        socket.write_all(b"PING\r\n").unwrap();
+    }
+    // The first to come are the first to be served; each leaves when it has been.
+    for mut socket in waiting {
+        assert_eq!(read(&mut socket, 7), "+PONG\r\n");
+    }
+    assert_eq!(server.end(Signal::TERM), Some(0));
+    let stderr = server.stderr();
+    assert!(
+        stderr.starts_with("Warning: You requested maxclients of 10000 requiring at least 10032 max file descriptors.")
+            && stderr.contains("Current maximum open files is 24"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("Accepting failed: accept: Too many open files\n"), "{stderr}");
+}
+
+#[test]
+fn a_low_limit_of_descriptors_is_raised_as_far_as_it_may_be() {
+    let server = Server::start_with_descriptors_raisable(24, 600);
+    let mut clients: Vec<_> = (0..100).map(|_| server.client()).collect();
+    assert_eq!(info(&mut clients[99], "connected_clients"), 100);
+    drop(clients);
+    assert_eq!(server.end(Signal::TERM), Some(0));
+    assert!(server.stderr().contains("Current maximum open files is 600"));
+}
+
+/// More than the socket buffers take, and what was not read when the signal came is answered too.
+#[test]
+fn a_client_that_is_owed_replies_gets_them_all_after_the_signal() {
+    let len = "$1048576\r\n\r\n".len() + (1 << 20);
+    let server = Server::start(&[]);
+    let mut idle = server.client();
+    cmd("SET").arg("big").arg(vec![b'x'; 1 << 20]).exec(&mut idle).unwrap();
+    let mut sockets = server.sockets();
+    for socket in &mut sockets {
+        socket.write_all(&b"GET big\r\n".repeat(30)).unwrap();
+        // The first byte shows that the requests have been executed.
+        assert_eq!(read(socket, 1), "$");
+    }
+    server.signal(Signal::TERM);
+    // Who is owed nothing is closed meanwhile.
+    wait_until(|| cmd("PING").exec(&mut idle).is_err());
+    for socket in &mut sockets {
+        let mut replies = Vec::new();
+        socket.read_to_end(&mut replies).unwrap();
+        assert_eq!(replies.len(), 30 * len - 1);
+    }
+    drop(sockets);
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
+fn a_request_that_has_come_before_the_signal_is_answered() {
+    let server = Server::start(&[]);
+    let mut sockets = server.sockets();
+    for socket in &mut sockets {
+        socket.write_all(b"PING\r\n").unwrap();
+        assert_eq!(read(socket, 7), "+PONG\r\n");
+    }
+    server.signal(Signal::STOP);
+    for socket in &mut sockets {
+        socket.write_all(b"ECHO last\r\n").unwrap();
+    }
+    server.signal(Signal::TERM);
+    server.signal(Signal::CONT);
+    for socket in &mut sockets {
+        assert_eq!(read_to_end(socket), "$4\r\nlast\r\n");
+    }
+    drop(sockets);
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
+fn the_second_signal_ends_the_server_at_once() {
+    let server = Server::start(&[]);
+    cmd("SET").arg("big").arg(vec![b'x'; 8 << 20]).exec(&mut server.client()).unwrap();
+    let mut deaf = server.socket();
+    deaf.write_all(b"GET big\r\n").unwrap();
+    assert_eq!(read(&mut deaf, 1), "$");
+    server.signal(Signal::INT);
+    wait_until(|| !server.path.exists());
+    let begun = Instant::now();
+    assert_eq!(server.end(Signal::TERM), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_end_does_not_wait_for_ever_for_a_client_that_does_not_read() {
+    let server = Server::start(&[]);
+    cmd("SET").arg("big").arg(vec![b'x'; 8 << 20]).exec(&mut server.client()).unwrap();
+    let mut deaf = server.socket();
+    deaf.write_all(b"GET big\r\n").unwrap();
+    assert_eq!(read(&mut deaf, 1), "$");
+    deaf.shutdown(Shutdown::Write).unwrap();
+    let begun = Instant::now();
+    assert_eq!(server.end(Signal::TERM), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[cfg(target_os = "linux")]
+mod elsewhere {
+    use std::{
+        net::{Ipv4Addr, UdpSocket},
+        time::Duration,
+    };
+
+    use redis::cmd;
+
+    use crate::{
+        server::*,
+        support::namespace::{add_address, in_namespace},
+    };
+
+    /// Not a loopback address, though the packets take that device.
+    const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(10, 20, 30, 40);
+
+    fn ping(server: &Server, ip: Ipv4Addr) -> redis::RedisResult<()> {
+        cmd("PING").exec(&mut server.connect(format!("redis://{ip}:{}", server.port))?)
+    }
+
+    #[test]
+    #[ignore = "needs CAP_SYS_ADMIN"]
+    fn protected_mode_serves_this_machine_alone_and_tells_others_why() {
+        in_namespace(|| {
+            add_address(ELSEWHERE);
+            let server = Server::start(&["--bind", "0.0.0.0"]);
+            let error = ping(&server, ELSEWHERE).unwrap_err();
+            assert_eq!(error.code(), Some("DENIED"), "{error:?}");
+            assert!(error.detail().unwrap().starts_with("Running in protected mode: "), "{error:?}");
+            ping(&server, Ipv4Addr::LOCALHOST).unwrap();
+            cmd("PING").exec(&mut server.client_unix()).unwrap();
+            assert_eq!(info(&mut server.client_unix(), "rejected_connections"), 1);
+
+            let open = Server::start(&["--bind", "0.0.0.0", "--protected-mode", "no"]);
+            ping(&open, ELSEWHERE).unwrap();
+        });
+    }
+
+    #[test]
+    #[ignore = "needs CAP_SYS_ADMIN"]
+    fn protected_mode_is_deaf_to_datagrams_from_elsewhere() {
+        in_namespace(|| {
+            add_address(ELSEWHERE);
+            for (mode, is_answered) in [("yes", false), ("no", true)] {
+                let server = Server::start(&["--bind", "0.0.0.0", "--udp", "--protected-mode", mode]);
+                let asks = |from: Ipv4Addr| {
+                    let client = UdpSocket::bind((from, 0)).unwrap();
+                    client.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+                    client.send_to(b"PING\r\n", (from, server.port)).unwrap();
+                    client.recv(&mut [0; 16]).is_ok()
+                };
+                assert_eq!((asks(ELSEWHERE), asks(Ipv4Addr::LOCALHOST)), (is_answered, true), "{mode}");
+            }
+        });
+    }
+}

@@ -1,0 +1,55 @@
+//! A network of a test's own.
+
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    os::fd::AsRawFd,
+};
+
+use super::with_own_descriptors;
+
+/// Runs `test` in a thread with a network and a descriptor table of its own, whose loopback device is up.
+pub fn in_namespace<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    with_own_descriptors(|| {
+        // SAFETY: it concerns the sockets that this thread is going to make, and its view of `/proc/sys/net`.
+        let answer = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+        assert_eq!(answer, 0, "unshare: {}", std::io::Error::last_os_error());
+        bring_up_loopback();
+        test()
+    })
+}
+
+fn bring_up_loopback() {
+    let mut request = request_for("lo");
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    configure(libc::SIOCSIFFLAGS, &request);
+}
+
+/// Gives the loopback device one more address.
+pub fn add_address(ip: Ipv4Addr) {
+    let mut request = request_for("lo:1");
+    let addr = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: 0,
+        sin_addr: libc::in_addr { s_addr: u32::from(ip).to_be() },
+        sin_zero: [0; 8],
+    };
+    // SAFETY: both are 16 bytes, and any bytes are a valid `sockaddr`.
+    request.ifr_ifru.ifru_addr = unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(addr) };
+    configure(libc::SIOCSIFADDR, &request);
+}
+
+fn request_for(device: &str) -> libc::ifreq {
+    // SAFETY: all zeroes is a valid request.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {
+        *to = from as libc::c_char;
+    }
+    request
+}
+
+fn configure(what: libc::c_ulong, request: &libc::ifreq) {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // SAFETY: the request is a whole `ifreq`, of which the kernel reads the name and the value.
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, std::ptr::from_ref(request)) };
+    assert_eq!(answer, 0, "ioctl {what:#x}: {}", std::io::Error::last_os_error());
+}
