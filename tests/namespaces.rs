@@ -15,34 +15,9 @@ use anet::{
     listen::{self, Access, BindList, ListenerSet, Profile, Protocols, SpecError},
     option,
 };
-use support::*;
+use support::{namespace::in_namespace, *};
 
 const ALL_PROTOCOLS: [Protocols; 3] = [Protocols::Tcp, Protocols::Udp, Protocols::TcpAndUdp];
-
-/// Runs `test` in a thread with a network and a descriptor table of its own, whose loopback device is up.
-fn in_namespace<T: Send>(test: impl FnOnce() -> T + Send) -> T {
-    with_own_descriptors(|| {
-        // SAFETY: it concerns the sockets that this thread is going to make, and its view of `/proc/sys/net`.
-        let answer = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-        assert_eq!(answer, 0, "unshare: {}", std::io::Error::last_os_error());
-        bring_up_loopback();
-        test()
-    })
-}
-
-fn bring_up_loopback() {
-    use std::os::fd::AsRawFd;
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    // SAFETY: all zeroes is a valid request.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = *from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    // SAFETY: the request is a whole `ifreq`, of which the kernel reads the name and the flags.
-    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
-    assert_eq!(answer, 0, "SIOCSIFFLAGS: {}", std::io::Error::last_os_error());
-}
 
 fn set_sysctl(name: &str, value: &str) {
     fs::write(format!("/proc/sys/net/{name}"), value).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -14,6 +14,9 @@ use anet::{
     listen,
 };
 
+#[cfg(target_os = "linux")]
+pub mod namespace;
+
 pub const SECOND: Duration = Duration::from_secs(1);
 
 pub fn any_local_address() -> SocketAddr {
