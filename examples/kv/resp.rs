@@ -1,7 +1,7 @@
 //! RESP2: requests out of bytes that come in any pieces, and replies.
 
 use core::{fmt, mem, ops::Range};
-use std::io::Write;
+use std::{collections::VecDeque, io::Write};
 
 /// The longest line: an inline request or the length of something.
 const INLINE_MAX: usize = 64 << 10;
@@ -13,108 +13,159 @@ const BULK_MAX: usize = 64 << 20;
 const REQUEST_MAX: usize = 2 * BULK_MAX;
 /// Replies that may wait for a client to read them: the largest one and some more. Who lets more pile up is dropped.
 const OUTPUT_MAX: usize = BULK_MAX + (16 << 20);
-/// What the buffers of an idle client may keep.
+/// As many arguments as most requests have.
+const FEW_ARGS: usize = 8;
+/// What each buffer of an idle client may keep.
 const KEPT_CAPACITY: usize = 16 << 10;
 
-/// A request at the beginning of the input, as far as it has been read: no argument is looked at twice, however slowly
-/// the others come.
+/// A client's requests and the replies to them. No argument is looked at twice, however slowly the others come.
 #[derive(Default)]
-pub struct Request {
-    /// Where the part begins that has not been read.
-    pub at: usize,
+pub struct Session {
+    /// The request that has not come whole.
+    pub input: Vec<u8>,
+    /// Where the part of it begins that has not been read.
+    at: usize,
     /// Arguments still to come.
     missing: usize,
-    /// Where the arguments are.
+    /// Where the arguments are: in the input, or those of an inline request in `words`.
     args: Vec<Range<usize>>,
     /// The arguments of an inline request, without their quotes.
-    words: Vec<Vec<u8>>,
+    words: Vec<u8>,
+    pub output: Output,
 }
 
-impl Request {
-    /// Reads on and says whether the request is whole, or what is wrong with it.
-    pub fn read(&mut self, input: &[u8]) -> Result<bool, String> {
+impl Session {
+    /// Executes all requests that are whole.
+    pub fn feed(&mut self, received: &[u8], execute: impl FnMut(&[&[u8]], &mut Output)) {
+        let mut input = mem::take(&mut self.input);
+        if input.is_empty() {
+            let used = self.execute_all(received, execute);
+            input.extend_from_slice(received.get(used..).unwrap_or_default());
+        } else {
+            input.extend_from_slice(received);
+            let used = self.execute_all(&input, execute);
+            if used > 0 {
+                input.drain(..used);
+                input.shrink_to(KEPT_CAPACITY);
+            }
+        }
+        self.input = input;
+    }
+
+    /// Returns how many bytes are done with.
+    fn execute_all(&mut self, input: &[u8], mut execute: impl FnMut(&[&[u8]], &mut Output)) -> usize {
+        let mut used = 0;
+        while !self.output.ends {
+            let rest = input.get(used..).unwrap_or_default();
+            match self.read(rest) {
+                Ok(()) => {
+                    self.execute(rest, &mut execute);
+                    used += mem::take(&mut self.at);
+                }
+                Err(Fault::Incomplete) => return used,
+                Err(Fault::Wrong(text)) => self.output.protocol_error(&text),
+            }
+        }
+        input.len()
+    }
+
+    /// Few arguments need no memory.
+    fn execute(&mut self, input: &[u8], mut execute: impl FnMut(&[&[u8]], &mut Output)) {
+        let source = if input.starts_with(b"*") { input } else { &self.words };
+        let args = self.args.iter().map(|range| source.get(range.clone()).unwrap_or_default());
+        let mut few = [&[][..]; FEW_ARGS];
+        if let Some(few) = few.get_mut(..args.len()) {
+            few.iter_mut().zip(args).for_each(|(place, arg)| *place = arg);
+            execute(few, &mut self.output);
+        } else {
+            execute(&args.collect::<Vec<_>>(), &mut self.output);
+        }
+        self.args.clear();
+        self.args.shrink_to(KEPT_CAPACITY / size_of::<Range<usize>>());
+        self.words.clear();
+        self.words.shrink_to(KEPT_CAPACITY);
+    }
+
+    /// Reads on until the request is whole.
+    fn read(&mut self, input: &[u8]) -> Result<(), Fault> {
         match input.first() {
-            None => Ok(false),
+            None => Err(Fault::Incomplete),
             Some(b'*') => self.read_array(input),
             Some(_) => self.read_inline(input),
         }
     }
 
-    fn read_inline(&mut self, input: &[u8]) -> Result<bool, String> {
-        let Some((text, end)) = line(input, 0, "too big inline request")? else { return Ok(false) };
-        self.words = split_words(text).ok_or("unbalanced quotes in request")?;
+    fn read_inline(&mut self, input: &[u8]) -> Result<(), Fault> {
+        let (text, end) = line(input, 0, "too big inline request")?;
+        let mut rest = text.trim_ascii_start();
+        while !rest.is_empty() {
+            let start = self.words.len();
+            rest = take_word(rest, &mut self.words).ok_or("unbalanced quotes in request")?.trim_ascii_start();
+            self.args.push(start..self.words.len());
+        }
         self.at = end;
-        Ok(true)
+        Ok(())
     }
 
-    fn read_array(&mut self, input: &[u8]) -> Result<bool, String> {
+    fn read_array(&mut self, input: &[u8]) -> Result<(), Fault> {
         if self.at == 0 {
-            let Some((text, end)) = line(input, 1, "too big mbulk count string")? else { return Ok(false) };
+            let (text, end) = line(input, 1, "too big mbulk count string")?;
             let count = integer(text).filter(|count| *count <= ARGS_MAX).ok_or("invalid multibulk length")?;
             // As in Redis, a negative count is that of an empty request.
             self.missing = usize::try_from(count).unwrap_or_default();
             self.at = end;
         }
         while self.missing > 0 {
-            if !self.read_argument(input)? {
-                return Ok(false);
-            }
+            self.read_argument(input)?;
         }
-        Ok(true)
+        Ok(())
     }
 
-    fn read_argument(&mut self, input: &[u8]) -> Result<bool, String> {
-        let Some((text, start)) = line(input, self.at, "too big bulk count string")? else { return Ok(false) };
+    fn read_argument(&mut self, input: &[u8]) -> Result<(), Fault> {
+        let (text, start) = line(input, self.at, "too big bulk count string")?;
         let Some(len) = text.strip_prefix(b"$") else {
-            return Err(format!("expected '$', got '{}'", printable(text.get(..1).unwrap_or(b" "))));
+            let found = printable(text.get(..1).unwrap_or(b" "));
+            return Err(Fault::Wrong(format!("expected '$', got '{found}'")));
         };
         let len = integer(len).and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= BULK_MAX);
         let end = start + len.ok_or("invalid bulk length")?;
         if end > REQUEST_MAX {
-            return Err("too big request".to_owned());
+            return Err("too big request".into());
+        } else if input.len() < end + 2 {
+            return Err(Fault::Incomplete);
         }
-        let is_whole = input.len() >= end + 2;
-        if is_whole {
-            self.args.push(start..end);
-            self.missing -= 1;
-            self.at = end + 2;
-        }
-        Ok(is_whole)
+        self.args.push(start..end);
+        self.missing -= 1;
+        self.at = end + 2;
+        Ok(())
     }
+}
 
-    pub fn args<'a>(&'a self, input: &'a [u8]) -> Vec<&'a [u8]> {
-        let ranges = self.args.iter().map(|range| input.get(range.clone()).unwrap_or_default());
-        ranges.chain(self.words.iter().map(Vec::as_slice)).collect()
-    }
+/// Why a request cannot be executed.
+enum Fault {
+    Incomplete,
+    Wrong(String),
+}
 
-    pub fn reset(&mut self) {
-        *self = Self { args: emptied(mem::take(&mut self.args)), ..Self::default() };
+impl From<&str> for Fault {
+    fn from(text: &str) -> Self {
+        Self::Wrong(text.to_owned())
     }
 }
 
 /// The line at `at` without its end, and where the next one begins.
-fn line<'a>(input: &'a [u8], at: usize, too_big: &str) -> Result<Option<(&'a [u8], usize)>, String> {
+fn line<'a>(input: &'a [u8], at: usize, too_big: &str) -> Result<(&'a [u8], usize), Fault> {
     let text = input.get(at..).unwrap_or_default();
     let text = text.get(..INLINE_MAX).unwrap_or(text);
     match text.iter().position(|&byte| byte == b'\n').and_then(|len| text.get(..len)) {
-        Some(line) => Ok(Some((line.strip_suffix(b"\r").unwrap_or(line), at + line.len() + 1))),
-        None if text.len() == INLINE_MAX => Err(too_big.to_owned()),
-        None => Ok(None),
+        Some(line) => Ok((line.strip_suffix(b"\r").unwrap_or(line), at + line.len() + 1)),
+        None if text.len() == INLINE_MAX => Err(too_big.into()),
+        None => Err(Fault::Incomplete),
     }
 }
 
-/// The words of an inline request, with quotes and backslashes as in a shell; `None` if a quote is not closed.
-fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_ascii_start();
-    while !rest.is_empty() {
-        let mut word = Vec::new();
-        rest = take_word(rest, &mut word)?.trim_ascii_start();
-        words.push(word);
-    }
-    Some(words)
-}
-
+/// Adds the first word of an inline request, with quotes and backslashes as in a shell, to `word` and returns what is
+/// behind it; `None` if a quote is not closed.
 fn take_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
     let mut quote = None;
     loop {
@@ -143,50 +194,47 @@ fn take_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
 
 /// A number in its one canonical form: no plus sign, no leading zero.
 pub fn integer(text: &[u8]) -> Option<i64> {
-    let (is_negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
-    match digits {
-        b"0" if !is_negative => return Some(0),
-        [b'1'..=b'9', ..] => {}
-        _ => return None,
+    match text.strip_prefix(b"-").unwrap_or(text) {
+        b"0" if text.len() == 1 => Some(0),
+        [b'1'..=b'9', ..] => str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
     }
-    digits.iter().try_fold(0i64, |number, byte| {
-        let digit = i64::from(char::from(*byte).to_digit(10)?);
-        number.checked_mul(10)?.checked_add(if is_negative { -digit } else { digit })
-    })
 }
 
-/// Replies, and how much of them has been sent.
+/// Replies that have not been sent.
 #[derive(Default)]
 pub struct Output {
-    bytes: Vec<u8>,
-    sent: usize,
-    /// There was more than may wait, and it was not stored.
-    pub overflowed: bool,
+    bytes: VecDeque<u8>,
     /// Nothing follows: the connection ends when all is sent.
     pub ends: bool,
 }
 
 impl Output {
+    /// What to send next; empty when all is sent.
     pub fn unsent(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
-    }
-
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.overflowed |= self.unsent().len() + bytes.len() > OUTPUT_MAX;
-        if !self.overflowed {
-            self.bytes.extend_from_slice(bytes);
-        }
+        self.bytes.as_slices().0
     }
 
     pub fn advance(&mut self, len: usize) {
-        self.sent += len;
-        if self.unsent().is_empty() {
-            self.bytes = emptied(mem::take(&mut self.bytes));
-            self.sent = 0;
-        } else if self.sent > self.bytes.len() / 2 {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
+        self.bytes.drain(..len);
+        if self.bytes.is_empty() {
+            self.bytes.shrink_to(KEPT_CAPACITY);
         }
+    }
+
+    /// More than may wait ends the connection, and nothing of it is sent.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.bytes.len() + bytes.len() > OUTPUT_MAX {
+            *self = Self { ends: true, ..Self::default() };
+        } else if !self.ends {
+            self.bytes.extend(bytes);
+        }
+    }
+
+    /// Says what is wrong with a request. Where the next one would begin is unknown then.
+    pub fn protocol_error(&mut self, text: &str) {
+        self.line('-', format_args!("ERR Protocol error: {text}"));
+        self.ends = true;
     }
 
     pub fn ok(&mut self) {
@@ -195,8 +243,8 @@ impl Output {
 
     /// A reply of one line, or the head of a longer one.
     pub fn line(&mut self, kind: char, text: impl fmt::Display) {
-        if !self.overflowed {
-            // Writing to a `Vec` cannot fail.
+        if !self.ends {
+            // Writing to memory cannot fail.
             let _ = write!(self.bytes, "{kind}{text}\r\n");
         }
     }
@@ -213,12 +261,6 @@ impl Output {
             None => self.push(b"$-1\r\n"),
         }
     }
-}
-
-/// An empty buffer, without memory beyond what is worth keeping.
-pub fn emptied<T>(mut buffer: Vec<T>) -> Vec<T> {
-    buffer.clear();
-    if buffer.capacity() * size_of::<T>() > KEPT_CAPACITY { Vec::new() } else { buffer }
 }
 
 /// At most 128 bytes of what a client has sent, fit to stand in a reply of one line.

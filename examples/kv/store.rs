@@ -2,26 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anet::Endpoint;
+use anet::server::Key;
 
-use crate::resp::{Output, integer, printable};
+use crate::{
+    clients::{self, Clients},
+    resp::{Output, integer, printable},
+};
 
 /// What commands work on.
 #[derive(Default)]
 pub struct Store {
     values: HashMap<Vec<u8>, Vec<u8>>,
-    pub peers: BTreeMap<u64, Peer>,
-    pub max_clients: usize,
-    pub connections: u64,
-    pub rejected: u64,
+    config: BTreeMap<&'static str, String>,
     commands: u64,
     pub input_bytes: u64,
     pub output_bytes: u64,
-}
-
-pub struct Peer {
-    pub addr: Endpoint,
-    pub name: Vec<u8>,
 }
 
 /// Where these come with arguments they do not take, it is those that are wrong.
@@ -30,11 +25,12 @@ const COMMANDS: &str = "client client|getname client|id client|list client|setin
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 
 impl Store {
-    pub fn new(max_clients: usize) -> Self {
-        Self { max_clients, ..Self::default() }
+    /// `config` is what `CONFIG GET` tells.
+    pub fn new(config: BTreeMap<&'static str, String>) -> Self {
+        Self { config, ..Self::default() }
     }
 
-    pub fn execute(&mut self, caller: u64, request: &[&[u8]], out: &mut Output) {
+    pub fn execute(&mut self, clients: &mut Clients<'_>, caller: Option<Key>, request: &[&[u8]], out: &mut Output) {
         let [name, args @ ..] = request else { return };
         self.commands += 1;
         match (upper(name, &mut [0; 8]), args) {
@@ -63,10 +59,10 @@ impl Store {
                 Some(_) => out.line('-', "ERR DB index is out of range"),
                 None => out.line('-', NOT_AN_INTEGER),
             },
-            (b"INFO", _) => out.bulk(self.info().as_bytes()),
-            (b"HELLO", [] | [b"2"]) => hello(caller, out),
+            (b"INFO", _) => out.bulk(self.info(clients).as_bytes()),
+            (b"HELLO", [] | [b"2"]) => hello(caller.and_then(|key| clients.get(key)).map_or(0, |it| it.data.id), out),
             (b"HELLO", [_]) => out.line('-', "NOPROTO unsupported protocol version"),
-            (b"CLIENT", [command, args @ ..]) => self.client(caller, command, args, out),
+            (b"CLIENT", [command, args @ ..]) => clients::execute(clients, caller, command, args, out),
             (b"CONFIG", [get, names @ ..]) if get.eq_ignore_ascii_case(b"GET") && !names.is_empty() => {
                 self.config(names, out);
             }
@@ -94,54 +90,29 @@ impl Store {
         out.line(':', number);
     }
 
-    fn client(&mut self, caller: u64, command: &[u8], args: &[&[u8]], out: &mut Output) {
-        let Some(peer) = self.peers.get_mut(&caller) else {
-            return out.line('-', "ERR CLIENT needs a connection");
-        };
-        match (upper(command, &mut [0; 8]), args) {
-            (b"ID", []) => out.line(':', caller),
-            (b"GETNAME", []) => out.bulk_or_nil(Some(&peer.name).filter(|name| !name.is_empty())),
-            (b"SETINFO", [_, _]) => out.ok(),
-            (b"SETNAME", [name]) if name.iter().all(u8::is_ascii_graphic) => {
-                peer.name = name.to_vec();
-                out.ok();
-            }
-            (b"SETNAME", [_]) => {
-                out.line('-', "ERR Client names cannot contain spaces, newlines or special characters.");
-            }
-            (b"LIST", []) => {
-                let line =
-                    |(id, peer): (_, &Peer)| format!("id={id} addr={} name={}\n", peer.addr, printable(&peer.name));
-                out.bulk(self.peers.iter().map(line).collect::<String>().as_bytes());
-            }
-            _ => refuse_subcommand("client", command, out),
-        }
+    fn info(&self, clients: &Clients<'_>) -> String {
+        let Self { commands, input_bytes, output_bytes, config, .. } = self;
+        let (connected, counters) = (clients.len(), clients.counters());
+        format!(
+            "# Clients\r\nconnected_clients:{connected}\r\nmaxclients:{}\r\n\r\n# Stats\r\n\
+             total_connections_received:{}\r\ntotal_commands_processed:{commands}\r\n\
+             total_net_input_bytes:{input_bytes}\r\ntotal_net_output_bytes:{output_bytes}\r\n\
+             rejected_connections:{}\r\n",
+            config["maxclients"], counters.accept.accepted, counters.rejected,
+        )
     }
 
     fn config(&self, names: &[&[u8]], out: &mut Output) {
-        let max_clients = self.max_clients.to_string();
-        let all = [("appendonly", "no"), ("databases", "1"), ("maxclients", &max_clients), ("save", "")];
         let is_meant =
             |known: &str| names.iter().any(|name| *name == b"*" || name.eq_ignore_ascii_case(known.as_bytes()));
-        let meant = all.iter().filter(|(name, _)| is_meant(name));
+        let meant = self.config.iter().filter(|(name, _)| is_meant(name));
         out.line('*', 2 * meant.clone().count());
-        meant.flat_map(|(name, value)| [name, value]).for_each(|text| out.bulk(text.as_bytes()));
-    }
-
-    fn info(&self) -> String {
-        let Self { max_clients, connections, rejected, commands, input_bytes, output_bytes, .. } = self;
-        format!(
-            "# Clients\r\nconnected_clients:{}\r\nmaxclients:{max_clients}\r\n\r\n# Stats\r\n\
-             total_connections_received:{connections}\r\ntotal_commands_processed:{commands}\r\n\
-             total_net_input_bytes:{input_bytes}\r\ntotal_net_output_bytes:{output_bytes}\r\n\
-             rejected_connections:{rejected}\r\n",
-            self.peers.len()
-        )
+        meant.flat_map(|(name, value)| [name, value.as_str()]).for_each(|text| out.bulk(text.as_bytes()));
     }
 }
 
 /// Says what the server is.
-fn hello(caller: u64, out: &mut Output) {
+fn hello(id: u64, out: &mut Output) {
     out.line('*', 12);
     for text in ["server", "kv", "version", env!("CARGO_PKG_VERSION"), "mode", "standalone", "role", "master", "proto"]
     {
@@ -149,11 +120,11 @@ fn hello(caller: u64, out: &mut Output) {
     }
     out.line(':', 2);
     out.bulk(b"id");
-    out.line(':', caller);
+    out.line(':', id);
 }
 
 /// The word in capitals; empty if no command is that long.
-fn upper<'a>(word: &[u8], room: &'a mut [u8; 8]) -> &'a [u8] {
+pub fn upper<'a>(word: &[u8], room: &'a mut [u8; 8]) -> &'a [u8] {
     let Some(room) = room.get_mut(..word.len()) else { return &[] };
     room.copy_from_slice(word);
     room.make_ascii_uppercase();
@@ -170,7 +141,7 @@ fn refuse(name: &[u8], args: &[&[u8]], out: &mut Output) {
     refuse_arguments_or(format!("unknown command '{name}', with args beginning with: {shown}"), &name, out);
 }
 
-fn refuse_subcommand(command: &str, name: &[u8], out: &mut Output) {
+pub fn refuse_subcommand(command: &str, name: &[u8], out: &mut Output) {
     let (name, help) = (printable(name), command.to_ascii_uppercase());
     let unknown = format!("unknown subcommand '{name}'. Try {help} HELP.");
     refuse_arguments_or(unknown, &format!("{command}|{name}"), out);

@@ -42,6 +42,16 @@ fn a_datagram_with_a_request_is_answered_with_one() {
 }
 
 #[test]
+fn several_requests_in_a_datagram_are_answered_with_one() {
+    let server = Server::start(&["--udp"]);
+    let [v4, _] = addrs(&server);
+    let client = udp_client(v4);
+    assert_eq!(ask(&client, b"PING\r\nECHO a\r\n"), "+PONG\r\n$1\r\na\r\n");
+    let torn = "+PONG\r\n-ERR Protocol error: incomplete request\r\n";
+    assert_eq!(ask(&client, b"PING\r\nECH"), torn);
+}
+
+#[test]
 fn clients_of_both_kinds_see_the_same_keys() {
     let server = Server::start(&["--udp"]);
     let _: () = redis::cmd("SET").arg("shared").arg("1").query(&mut server.client()).unwrap();

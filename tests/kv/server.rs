@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{Connection, RedisResult, cmd};
+use redis::{Connection, IntoConnectionInfo, RedisResult, cmd};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -42,8 +42,14 @@ impl Server {
 
     /// With no more than so many descriptors.
     pub(crate) fn start_with_descriptors(limit: u32) -> Self {
+        Self::start_with_descriptors_raisable(limit, limit)
+    }
+
+    /// With so many descriptors, and no more than `most` if it asks for more.
+    pub(crate) fn start_with_descriptors_raisable(limit: u32, most: u32) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(executable());
+        let script = format!("ulimit -Sn {limit}; ulimit -Hn {most}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(executable());
         Self::spawn(command)
     }
 
@@ -68,8 +74,12 @@ impl Server {
 
     /// Without a read timeout: a socket that has one answers `EINTR` when another test's server ends, which the client
     /// takes for a failure. It is the watchdog that bounds the wait.
+    ///
+    /// The client does not tell its name first: it would not look at the answer, which is where a rejection is.
     pub(crate) fn connect(&self, url: String) -> RedisResult<Connection> {
-        redis::Client::open(url)?.get_connection_with_timeout(PATIENCE)
+        let info = url.into_connection_info()?;
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        redis::Client::open(info.set_redis_settings(settings))?.get_connection_with_timeout(PATIENCE)
     }
 
     pub(crate) fn try_client(&self) -> RedisResult<Connection> {
@@ -115,6 +125,11 @@ impl Server {
     /// The exit status after a signal.
     pub(crate) fn end(&self, signal: Signal) -> Option<i32> {
         self.signal(signal);
+        self.wait()
+    }
+
+    /// The exit status of a server that ends.
+    pub(crate) fn wait(&self) -> Option<i32> {
         let mut child = self.child.lock().unwrap();
         wait_until(|| child.try_wait().unwrap().is_some());
         child.wait().unwrap().code()
