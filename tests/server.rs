@@ -9,7 +9,7 @@ use std::{
 
 use anet::{
     Endpoint, Error, Listener, Profile, Stream, UnixAddr,
-    accept::{Admission, Limits, Reason},
+    accept::{Admission, Engine, Limits, Reason},
     connect::{self, Source},
     event::{Interest, Waker},
     listen::{self, Access},
@@ -573,14 +573,77 @@ fn a_listener_that_is_gone_is_told_and_the_others_serve_on() {
 }
 
 #[test]
-fn there_is_room_for_so_many_listeners() {
+fn there_is_room_for_so_many_listeners_at_a_time() {
     let mut slots = slots(1);
     let mut server = Server::<u32>::new(&mut slots).unwrap();
-    for _ in 0..LISTENERS_MAX {
-        server.listen(unix_listener()).unwrap();
-    }
+    let ids: Vec<_> = (0..LISTENERS_MAX).map(|_| server.listen(unix_listener()).unwrap()).collect();
     let error = server.listen(unix_listener()).unwrap_err();
     assert_eq!(error.cause(), anet::error::Cause::TooManyAddresses);
+    assert!(server.unlisten(ids[7]).is_some() && server.unlisten(ids[7]).is_none());
+    let id = server.listen(unix_listener()).unwrap();
+    assert!(!ids.contains(&id) && server.unlisten(id).is_some());
+}
+
+#[test]
+fn a_listener_that_is_given_back_keeps_its_backlog_and_its_connections() {
+    let mut slots = slots(4);
+    let (mut server, addr) = server(&mut slots);
+    let (client, key) = watched_client(&mut server, addr);
+    let waiting = client_at(addr);
+    let id = server.get(key).unwrap().listener();
+    let listener = server.unlisten(id).unwrap();
+    assert!(events(&mut server, SHORT).is_empty());
+    client.write_all(b"x").unwrap();
+    echo_until(&mut server, |_| client.read_now());
+    server.listen(listener).unwrap();
+    waiting.write_all(b"x").unwrap();
+    echo_until(&mut server, |_| waiting.read_now());
+    assert_eq!(server.counters().accept.accepted, 2);
+}
+
+#[test]
+fn connections_are_numbered_and_know_when_they_came() {
+    let mut slots = slots(1);
+    let (mut server, addr) = server(&mut slots);
+    let mut before = server.now();
+    for number in 1..=3 {
+        let (_client, key) = watched_client(&mut server, addr);
+        let connection = server.get(key).unwrap();
+        assert_eq!(connection.id(), number);
+        assert!((before..=server.now()).contains(&connection.opened_at()));
+        before = server.now();
+        server.close(key);
+    }
+    assert_eq!(server.counters().admitted, 3);
+}
+
+#[test]
+fn the_idle_timeout_can_be_changed() {
+    let mut slots = slots(1);
+    let (mut server, addr) = server(&mut slots);
+    let (_client, key) = watched_client(&mut server, addr);
+    assert!(events(&mut server, SHORT).is_empty());
+    server.set_idle_timeout(Some(SHORT));
+    let closing = told(&mut server, |event| matches!(event, Event::Closing(..)).then_some(event));
+    assert!(matches!(closing, Event::Closing(idle, CloseReason::IdleTimeout) if idle == key));
+}
+
+/// The pause would last ten seconds.
+#[test]
+fn a_descriptor_that_the_author_closes_ends_a_pause() {
+    with_own_descriptors(|| {
+        let mut slots = slots(4);
+        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let listener = any_listener();
+        let client = client_of(&listener);
+        server.listen_with(listener, Engine::new().with_backoff(10 * SECOND, 10 * SECOND)).unwrap();
+        let occupied = occupy_all_descriptors();
+        told(&mut server, |event| matches!(event, Event::AcceptFailed(..)).then_some(()));
+        drop(occupied);
+        server.released();
+        client.write_all(b"x").unwrap();
+        echo_until(&mut server, |_| client.read_now());
+    });
 }
 
 #[test]

@@ -110,6 +110,11 @@ impl Limits {
         self
     }
 
+    /// How many clients there may be, over all listeners.
+    pub const fn max_clients(&self) -> u32 {
+        self.max_clients
+    }
+
     /// How many clients there may be from one [`SourceAddr`]; `None`: as many as there may be in all. Clients of Unix
     /// sockets have no such address, and are not counted here.
     #[doc(alias = "MaxConnectionsPerSource")]
@@ -118,12 +123,22 @@ impl Limits {
         self
     }
 
+    /// How many clients there may be from one source.
+    pub const fn max_per_source(&self) -> Option<u32> {
+        self.max_per_source
+    }
+
     /// Whether only clients on this machine may connect: through a Unix socket, from `127.0.0.0/8` or from `::1`. For
     /// a server that asks for no password and could be reached from outside by mistake.
     #[doc(alias = "protected-mode")]
     pub const fn with_protected_mode(mut self, on: bool) -> Self {
         self.protected_mode = on;
         self
+    }
+
+    /// Whether only clients on this machine may connect.
+    pub const fn protected_mode(&self) -> bool {
+        self.protected_mode
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Clients<'t, T, const SOURCES: usize> {
     /// To be closed, now that the caller has been told.
     doomed: Option<(Key, CloseReason)>,
     /// Whether a descriptor was released since this was last asked.
-    released: bool,
+    pub(super) released: bool,
 }
 
 /// Coming.
@@ -94,7 +94,8 @@ impl<'t, T, const SOURCES: usize> Clients<'t, T, SOURCES> {
         match self.admission.admit(&peer) {
             Verdict::Admit(ticket) => {
                 self.make_room();
-                let connection = Connection::new(stream, peer, listener, ticket, self.now);
+                self.counters.admitted += 1;
+                let connection = Connection::new(self.counters.admitted, stream, peer, listener, ticket, self.now);
                 self.table.insert(Occupant::Client(connection), List::New);
             }
             Verdict::Reject(reason) => {

@@ -18,6 +18,7 @@ use crate::{
 pub struct Connection<T> {
     /// What belongs to the connection: a parser's state, output that waits, a name.
     pub data: T,
+    id: u64,
     pub(super) stream: Stream,
     peer: Endpoint,
     listener: ListenerId,
@@ -28,6 +29,7 @@ pub struct Connection<T> {
     pub(super) stage: Stage,
     /// Whether the first read since it was offered has found anything.
     pub(super) found: Option<bool>,
+    opened_at: Duration,
     pub(super) last_active: Duration,
 }
 
@@ -47,12 +49,20 @@ pub(super) enum Stage {
 }
 
 impl<T> Connection<T> {
-    pub(super) fn new(stream: Stream, peer: Endpoint, listener: ListenerId, ticket: Ticket, now: Duration) -> Self
+    pub(super) fn new(
+        id: u64,
+        stream: Stream,
+        peer: Endpoint,
+        listener: ListenerId,
+        ticket: Ticket,
+        now: Duration,
+    ) -> Self
     where
         T: Default,
     {
         Self {
             data: T::default(),
+            id,
             stream,
             peer,
             listener,
@@ -60,6 +70,7 @@ impl<T> Connection<T> {
             interest: Interest::READABLE,
             stage: Stage::Accepted,
             found: None,
+            opened_at: now,
             last_active: now,
         }
     }
@@ -109,6 +120,13 @@ impl<T> Connection<T> {
         &self.peer
     }
 
+    /// Its number among all that this server has admitted, from 1: a name for it in a log, or for its peer, that no other
+    /// connection ever has.
+    #[doc(alias = "CLIENT ID")]
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The listener it came from.
     pub const fn listener(&self) -> ListenerId {
         self.listener
@@ -117,6 +135,11 @@ impl<T> Connection<T> {
     /// What the connection is watched for.
     pub const fn interest(&self) -> Interest {
         self.interest
+    }
+
+    /// When it was admitted, on the monotonic clock; [`Server::now`](super::Server::now) is the same clock.
+    pub const fn opened_at(&self) -> Duration {
+        self.opened_at
     }
 
     /// When it was last told to be readable or writable, or [touched](super::Server::touch), on the monotonic clock.

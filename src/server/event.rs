@@ -1,6 +1,6 @@
 //! [`Event`]: what a server tells its author.
 
-use super::Key;
+use super::{Key, LISTENERS_MAX};
 use crate::{
     error::Error,
     event::{self, Interest},
@@ -46,7 +46,7 @@ pub enum CloseReason {
     Unwatched(Error),
 }
 
-/// Which listener of a server.
+/// Which listener of a server. No other one gets the id when it is gone, before a hundred million have come after it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ListenerId(pub(super) u32);
 
@@ -63,6 +63,15 @@ pub(super) enum Source {
 const WATCHED: u64 = (u32::MAX as u64) << 32;
 
 impl ListenerId {
+    /// The place below [`LISTENERS_MAX`], and above it which one of those who have had it.
+    pub(super) const fn new(place: usize, serial: u32) -> Self {
+        Self(serial.wrapping_mul(LISTENERS_MAX as u32).wrapping_add(place as u32))
+    }
+
+    pub(super) const fn place(self) -> usize {
+        self.0 as usize % LISTENERS_MAX
+    }
+
     pub(super) const fn to_bits(self) -> u64 {
         self.0 as u64
     }

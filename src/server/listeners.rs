@@ -2,8 +2,6 @@
 
 use core::time::Duration;
 
-use arrayvec::ArrayVec;
-
 use super::{LISTENERS_MAX, ListenerId, event::Event};
 use crate::{
     accept::{Counters, Engine, Turn, Watch},
@@ -12,9 +10,11 @@ use crate::{
     listen::Listener,
 };
 
-/// The listeners, by their [`ListenerId`]; one that is gone leaves its place.
+/// The listeners, by their [`ListenerId`].
 pub(super) struct Listeners {
-    all: ArrayVec<Option<Door>, LISTENERS_MAX>,
+    all: [Option<Door>; LISTENERS_MAX],
+    /// How many there have been.
+    serial: u32,
     /// How many are not watched for the time being.
     closed: usize,
     /// What those have seen that are gone.
@@ -23,6 +23,7 @@ pub(super) struct Listeners {
 
 /// A listener, and how it is served.
 pub(super) struct Door {
+    id: ListenerId,
     pub(super) listener: Listener,
     pub(super) engine: Engine,
     /// Whether its interest is off.
@@ -33,35 +34,34 @@ pub(super) struct Door {
 
 impl Listeners {
     pub(super) const fn new() -> Self {
-        Self { all: ArrayVec::new_const(), closed: 0, past: Counters::ZERO }
+        Self { all: [const { None }; LISTENERS_MAX], serial: 0, closed: 0, past: Counters::ZERO }
     }
 
     /// Watches one more.
     pub(super) fn add(&mut self, poller: &Poller, listener: Listener, engine: Engine) -> Result<ListenerId> {
-        if self.all.is_full() {
-            return Err(Error::refused(Op::Listen, Cause::TooManyAddresses));
-        }
-        let id = ListenerId(self.all.len() as u32);
+        let vacant = self.all.iter_mut().enumerate().find(|(_, place)| place.is_none());
+        let (at, place) = vacant.ok_or_else(|| Error::refused(Op::Listen, Cause::TooManyAddresses))?;
+        let id = ListenerId::new(at, self.serial);
         poller.add(&listener, id.to_bits(), Interest::READABLE)?;
-        self.all.push(Some(Door { listener, engine, is_closed: false, is_told: false }));
+        *place = Some(Door { id, listener, engine, is_closed: false, is_told: false });
+        self.serial = self.serial.wrapping_add(1);
         Ok(id)
     }
 
     pub(super) fn get(&self, id: ListenerId) -> Option<&Door> {
-        self.all.get(id.0 as usize)?.as_ref()
+        self.all.get(id.place())?.as_ref().filter(|door| door.id == id)
     }
 
     pub(super) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Door> {
-        self.all.get_mut(id.0 as usize)?.as_mut()
+        self.all.get_mut(id.place())?.as_mut().filter(|door| door.id == id)
+    }
+
+    pub(super) fn first(&self) -> Option<ListenerId> {
+        self.all.iter().flatten().next().map(|door| door.id)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
-        let ids = (0..).map(ListenerId);
-        ids.zip(&self.all).filter_map(|(id, door)| Some((id, &door.as_ref()?.listener)))
-    }
-
-    pub(super) fn ids(&self) -> impl Iterator<Item = ListenerId> + use<> {
-        (0..self.all.len() as u32).map(ListenerId)
+        self.all.iter().flatten().map(|door| (door.id, &door.listener))
     }
 
     /// Does what a turn asks for, and says what is to be told.
@@ -92,12 +92,10 @@ impl Listeners {
 
     /// Watches those again that have no reason to be closed any more.
     pub(super) fn reopen(&mut self, poller: &Poller, now: Duration) {
-        for id in self.ids() {
-            let Some(door) = self.get_mut(id).filter(|door| door.is_closed) else { continue };
+        for door in self.all.iter_mut().flatten().filter(|door| door.is_closed) {
             let _ = door.engine.resume(now);
-            if door.engine.resume_at().is_none()
-                && poller.modify(&door.listener, id.to_bits(), Interest::READABLE).is_ok()
-            {
+            let is_due = door.engine.resume_at().is_none();
+            if is_due && poller.modify(&door.listener, door.id.to_bits(), Interest::READABLE).is_ok() {
                 door.is_closed = false;
                 self.closed -= 1;
             }
@@ -121,7 +119,7 @@ impl Listeners {
 
     /// Listens there no more.
     pub(super) fn remove(&mut self, poller: &Poller, id: ListenerId) -> Option<Listener> {
-        let door = self.all.get_mut(id.0 as usize)?.take()?;
+        let door = self.all.get_mut(id.place())?.take_if(|door| door.id == id)?;
         self.closed -= usize::from(door.is_closed);
         self.past += door.engine.counters();
         // One that was shut down may be gone from the poller too.

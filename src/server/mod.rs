@@ -15,9 +15,11 @@
 
 mod clients;
 mod connection;
+mod drain;
 mod event;
 mod listeners;
 mod table;
+mod turn;
 
 use core::{fmt, time::Duration};
 
@@ -28,7 +30,7 @@ pub use event::{CloseReason, Event, ListenerId};
 pub use table::Key;
 
 use crate::{
-    accept::{self, Admission, BatchEnd, Engine, Limits, Reason},
+    accept::{self, Admission, Engine, Limits, Reason},
     addr::Endpoint,
     error::Result,
     event::{Events, Interest, Poller},
@@ -37,11 +39,11 @@ use crate::{
     sys,
 };
 use clients::{Clients, Occupant};
-use event::{Source, is_for_reader};
-use listeners::{Door, Listeners};
+use event::Source;
+use listeners::Listeners;
 use table::Table;
 
-/// How many listeners a server may have in its life, those that are gone included.
+/// How many listeners a server may have at a time.
 pub const LISTENERS_MAX: usize = 32;
 
 /// For how long a connection that is [closed lingering](Server::close_lingering) is read from, where nothing else is
@@ -51,9 +53,6 @@ pub const LINGER_DEFAULT: Duration = Duration::from_secs(2);
 /// Events taken from the kernel at one wait; more of them come with the next.
 const BATCH: usize = 256;
 
-/// How many wait in a backlog at most, where Linux has not been told otherwise (`net.core.somaxconn`).
-const BACKLOG_LONGEST: usize = 4096;
-
 /// Room for one connection with data of type `T`.
 pub type Slot<T> = table::Slot<Occupant<T>>;
 
@@ -62,7 +61,9 @@ pub type Slot<T> = table::Slot<Occupant<T>>;
 pub struct Counters {
     /// What its listeners have seen.
     pub accept: accept::Counters,
-    /// Connections that were not admitted.
+    /// Connections that were admitted.
+    pub admitted: u64,
+    /// Connections that were not.
     pub rejected: u64,
     /// Times that a connection was idle for too long.
     pub timed_out: u64,
@@ -180,6 +181,11 @@ impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
         self
     }
 
+    /// The same of a server that runs, from its next turn on.
+    pub const fn set_idle_timeout(&mut self, time: Option<Duration>) {
+        self.clients.idle_timeout = time;
+    }
+
     /// Serves those who connect to `listener` as well, ten at a time. A server that was [draining](Self::drain) drains
     /// no more.
     ///
@@ -202,6 +208,18 @@ impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
         Ok(id)
     }
 
+    /// Listens there no more and gives the listener back, with those who wait in its backlog. Connections that came from
+    /// it stay.
+    pub fn unlisten(&mut self, id: ListenerId) -> Option<Listener> {
+        self.listeners.remove(&self.poller, id)
+    }
+
+    /// To be told that the author has closed a descriptor, or given memory back: listeners that pause for want of them
+    /// are watched again at the next wait. Of its own connections the server knows.
+    pub const fn released(&mut self) {
+        self.clients.released = true;
+    }
+
     /// Waits for a descriptor that is not the server's as well, a [`Waker`](crate::event::Waker) or a socket for
     /// datagrams; its events are told as [`Event::Watched`] with this number.
     ///
@@ -219,123 +237,6 @@ impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// Those of [`Poller::delete`].
     pub fn unwatch(&self, fd: impl AsFd) -> Result<()> {
         self.poller.delete(fd)
-    }
-}
-
-/// The loop.
-impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
-    /// Waits until there may be something to tell, at most `timeout` (`None`: for ever). Afterwards take all events out
-    /// with [`next_event`](Self::next_event); it is no error if there are none.
-    ///
-    /// Once the server has [drained](Self::is_drained) it returns at once.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Poller::wait`].
-    #[doc(alias = "aeProcessEvents")]
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<()> {
-        self.clients.close_doomed();
-        if self.clients.take_released() && self.listeners.any_closed() {
-            self.listeners.released();
-        }
-        let timeout = self.until_next(timeout);
-        self.poller.wait(&mut self.events, timeout)?;
-        (self.at, self.half_told) = (0, false);
-        self.clients.now = sys::now();
-        Ok(())
-    }
-
-    /// How long to wait. Listeners are watched again before, if they can be.
-    fn until_next(&mut self, timeout: Option<Duration>) -> Option<Duration> {
-        if self.clients.has_newcomers() || self.is_drained() {
-            return Some(Duration::ZERO);
-        }
-        let mut deadline = self.clients.next_deadline();
-        if self.listeners.any_closed() && self.clients.room() > 0 {
-            self.listeners.reopen(&self.poller, sys::now());
-            deadline = [deadline, self.listeners.next_deadline()].into_iter().flatten().min();
-        }
-        let until_deadline = deadline.map(|at| at.saturating_sub(sys::now()));
-        [timeout, until_deadline].into_iter().flatten().min()
-    }
-
-    /// The next thing to be told; `None` when everything has been, and it is time to wait.
-    #[inline]
-    pub fn next_event(&mut self) -> Option<Event> {
-        self.clients.close_doomed();
-        loop {
-            if let Some(event) = self.clients.newcomer() {
-                return Some(event);
-            }
-            let Some(ready) = self.events.at(self.at) else {
-                return self.clients.latecomer(&self.poller).or_else(|| self.clients.overdue());
-            };
-            if let Some(event) = self.tell(ready) {
-                return Some(event);
-            }
-        }
-    }
-
-    /// What to tell of an event of the poller; `None` if that is nothing, or nothing more.
-    #[inline]
-    fn tell(&mut self, ready: crate::event::Event) -> Option<Event> {
-        match Source::of(ready.key()) {
-            Source::Connection(key) if self.half_told => {
-                self.half_told = false;
-                self.at += 1;
-                self.tell_writer(key, ready)
-            }
-            Source::Connection(key) => {
-                self.half_told = true;
-                self.tell_reader(key, ready)
-            }
-            Source::Listener(id) => {
-                self.at += 1;
-                self.accept(id, ready)
-            }
-            Source::Watched(number) => {
-                self.at += 1;
-                Some(Event::Watched(number, ready))
-            }
-        }
-    }
-
-    #[inline]
-    fn tell_reader(&mut self, key: Key, ready: crate::event::Event) -> Option<Event> {
-        let Some(client) = self.clients.get(key) else {
-            self.clients.discard(key);
-            return None;
-        };
-        let is_told = is_for_reader(ready, client.interest());
-        self.clients.touch(key);
-        is_told.then_some(Event::Readable(key))
-    }
-
-    /// Who reads may have closed it, or have no more to write.
-    #[inline]
-    fn tell_writer(&self, key: Key, ready: crate::event::Event) -> Option<Event> {
-        let writes = self.clients.get(key)?.interest().contains(Interest::WRITABLE);
-        (writes && ready.is_writable()).then_some(Event::Writable(key))
-    }
-
-    fn accept(&mut self, id: ListenerId, ready: crate::event::Event) -> Option<Event> {
-        let Self { poller, listeners, clients, .. } = self;
-        let room = clients.room();
-        if room == 0 {
-            listeners.close(poller, id);
-            return None;
-        }
-        let Door { listener, engine, .. } = listeners.get_mut(id)?;
-        let mut turn = engine.accept_at_most(listener, room, clients.now, |stream, peer| {
-            clients.take_in(poller, id, stream, peer);
-        });
-        match turn.end {
-            BatchEnd::OutOfResources(_) => clients.release_one(),
-            // All that a Unix socket says which was shut down is `EAGAIN` (measured on Linux 6.18).
-            BatchEnd::Drained if ready.is_hangup() => turn = turn.gone(),
-            _ => {}
-        }
-        listeners.after(poller, id, turn)
     }
 }
 
@@ -414,59 +315,6 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
             self.poller.delete(&client)?;
         }
         Ok(Some(client.into_parts()))
-    }
-}
-
-/// Ending.
-impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
-    /// Listens no more, and gives the connections that are there as much time as `grace` to come to their end; the rest
-    /// is closed then. Those who wait in a backlog are still accepted, as far as there are slots and descriptors, but no
-    /// more than 4096 of one listener if there are fewer slots; who connects while the listener is being closed is reset
-    /// (measured: 2 in 30 hand-overs under load, against 80 without accepting).
-    ///
-    /// The author goes on with the loop until [`is_drained`](Self::is_drained), and best closes connections that have
-    /// nothing to be answered at once. Called again, it takes the time anew.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Listener::remove_file`] for the first Unix listener whose file could not be removed; all are closed
-    /// all the same.
-    pub fn drain(&mut self, grace: Duration) -> Result<()> {
-        self.clients.now = sys::now();
-        self.clients.drained_at = Some(self.clients.now.saturating_add(grace));
-        // There is no later turn for those who pause.
-        self.listeners.released();
-        let mut removed = Ok(());
-        for id in self.listeners.ids() {
-            let Some(door) = self.listeners.get(id) else { continue };
-            let file = door.listener.remove_file().map(drop);
-            removed = removed.and(file);
-            self.accept_all(id);
-            self.listeners.remove(&self.poller, id);
-        }
-        removed
-    }
-
-    /// Takes whoever waits, as far as there is room; not whoever goes on coming.
-    fn accept_all(&mut self, id: ListenerId) {
-        let Self { poller, listeners, clients, .. } = self;
-        let Some(Door { listener, engine, .. }) = listeners.get_mut(id) else { return };
-        // The rejected take no room.
-        let mut left = clients.room().max(BACKLOG_LONGEST);
-        while clients.room().min(left) > 0 {
-            let turn = engine.accept_at_most(listener, clients.room().min(left), clients.now, |stream, peer| {
-                clients.take_in(poller, id, stream, peer);
-            });
-            left = left.saturating_sub(turn.accepted + turn.failed);
-            if turn.end != BatchEnd::LimitReached {
-                return;
-            }
-        }
-    }
-
-    /// Whether [`drain`](Self::drain) was called and no connection is left.
-    pub const fn is_drained(&self) -> bool {
-        self.clients.drained_at.is_some() && self.clients.is_empty()
     }
 }
 
