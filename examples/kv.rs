@@ -75,7 +75,8 @@ fn main() -> ExitCode {
 
 fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     // There are never more connections than descriptors.
-    let slots = raise_descriptor_limit(flags.max_clients).min(u64::from(flags.max_clients) + REJECTED) as usize;
+    let max_clients = flags.limits.max_clients().into();
+    let slots = raise_descriptor_limit(max_clients).min(max_clients + REJECTED) as usize;
     let mut table = Vec::new();
     table.try_reserve_exact(slots)?;
     table.extend(iter::repeat_with(|| Slot::VACANT).take(slots));
@@ -87,8 +88,8 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
 }
 
 /// Asks for all descriptors that may be had, says so if they are too few, and returns how many they are.
-fn raise_descriptor_limit(max_clients: u32) -> u64 {
-    let needed = u64::from(max_clients) + RESERVED_DESCRIPTORS;
+fn raise_descriptor_limit(max_clients: u64) -> u64 {
+    let needed = max_clients + RESERVED_DESCRIPTORS;
     let limit = getrlimit(Resource::Nofile);
     // Whether that was granted is asked next.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
@@ -117,9 +118,7 @@ struct Kv<'t> {
     clients: Clients<'t>,
     signals: File,
     datagrams: Vec<Datagram>,
-    protected_mode: bool,
     store: Store,
-    last_id: u64,
     /// How many signals have come.
     signalled: usize,
 }
@@ -136,9 +135,7 @@ impl<'t> Kv<'t> {
             clients,
             signals: signals.read.into(),
             datagrams: Vec::new(),
-            protected_mode: flags.protected_mode,
             store: Store::new(flags.config()),
-            last_id: 0,
             signalled: 0,
         })
     }
@@ -196,10 +193,6 @@ impl Kv<'_> {
 
     fn handle(&mut self, event: Event, buffer: &mut [u8]) {
         match event {
-            Event::Opened(key) => {
-                self.last_id += 1;
-                clients::register(&mut self.clients, key, self.last_id);
-            }
             Event::Readable(key) => self.receive(key, buffer),
             Event::Writable(key) => self.send(key),
             Event::AcceptFailed(_, error) => complain(format_args!("Accepting failed: {error}")),
@@ -258,7 +251,7 @@ impl Kv<'_> {
         let Some(datagram) = self.datagrams.get(number as usize) else { return };
         let Ok((received, from)) = datagram.recv_from(buffer) else { return };
         // Whoever is said to have sent it is not told: that may be a lie.
-        if self.protected_mode && !from.is_loopback() {
+        if self.clients.admission().limits().protected_mode() && !from.is_loopback() {
             return;
         }
         let mut session = Session::default();

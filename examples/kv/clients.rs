@@ -17,19 +17,8 @@ pub type Clients<'t> = Server<'t, Client, SOURCES>;
 /// What belongs to a connection.
 #[derive(Default)]
 pub struct Client {
-    /// How many had come when it came.
-    pub id: u64,
-    since: Duration,
     name: Vec<u8>,
     pub session: Session,
-}
-
-/// A connection has come.
-pub fn register(clients: &mut Clients<'_>, key: Key, id: u64) {
-    let since = clients.now();
-    if let Some(client) = clients.get_mut(key) {
-        (client.data.id, client.data.since) = (id, since);
-    }
 }
 
 /// `CLIENT`. Requests in datagrams have no caller.
@@ -37,14 +26,13 @@ pub fn execute(clients: &mut Clients<'_>, caller: Option<Key>, command: &[u8], a
     let Some(caller) = caller.and_then(|key| clients.get_mut(key)) else {
         return out.line('-', "ERR CLIENT needs a connection");
     };
-    let Client { id, name, .. } = &mut caller.data;
     match (upper(command, &mut [0; 8]), args) {
-        (b"ID", []) => out.line(':', id),
+        (b"ID", []) => out.line(':', caller.id()),
         (b"LIST", []) => out.bulk(list(clients).as_bytes()),
-        (b"GETNAME", []) => out.bulk_or_nil(Some(&*name).filter(|name| !name.is_empty())),
+        (b"GETNAME", []) => out.bulk_or_nil(Some(&caller.data.name).filter(|name| !name.is_empty())),
         (b"SETINFO", [_, _]) => out.ok(),
         (b"SETNAME", [new]) if new.iter().all(u8::is_ascii_graphic) => {
-            *name = new.to_vec();
+            caller.data.name = new.to_vec();
             out.ok();
         }
         (b"SETNAME", [_]) => {
@@ -54,17 +42,16 @@ pub fn execute(clients: &mut Clients<'_>, caller: Option<Key>, command: &[u8], a
     }
 }
 
-/// In the order in which they have come; who has come this instant has no number.
+/// In the order in which they have come.
 fn list(clients: &Clients<'_>) -> String {
-    let mut all: Vec<_> = clients.iter().map(|(_, client)| client).filter(|client| client.data.id > 0).collect();
-    all.sort_unstable_by_key(|client| client.data.id);
+    let mut all: Vec<_> = clients.iter().map(|(_, client)| client).collect();
+    all.sort_unstable_by_key(|client| client.id());
     all.into_iter().map(|client| describe(client, clients.now())).collect()
 }
 
 fn describe(client: &Connection<Client>, now: Duration) -> String {
-    let Client { id, since, name, .. } = &client.data;
-    let [age, idle] = [*since, client.last_active()].map(|time| now.saturating_sub(time).as_secs());
-    let (addr, name) = (client.peer(), String::from_utf8_lossy(name));
+    let (id, addr, name) = (client.id(), client.peer(), String::from_utf8_lossy(&client.data.name));
+    let [age, idle] = [client.opened_at(), client.last_active()].map(|time| now.saturating_sub(time).as_secs());
     let laddr = client.stream().local_addr().map_or_else(|error| error.to_string(), |laddr| laddr.to_string());
     format!("id={id} addr={addr} laddr={laddr} name={name} age={age} idle={idle}\n")
 }

@@ -36,8 +36,6 @@ pub struct Flags {
     pub protocols: Protocols,
     pub access: Access,
     pub profile: Profile,
-    pub max_clients: u32,
-    pub protected_mode: bool,
     pub limits: Limits,
     pub idle_timeout: Option<Duration>,
     values: Values,
@@ -66,7 +64,6 @@ impl Flags {
     fn from_values(values: Values, protocols: Protocols) -> Result<Self, Box<dyn Error>> {
         let max_clients = parsed(&values, "maxclients", |text| number(text).filter(|max| *max > 0))?;
         let max_per_source = parsed(&values, "max-per-source", number)?;
-        let protected_mode = parsed(&values, "protected-mode", yes_or_no)?;
         let permissions = |text: &str| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
         Ok(Self {
             bind: parsed(&values, "bind", number)?,
@@ -77,12 +74,10 @@ impl Flags {
                 .with_tcp_nodelay(true)
                 .with_tcp_keepalive(parsed(&values, "tcp-keepalive", keepalive)?)
                 .with_backlog(parsed(&values, "tcp-backlog", number)?),
-            max_clients,
-            protected_mode,
             limits: Limits::new()
                 .with_max_clients(max_clients)
                 .with_max_per_source(Some(max_per_source).filter(|max| *max > 0))
-                .with_protected_mode(protected_mode),
+                .with_protected_mode(parsed(&values, "protected-mode", yes_or_no)?),
             idle_timeout: parsed(&values, "timeout", seconds)?,
             values,
         })

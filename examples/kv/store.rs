@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anet::server::Key;
+use anet::server::{Connection, Key};
 
 use crate::{
     clients::{self, Clients},
@@ -60,7 +60,7 @@ impl Store {
                 None => out.line('-', NOT_AN_INTEGER),
             },
             (b"INFO", _) => out.bulk(self.info(clients).as_bytes()),
-            (b"HELLO", [] | [b"2"]) => hello(caller.and_then(|key| clients.get(key)).map_or(0, |it| it.data.id), out),
+            (b"HELLO", [] | [b"2"]) => hello(caller.and_then(|key| clients.get(key)).map_or(0, Connection::id), out),
             (b"HELLO", [_]) => out.line('-', "NOPROTO unsupported protocol version"),
             (b"CLIENT", [command, args @ ..]) => clients::execute(clients, caller, command, args, out),
             (b"CONFIG", [get, names @ ..]) if get.eq_ignore_ascii_case(b"GET") && !names.is_empty() => {
@@ -91,14 +91,16 @@ impl Store {
     }
 
     fn info(&self, clients: &Clients<'_>) -> String {
-        let Self { commands, input_bytes, output_bytes, config, .. } = self;
+        let Self { commands, input_bytes, output_bytes, .. } = self;
         let (connected, counters) = (clients.len(), clients.counters());
         format!(
             "# Clients\r\nconnected_clients:{connected}\r\nmaxclients:{}\r\n\r\n# Stats\r\n\
              total_connections_received:{}\r\ntotal_commands_processed:{commands}\r\n\
              total_net_input_bytes:{input_bytes}\r\ntotal_net_output_bytes:{output_bytes}\r\n\
              rejected_connections:{}\r\n",
-            config["maxclients"], counters.accept.accepted, counters.rejected,
+            clients.admission().limits().max_clients(),
+            counters.accept.accepted,
+            counters.rejected,
         )
     }
 
