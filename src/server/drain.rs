@@ -19,7 +19,7 @@ impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
     ///
     /// # Errors
     ///
-    /// Those of [`Listener::remove_file`] for the first Unix listener whose file could not be removed; all are closed
+    /// Those of [`Listener::remove_file`](crate::Listener::remove_file) for the first Unix listener whose file could not be removed; all are closed
     /// all the same.
     pub fn drain(&mut self, grace: Duration) -> Result<()> {
         self.clients.now = sys::now();

@@ -17,7 +17,7 @@ impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
     ///
     /// # Errors
     ///
-    /// Those of [`Poller::wait`].
+    /// Those of [`Poller::wait`](crate::event::Poller::wait).
     #[doc(alias = "aeProcessEvents")]
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<()> {
         self.clients.close_doomed();

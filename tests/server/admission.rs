@@ -1,0 +1,172 @@
+//! Who waits, and who is turned away.
+
+use super::*;
+
+#[test]
+fn with_all_slots_taken_clients_wait_in_the_backlog_until_one_is_free() {
+    let mut slots = slots(3);
+    let (mut server, addr) = server(&mut slots);
+    let clients: Vec<_> = (0..20).map(|_| client_at(addr)).collect();
+    clients.iter().for_each(|client| client.write_all(b"x").unwrap());
+    echo_until(&mut server, |server| server.len() == 3);
+    let start = Instant::now();
+    let mut turns = 0;
+    while start.elapsed() < SHORT {
+        turns += 1;
+        assert!(events(&mut server, SHORT).is_empty());
+    }
+    assert!(turns <= 3 && server.len() == 3, "{turns} turns");
+    let mut served = 0;
+    for client in clients {
+        echo_until(&mut server, |_| client.read_now());
+        served += 1;
+    }
+    assert_eq!((served, server.counters().accept.accepted, server.counters().rejected), (20, 20, 0));
+}
+
+#[test]
+fn who_is_rejected_reads_why_whether_it_has_spoken_or_not() {
+    let mut slots = slots(8);
+    let (mut server, addr) = admitting(Limits::new().with_max_clients(1), &mut slots);
+    let _first = client_at(addr);
+    let [silent, talker] = [client_at(addr), client_at(addr)];
+    talker.write_all(b"PING\r\n").unwrap();
+    echo_until(&mut server, |server| server.counters().rejected == 2);
+    for client in [silent, talker] {
+        // What is sent after the rejection does not turn the end into a reset either.
+        client.write_all(b"PING\r\n").unwrap();
+        echo_once(&mut server);
+        assert_reads(&client, Reason::MaxClients.message());
+        assert_ends(&client);
+    }
+    assert_eq!((server.len(), server.admission().clients()), (1, 1));
+}
+
+#[test]
+fn the_text_for_the_rejected_is_the_servers_own() {
+    let mut slots = slots(4);
+    let server = Server::with_admission(&mut slots, Admission::new(Limits::new().with_max_clients(0))).unwrap();
+    let (mut server, addr) = listening(server.with_rejection(|reason| match reason {
+        Reason::MaxClients => b"503 come back later\n",
+        _ => b"403 no\n",
+    }));
+    let client = client_at(addr);
+    echo_until(&mut server, |server| server.counters().rejected == 1);
+    assert_reads(&client, "503 come back later\n");
+    assert_ends(&client);
+}
+
+#[test]
+fn a_source_may_have_as_many_as_it_may_and_gets_a_place_back() {
+    let mut slots = slots(8);
+    let (mut server, addr) = admitting(Limits::new().with_max_per_source(Some(2)), &mut slots);
+    let mut clients: Vec<_> = (0..3).map(|_| client_at(addr)).collect();
+    echo_until(&mut server, |server| server.len() == 2 && server.counters().rejected == 1);
+    assert_reads(&clients.pop().unwrap(), Reason::MaxPerSource.message());
+    clients.pop();
+    echo_until(&mut server, |server| server.len() == 1);
+    let again = client_at(addr);
+    again.write_all(b"x").unwrap();
+    echo_until(&mut server, |_| again.read_now());
+}
+
+/// The slots of those who were rejected are for whoever is admitted.
+#[test]
+fn who_is_on_the_way_out_makes_room() {
+    let mut slots = slots(2);
+    let (mut server, addr) = admitting(Limits::new().with_max_clients(1), &mut slots);
+    let first = client_at(addr);
+    echo_until(&mut server, |server| server.len() == 1);
+    let _rejected = client_at(addr);
+    echo_until(&mut server, |server| server.counters().rejected == 1);
+    server.set_limits(Limits::new());
+    let second = client_at(addr);
+    second.write_all(b"x").unwrap();
+    echo_until(&mut server, |_| second.read_now());
+    assert_eq!(server.len(), 2);
+    drop(first);
+}
+
+#[test]
+fn without_descriptors_clients_wait_and_are_served_as_soon_as_one_is_closed() {
+    with_own_descriptors(|| {
+        let mut slots = slots(64);
+        let (mut server, addr) = server(&mut slots);
+        let clients: Vec<_> = (0..10).map(|_| client_at(addr)).collect();
+        clients.iter().for_each(|client| client.write_all(b"x").unwrap());
+        let mut occupied = occupy_all_descriptors();
+        let mut failures: Vec<Error> = Vec::new();
+        let start = Instant::now();
+        let mut turns = 0;
+        while start.elapsed() < 5 * SHORT {
+            failures.extend(events(&mut server, SHORT).into_iter().filter_map(|event| match event {
+                Event::AcceptFailed(_, error) => Some(error),
+                _ => None,
+            }));
+            turns += 1;
+        }
+        assert!(failures.len() == 1 && failures[0].is_out_of_files(), "{failures:?}");
+        assert!(turns < 40, "{turns}");
+        // Room for one, which serves them all one after the other.
+        occupied.pop();
+        for client in clients {
+            echo_until(&mut server, |_| client.read_now());
+        }
+        assert_eq!(server.counters().accept.accepted, 10);
+    });
+}
+
+/// The pause would last ten seconds.
+#[test]
+fn a_descriptor_that_the_author_closes_ends_a_pause() {
+    with_own_descriptors(|| {
+        let mut slots = slots(4);
+        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let listener = any_listener();
+        let client = client_of(&listener);
+        server.listen_with(listener, Engine::new().with_backoff(10 * SECOND, 10 * SECOND)).unwrap();
+        let occupied = occupy_all_descriptors();
+        told(&mut server, |event| matches!(event, Event::AcceptFailed(..)).then_some(()));
+        drop(occupied);
+        server.released();
+        client.write_all(b"x").unwrap();
+        echo_until(&mut server, |_| client.read_now());
+    });
+}
+
+#[test]
+fn without_slots_nobody_is_accepted_and_nothing_spins() {
+    let (mut server, addr) = server(&mut []);
+    let _client = client_at(addr);
+    assert!(events(&mut server, SECOND).is_empty());
+    let start = Instant::now();
+    assert!(events(&mut server, SHORT).is_empty());
+    assert!(start.elapsed() >= SHORT);
+}
+
+#[test]
+fn who_is_on_the_way_out_gives_up_the_descriptor_for_who_comes() {
+    with_own_descriptors(|| {
+        let mut slots = slots(64);
+        let mut server = Server::with_admission(&mut slots, Admission::<1>::new(Limits::new())).unwrap();
+        let listener = any_listener();
+        let addr = listener.local_addr().unwrap();
+        server.listen(listener).unwrap();
+        server.set_limits(Limits::new().with_max_clients(0));
+        let rejected: Vec<_> = (0..4).map(|_| client_at(addr)).collect();
+        eventually(SECOND, || {
+            drop(events(&mut server, SHORT));
+            (server.counters().rejected == 4).then_some(())
+        });
+        server.set_limits(Limits::new());
+        let _clients: Vec<_> = (0..2).map(|_| client_at(addr)).collect();
+        let _occupied = occupy_all_descriptors();
+        let start = Instant::now();
+        eventually(5 * SECOND, || {
+            drop(events(&mut server, SECOND));
+            (server.len() == 2).then_some(())
+        });
+        assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
+        drop(rejected);
+    });
+}

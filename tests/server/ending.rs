@@ -1,0 +1,306 @@
+//! How connections end: idle for too long, lingering, with the server.
+
+use super::*;
+
+#[test]
+fn who_is_idle_is_closed_in_the_order_of_the_last_activity() {
+    let mut slots = slots(4);
+    let idle = Duration::from_millis(300);
+    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(idle)));
+    let (clients, keys): (Vec<_>, Vec<_>) = (0..3).map(|_| watched_client(&mut server, addr)).unzip();
+    let start = Instant::now();
+    std::thread::sleep(idle / 3);
+    clients[0].write_all(b"x").unwrap();
+    echo_once(&mut server);
+    let mut closed = Vec::new();
+    while closed.len() < 3 {
+        let key = told(&mut server, |event| match event {
+            Event::Closing(key, CloseReason::IdleTimeout) => Some(key),
+            _ => None,
+        });
+        closed.push((key, start.elapsed()));
+        server.get(key).unwrap().write_all(b"bye").unwrap();
+    }
+    assert!(server.next_event().is_none() && server.is_empty());
+    assert_eq!(closed.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [keys[1], keys[2], keys[0]]);
+    // The first clients may have come a little before the time was taken.
+    assert!(closed[0].1 + SHORT >= idle && closed[2].1 + SHORT >= idle + idle / 3, "{closed:?}");
+    for (client, text) in clients.iter().zip(["xbye", "bye", "bye"]) {
+        assert_reads(client, text);
+        assert_ends(client);
+    }
+    assert_eq!(server.counters().timed_out, 3);
+}
+
+#[test]
+fn who_is_touched_is_kept() {
+    let mut slots = slots(4);
+    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(SHORT)));
+    let (_client, key) = watched_client(&mut server, addr);
+
+    for _ in 0..3 {
+        let closing = told(&mut server, |event| matches!(event, Event::Closing(..)).then_some(event));
+        assert!(matches!(closing, Event::Closing(closing, CloseReason::IdleTimeout) if closing == key));
+        server.touch(key);
+        assert!(server.next_event().is_none() && server.get(key).is_some());
+    }
+}
+
+/// Reads everything, slowly, while more is written.
+#[test]
+fn a_lingering_close_lets_a_peer_that_goes_on_sending_read_everything() {
+    let mut slots = slots(4);
+    let (mut server, addr) = server(&mut slots);
+    let text = vec![b'r'; 100_000];
+    let (client, key) = watched_client(&mut server, addr);
+
+    client.write_all(b"request").unwrap();
+    server.get(key).unwrap().write_all(&text).unwrap();
+    server.get_mut(key).unwrap().data = 5;
+    assert_eq!(server.close_lingering(key), Some(5));
+    assert!(server.get(key).is_none() && server.is_empty());
+    let mut read = Vec::new();
+    while read.len() < text.len() {
+        client.write_all(b"more that nobody reads").unwrap();
+        echo_once_quickly(&mut server);
+        let mut buffer = [0; 10_000];
+        let len = client.read(&mut buffer).unwrap();
+        read.extend_from_slice(&buffer[..len]);
+    }
+    assert_eq!(read, text);
+    assert_ends(&client);
+}
+
+fn echo_once_quickly(server: &mut Server<'_, u32>) {
+    assert!(events(server, Duration::ZERO).is_empty());
+}
+
+#[test]
+fn a_peer_that_never_closes_is_read_from_as_long_as_the_linger_timeout() {
+    with_own_descriptors(|| {
+        let mut slots = slots(4);
+        let server = Server::new(&mut slots).unwrap().with_linger_timeout(Duration::from_millis(200));
+        let (mut server, addr) = listening(server);
+        let idle = open_fds();
+        let (client, key) = watched_client(&mut server, addr);
+        let start = Instant::now();
+        server.close_lingering(key);
+        assert_ends(&client);
+        while open_fds() > idle + 1 {
+            assert!(events(&mut server, SECOND).is_empty());
+        }
+        assert!((Duration::from_millis(200)..SECOND).contains(&start.elapsed()), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let unix_addr = UnixAddr::path(path.as_os_str().as_encoded_bytes()).unwrap();
+    let mut slots = slots(32);
+    let (mut server, addr) = server(&mut slots);
+    server.listen(listen::unix(&unix_addr, &Profile::new(), &Access::default()).unwrap()).unwrap();
+    let mut clients = vec![client_at(addr), client_at(unix_addr.into())];
+    echo_until(&mut server, |server| server.len() == 2);
+    // They are in the backlog when the server begins to drain.
+    clients.extend((0..12).flat_map(|_| [client_at(addr), client_at(unix_addr.into())]));
+    assert!(!server.is_drained());
+    server.drain(10 * SECOND).unwrap();
+    assert_eq!((server.len(), server.listeners().count()), (26, 0));
+    assert!(!path.exists() && connect::blocking(&[addr], Source::Any, Some(SECOND)).is_err());
+    for client in clients {
+        client.write_all(b"x").unwrap();
+        echo_until(&mut server, |_| client.read_now());
+    }
+    echo_until(&mut server, |server| server.is_drained());
+    server.wait(None).unwrap();
+    assert!(server.next_event().is_none());
+}
+
+#[test]
+fn who_is_still_there_when_the_grace_is_over_is_closed() {
+    let mut slots = slots(4);
+    let (mut server, addr) = server(&mut slots);
+    let (clients, keys): (Vec<_>, Vec<_>) = (0..2).map(|_| watched_client(&mut server, addr)).unzip();
+    let start = Instant::now();
+    server.drain(SHORT).unwrap();
+    let mut closing = Vec::new();
+    while !server.is_drained() {
+        for event in events(&mut server, SECOND) {
+            let Event::Closing(key, CloseReason::DrainTimeout) = event else { panic!("{event:?}") };
+            closing.push(key);
+        }
+    }
+    assert!((SHORT..SECOND).contains(&start.elapsed()));
+    assert_eq!(closing, keys);
+    clients.iter().for_each(assert_ends);
+}
+
+#[test]
+fn the_idle_timeout_can_be_changed() {
+    let mut slots = slots(1);
+    let (mut server, addr) = server(&mut slots);
+    let (_client, key) = watched_client(&mut server, addr);
+    assert!(events(&mut server, SHORT).is_empty());
+    server.set_idle_timeout(Some(SHORT));
+    let closing = told(&mut server, |event| matches!(event, Event::Closing(..)).then_some(event));
+    assert!(matches!(closing, Event::Closing(idle, CloseReason::IdleTimeout) if idle == key));
+}
+
+#[test]
+fn who_may_not_be_idle_at_all_and_is_kept_does_not_hold_up_the_turn() {
+    let mut slots = slots(4);
+    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(Duration::ZERO)));
+    let _client = client_at(addr);
+    let mut told = 0;
+    eventually(SECOND, || {
+        server.wait(Some(SHORT)).unwrap();
+        while let Some(event) = server.next_event() {
+            if let Some((key, _)) = closing(&event) {
+                server.touch(key);
+                told += 1;
+                assert!(told < 1000, "told of the same for ever");
+            }
+        }
+        (told > 3).then_some(())
+    });
+}
+
+#[test]
+fn a_server_that_listens_again_has_not_drained() {
+    let mut slots = slots(4);
+    let (mut server, _) = listening(Server::new(&mut slots).unwrap());
+    server.drain(Duration::ZERO).unwrap();
+    assert!(server.is_drained());
+    let listener = any_listener();
+    let addr = listener.local_addr().unwrap();
+    server.listen(listener).unwrap();
+    let (_client, key) = watched_client(&mut server, addr);
+    assert!(!server.is_drained() && server.get(key).is_some());
+    assert!(waits(&mut server, SHORT) <= 2);
+}
+
+/// More than one wait takes from the kernel.
+#[test]
+fn who_has_sent_something_that_was_not_told_yet_is_not_idle() {
+    let mut slots = slots(400);
+    let idle = Duration::from_millis(500);
+    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(idle)));
+    let clients: Vec<_> = (0..400).map(|_| client_at(addr)).collect();
+    eventually(SECOND, || {
+        drop(events(&mut server, Duration::ZERO));
+        (server.len() == 400).then_some(())
+    });
+    clients.iter().for_each(|client| client.write_all(b"x").unwrap());
+    // The server is stopped for a while, or works on something long.
+    std::thread::sleep(idle + SHORT);
+    let closed: Vec<_> = events(&mut server, SECOND).iter().filter_map(closing).collect();
+    assert!(closed.is_empty(), "{}", closed.len());
+    let silent = eventually(5 * SECOND, || {
+        let told = events(&mut server, SHORT);
+        told.iter().for_each(|event| {
+            if let Event::Readable(key) = event {
+                let _ = server.get_mut(*key).unwrap().read(&mut [0; 8]);
+            }
+        });
+        server.is_empty().then_some(server.counters().timed_out)
+    });
+    assert_eq!(silent, 400);
+}
+
+#[test]
+fn who_comes_when_the_server_begins_to_drain_has_come_then() {
+    let mut slots = slots(4);
+    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(4 * SHORT)));
+    std::thread::sleep(5 * SHORT);
+    let _client = client_at(addr);
+    server.drain(SECOND).unwrap();
+    let told = events(&mut server, SHORT);
+    assert!(told.iter().all(|event| closing(event).is_none()), "{told:?}");
+}
+
+#[test]
+fn the_time_to_leave_begins_with_the_close() {
+    with_own_descriptors(|| {
+        let mut slots = slots(4);
+        let server = Server::new(&mut slots).unwrap().with_linger_timeout(4 * SHORT);
+        let (mut server, addr) = listening(server);
+        let (client, key) = watched_client(&mut server, addr);
+        client.write_all(b"x").unwrap();
+        server.wait(Some(SECOND)).unwrap();
+        // A handler that takes its time.
+        std::thread::sleep(5 * SHORT);
+        server.close_lingering(key);
+        let lingering = open_fds();
+        for _ in 0..2 {
+            assert!(events(&mut server, Duration::ZERO).is_empty());
+        }
+        assert_eq!(open_fds(), lingering);
+    });
+}
+
+#[test]
+fn draining_accepts_with_descriptors_that_were_released_just_before() {
+    with_own_descriptors(|| {
+        let mut slots = slots(8);
+        let (mut server, addr) = listening(Server::new(&mut slots).unwrap());
+        let (_first, key) = watched_client(&mut server, addr);
+        let _second = client_at(addr);
+        let _occupied = occupy_all_descriptors();
+        assert!(matches!(events(&mut server, SECOND)[..], [Event::AcceptFailed(..)]));
+        server.close(key);
+        server.drain(SECOND).unwrap();
+        assert_eq!(server.len(), 1);
+    });
+}
+
+/// Whoever connects is rejected, so that there is always room.
+#[test]
+fn draining_comes_to_an_end_whoever_goes_on_connecting() {
+    let mut slots = slots(64);
+    let limits = Limits::new().with_max_clients(0);
+    let mut server = Server::with_admission(&mut slots, Admission::<1>::new(limits)).unwrap();
+    let listener = any_listener();
+    let addr = listener.local_addr().unwrap();
+    server.listen(listener).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let addr = std::net::SocketAddr::from(([127, 0, 0, 1], addr.port().unwrap()));
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let _ = std::net::TcpStream::connect_timeout(&addr, SHORT);
+                }
+            });
+        }
+        std::thread::sleep(SHORT);
+        let start = Instant::now();
+        server.drain(Duration::ZERO).unwrap();
+        let took = start.elapsed();
+        let accepted = server.counters().accept.accepted;
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        // A backlog, and what waited when the server began.
+        assert!(accepted <= 4096, "{accepted} in {took:?}");
+    });
+}
+
+#[test]
+fn the_longest_times_are_times() {
+    let mut slots = slots(4);
+    let server = Server::new(&mut slots).unwrap().with_idle_timeout(Some(Duration::MAX));
+    let (mut server, addr) = listening(server.with_linger_timeout(Duration::MAX));
+    let (client, key) = watched_client(&mut server, addr);
+    let (other, other_key) = watched_client(&mut server, addr);
+    server.close_lingering(key);
+    server.drain(Duration::MAX).unwrap();
+    server.drain(Duration::MAX).unwrap();
+    drop(client);
+    assert!(events(&mut server, Duration::MAX).is_empty());
+    other.write_all(b"x").unwrap();
+    server.wait(None).unwrap();
+    assert!(matches!(server.next_event(), Some(Event::Readable(key)) if key == other_key));
+    assert!(server.next_event().is_none() && !server.is_drained());
+    server.close(other_key);
+    assert!(server.is_drained());
+}
