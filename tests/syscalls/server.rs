@@ -106,7 +106,9 @@ fn short_connections_one_after_the_other_cost_at_most_seven_calls_each() {
     });
     let calls = trace.between_marks().len();
     println!("{calls} calls for {CONNECTIONS} connections");
-    assert!((5 * CONNECTIONS..=7 * CONNECTIONS).contains(&calls), "{calls}");
+    // Where `accept4` is not to be used, what stands in for it is more.
+    let most = 7 + accepted().len() - 1;
+    assert!((5 * CONNECTIONS..=most * CONNECTIONS).contains(&calls), "{calls}");
 }
 
 fn ask_and_go(port: u16) {
