@@ -128,6 +128,9 @@ fn clients_for_whom_there_is_no_descriptor_wait_and_are_served_when_others_leave
     for socket in &mut waiting {
         socket.write_all(b"PING\r\n").unwrap();
     }
+    wait_until(|| server.open_fds() >= 24);
+    // It tries to take one more.
+    thread::sleep(Duration::from_millis(50));
     // The first to come are the first to be served; each leaves when it has been.
     for mut socket in waiting {
         assert_eq!(read(&mut socket, 7), "+PONG\r\n");

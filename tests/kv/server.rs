@@ -144,6 +144,11 @@ impl Server {
     }
 
     /// Processor time used so far, in hundredths of a second.
+    pub(crate) fn open_fds(&self) -> usize {
+        let pid = self.child.lock().unwrap().id();
+        fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+    }
+
     pub(crate) fn cpu_ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.lock().unwrap().id())).unwrap();
         let (_, behind_name) = stat.rsplit_once(')').unwrap();
