@@ -83,7 +83,7 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     if cfg!(anet_force_accept_fallback) || ACCEPT4.load(Ordering::Relaxed) == MISSING {
         return accept_and_fcntl(listener);
     }
-    match retry(|| sys::accept4(listener)) {
+    match sys::retry_on_intr(|| sys::accept4(listener)) {
         Err(Errno::NOSYS) => without_accept4(listener),
         // The filter may let `accept` through.
         Err(Errno::PERM) => accept_and_fcntl(listener),
@@ -106,19 +106,9 @@ fn without_accept4(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
 }
 
 fn accept_and_fcntl(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
-    let (fd, peer) = retry(|| sys::accept(listener)).op(Op::Accept)?;
+    let (fd, peer) = sys::retry_on_intr(|| sys::accept(listener)).op(Op::Accept)?;
     // A new descriptor is not close-on-exec: no need to ask.
     sys::set_cloexec(fd.as_fd(), true).op(Op::Cloexec)?;
     option::set_nonblocking(&fd, true)?;
     Ok((fd, peer))
-}
-
-#[inline]
-fn retry<T>(mut call: impl FnMut() -> sys::Result<T>) -> sys::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            answer => return answer,
-        }
-    }
 }

@@ -30,7 +30,7 @@ pub(crate) use file::*;
 pub(crate) use rustix::{
     event::PollFlags,
     fs::{OFlags, fsync},
-    io::{readv, write},
+    io::{readv, retry_on_intr, write},
     net::{Shutdown, listen, shutdown, sockopt},
 };
 pub(crate) use time::{Deadline, now, sleep, timespec};
