@@ -7,8 +7,8 @@ use core::{
 
 use rustix::fd::IntoRawFd;
 
-use super::{borrow, failure::answer, text::write_endpoint};
-use crate::{accept::accept, error::Op};
+use super::{borrow, failure::answer, text::write_name};
+use crate::{accept::accept, addr::redis::ip_and_port, error::Op};
 
 /// Takes the next connection, non-blocking and close-on-exec; one system call. Returns the descriptor and writes the
 /// peer's IP address and port.
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn anetTcpAccept(
     let accepted = unsafe { borrow(serversock, Op::Accept) }.and_then(accept);
     if let Ok((_, peer)) = &accepted {
         // SAFETY: the caller answers for `ip` and `port`.
-        unsafe { write_endpoint(peer, ip, ip_len, port) };
+        unsafe { write_name(&ip_and_port(peer), ip, ip_len, port) };
     }
     // SAFETY: the caller answers for `err`.
     unsafe { answer(err, accepted.map(|(fd, _)| fd.into_raw_fd())) }

@@ -4,7 +4,8 @@
  * Success is 0 or a descriptor, failure is -1 with the reason in err and in errno; nothing is left open then.
  *
  * err is NULL or has ANET_ERR_LEN bytes, which are written on failure only. ip, port, bindaddr and source_addr may be
- * NULL. A buffer gets as much of a text as fits and always a NUL; one of length 0 is not touched.
+ * NULL. A buffer gets as much of a text as fits and always a NUL; one of length 0 is not touched. anetResolve and
+ * anetFdToString fail with ENOSPC instead of giving a part of an address.
  */
 #ifndef ANET_H
 #define ANET_H
@@ -43,7 +44,8 @@ int anetResolve(char *err, char *host, char *ipbuf, size_t ipbuf_len, int flags)
 
 /*
  * Listen: a blocking descriptor that is not close-on-exec. bindaddr NULL or "*" is every address of the family, and for
- * IPv6 so is "::*". Port 0 is any free one. perm is the mode of the socket's file, 0 what the umask leaves.
+ * IPv6 so is "::*". Port 0 is any free one. perm is the mode of the socket's file, of which the nine permission bits
+ * count, and 0 what the umask leaves.
  */
 int anetTcpServer(char *err, int port, char *bindaddr, int backlog);
 int anetTcp6Server(char *err, int port, char *bindaddr, int backlog);

@@ -92,22 +92,26 @@ fn profile(backlog: c_int) -> Profile {
 }
 
 fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
-    let fd = OwnedFd::from(listener);
-    option::set_nonblocking(&fd, false)?;
-    option::set_cloexec(&fd, false)?;
-    Ok(fd.into_raw_fd())
+    let set = option::set_nonblocking(&listener, false).and_then(|()| option::set_cloexec(&listener, false));
+    if let Err(error) = set {
+        // The first error is the one to tell.
+        let _ = listener.remove_file();
+        return Err(error.into());
+    }
+    Ok(OwnedFd::from(listener).into_raw_fd())
 }
 
 /// Listens on the Unix path `path`, whose file gets the mode `perm`, or what the umask leaves if that is 0. Returns the
 /// descriptor ([`listen::unix`]).
 ///
-/// The file never has a wider mode than asked. One that a dead server has left behind is replaced.
+/// The file never has a wider mode than asked; of `perm` the nine permission bits count. One that a dead server has left
+/// behind is replaced.
 ///
 /// # Errors
 ///
-/// `unix socket path too long (N), must be under 108` with `ENAMETOOLONG`; `creating socket: …`; `bind: …` with
-/// `EADDRINUSE` if a server listens there or the path is another file's, `ENOENT`, `EACCES`; `chmod: …`; `listen: …`.
-/// There is no file then.
+/// `unix socket path too long (N), must be under 108` with `ENAMETOOLONG`; `address: Empty path` with `EINVAL`;
+/// `creating socket: …`; `bind: …` with `EADDRINUSE` if a server listens there or the path is another file's, `ENOENT`,
+/// `EACCES`; `unlink: …` for the file of a dead server; `chmod: …`, `stat: …`; `listen: …`. No file is made then.
 ///
 /// # Safety
 ///

@@ -13,6 +13,7 @@
 //! - `ip`, `port`, `bindaddr` and `source_addr` may be NULL. NULL for any other text is the empty one, which names
 //!   nothing; a text without a buffer to go to is not written.
 //! - A buffer gets as much of a text as fits and always a NUL, as from `snprintf`; one of length 0 is not touched.
+//!   [`anetResolve`] and [`anetFdToString`] fail with `ENOSPC` instead of giving a part of an address.
 //! - Any number may be given as a descriptor; one that is not open is `EBADF`.
 //! - A port outside 0 to 65535 is `EINVAL`. A host that the resolver refuses is `ENOENT` with the resolver's text,
 //!   unless it names an error number itself.

@@ -76,9 +76,9 @@ pub unsafe extern "C" fn anetCloexec(fd: c_int) -> c_int {
 
 /// Returns what was before.
 fn close_on_exec(fd: BorrowedFd<'_>) -> Result<bool> {
-    let before = option::cloexec(fd)?;
+    let before = sys::retry_on_intr(|| sys::cloexec(fd)).op(Op::Cloexec)?;
     if !before {
-        sys::set_cloexec(fd, true).op(Op::Cloexec)?;
+        sys::retry_on_intr(|| sys::set_cloexec(fd, true)).op(Op::Cloexec)?;
     }
     Ok(before)
 }

@@ -39,9 +39,10 @@ fn numbers(pipe: Pipe) -> [c_int; 2] {
 
 fn make(read_flags: c_int, write_flags: c_int) -> Result<Pipe> {
     let [read, write] = [read_flags, write_flags].map(|flags| OFlags::from_bits_retain(flags as u32) - OFlags::CLOEXEC);
-    let pipe = pipe::pipe(end_flags(read), end_flags(write))?;
-    set_others(&pipe.read, read)?;
-    set_others(&pipe.write, write)?;
+    let common = read & write & OFlags::NONBLOCK;
+    let pipe = pipe::pipe(end_flags(common), end_flags(common))?;
+    set_end(&pipe.read, read, common)?;
+    set_end(&pipe.write, write, common)?;
     Ok(pipe)
 }
 
@@ -49,9 +50,9 @@ fn end_flags(flags: OFlags) -> EndFlags {
     if flags.contains(OFlags::NONBLOCK) { EndFlags::NONBLOCK } else { EndFlags::empty() }
 }
 
-/// Costs nothing for an end whose flags are set already.
-fn set_others(fd: &OwnedFd, flags: OFlags) -> Result<()> {
-    if (flags - OFlags::NONBLOCK).is_empty() {
+/// Costs nothing for an end whose flags are set already, and one call for any other.
+fn set_end(fd: &OwnedFd, flags: OFlags, done: OFlags) -> Result<()> {
+    if flags == done {
         return Ok(());
     }
     sys::set_status_flags(fd.as_fd(), flags).op(Op::SetFlags)

@@ -47,19 +47,21 @@ pub(super) unsafe fn write(text: &[u8], to: *mut c_char, len: usize) {
     unsafe { end.write(0) };
 }
 
-/// Writes the IP address and the port of `endpoint` where C wants them.
+/// An IP address as text and a port, as Redis tells them.
+type Name = (SocketText, u16);
+
+/// Writes the IP address and the port where C wants them.
 ///
 /// # Safety
 ///
 /// `ip` is as in [`write`]; `port` is NULL or valid.
 #[inline]
-pub(super) unsafe fn write_endpoint(endpoint: &Endpoint, ip: *mut c_char, ip_len: usize, port: *mut c_int) {
-    let (text, number) = ip_and_port(endpoint);
+pub(super) unsafe fn write_name((text, number): &Name, ip: *mut c_char, ip_len: usize, port: *mut c_int) {
     // SAFETY: the caller answers for `ip`.
     unsafe { write(text.as_bytes(), ip, ip_len) };
     if !port.is_null() {
         // SAFETY: the caller answers for `port`.
-        unsafe { port.write(number.into()) };
+        unsafe { port.write((*number).into()) };
     }
 }
 
@@ -86,7 +88,7 @@ unsafe fn name(fd: c_int, fd_to_str_type: c_int) -> Result<Endpoint> {
 /// # Errors
 ///
 /// -1 with `ENOTCONN` for a socket without peer, `ENOTSOCK`, `EBADF`, `EAFNOSUPPORT` for an address that is neither IP
-/// nor Unix.
+/// nor Unix, `ENOSPC` for one that `ip` has no room for: a part of an address is another one.
 ///
 /// # Safety
 ///
@@ -99,16 +101,23 @@ pub unsafe extern "C" fn anetFdToString(
     port: *mut c_int,
     fd_to_str_type: c_int,
 ) -> c_int {
+    let room = if ip.is_null() { usize::MAX } else { ip_len };
     // SAFETY: the caller answers for `fd`.
-    let endpoint = unsafe { name(fd, fd_to_str_type) };
+    let name = unsafe { name(fd, fd_to_str_type) }.and_then(|endpoint| whole(ip_and_port(&endpoint), room));
+    let outcome = name.as_ref().map(|_| ANET_OK).map_err(|&error| error);
     // SAFETY: the caller answers for `ip` and `port`.
-    unsafe { write_endpoint(&endpoint.unwrap_or(UNKNOWN), ip, ip_len, port) };
+    unsafe { write_name(&name.unwrap_or_else(|_| ip_and_port(&UNKNOWN)), ip, ip_len, port) };
     // SAFETY: NULL is always right.
-    unsafe { answer(ptr::null_mut(), endpoint.map(|_| ANET_OK)) }
+    unsafe { answer(ptr::null_mut(), outcome) }
 }
 
 /// Its text is `?`.
 const UNKNOWN: Endpoint = Endpoint::Unknown { family: 0 };
+
+/// The name if `room` bytes are enough for its text and a NUL.
+fn whole(name: Name, room: usize) -> Result<Name> {
+    if name.0.as_bytes().len() < room { Ok(name) } else { Err(Error::new(Op::Address, Errno::NOSPC)) }
+}
 
 /// Writes `ip:port`, or `[ip]:port` if `ip` has a colon, and returns the length of the whole text in bytes, whether it
 /// fits or not. `ip` is any text and `port` any number.
@@ -131,16 +140,16 @@ pub unsafe extern "C" fn anetFormatAddr(fmt: *mut c_char, fmt_len: usize, ip: *m
     unsafe { answer(ptr::null_mut(), len) }
 }
 
-/// The longest text around an IP address.
-const AROUND: usize = "[]:-2147483648".len();
-
+/// Writes behind the NUL of a whole text nothing, as `snprintf` does not: C may not know how long its buffer is.
+///
 /// # Safety
 ///
-/// `to` is NULL or writable for `len` bytes, and `ip` is not among them.
+/// `to` is NULL or writable for `len` bytes, or for as many as the text and its NUL have, and `ip` is not among them.
 unsafe fn format(ip: &[u8], port: c_int, to: *mut c_char, len: usize) -> usize {
-    let room = len.min(ip.len() + AROUND + 1);
+    let whole = format_addr(ip, port, &mut []);
+    let room = len.min(whole + 1);
     if to.is_null() || room == 0 {
-        return format_addr(ip, port, &mut []);
+        return whole;
     }
     // C's buffer may hold nothing yet, not even zeros.
     // SAFETY: `room` is at most `len`.
@@ -165,7 +174,7 @@ unsafe fn format(ip: &[u8], port: c_int, to: *mut c_char, len: usize) -> usize {
 pub unsafe extern "C" fn anetFormatFdAddr(fd: c_int, buf: *mut c_char, buf_len: usize, fd_to_str_type: c_int) -> c_int {
     // SAFETY: the caller answers for `fd`.
     let endpoint = unsafe { name(fd, fd_to_str_type) };
-    let (ip, port): (SocketText, u16) = ip_and_port(endpoint.as_ref().unwrap_or(&UNKNOWN));
+    let (ip, port) = ip_and_port(endpoint.as_ref().unwrap_or(&UNKNOWN));
     // SAFETY: the caller answers for `buf`.
     let len = unsafe { format(ip.as_bytes(), port.into(), buf, buf_len) };
     // SAFETY: NULL is always right.

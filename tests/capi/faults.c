@@ -104,15 +104,32 @@ static void no_chmod(void) {
     CHECK_INT(lstat(path_in_folder("s"), &status), -1);
 }
 
+static void no_getfl(void) {
+    int fds[2] = {-7, -7};
+    char byte;
+    /* A new pipe has no flags: nobody has to ask. */
+    CHECK_INT(anetPipe(fds, O_NONBLOCK, 0), 0);
+    CHECK_INT(read(fds[0], &byte, 1), -1);
+    CHECK_INT(errno, EAGAIN);
+    close(fds[0]), close(fds[1]);
+}
+
 static void no_setfl(void) {
-    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), "fcntl(F_SETFL,O_NONBLOCK): Permission denied", EACCES);
+    struct stat status;
+    const char *expected = "fcntl(F_SETFL,O_NONBLOCK): Permission denied";
+    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), expected, EACCES);
+    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), expected, EACCES);
+    CHECK_INT(lstat(path_in_folder("s"), &status), -1);
     int fds[2] = {-7, -7};
     CHECK_FAILS_MUTE(anetPipe(fds, O_NONBLOCK, 0), EACCES);
     CHECK_INT(fds[0], -7);
 }
 
 static void no_setfd(void) {
+    struct stat status;
     CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), "anetCloexec: Permission denied", EACCES);
+    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "anetCloexec: Permission denied", EACCES);
+    CHECK_INT(lstat(path_in_folder("s"), &status), -1);
     int fd = not_a_socket();
     CHECK_FAILS_MUTE(anetCloexec(fd), EACCES);
     close(fd);
@@ -171,6 +188,8 @@ void test_faults(void) {
     in_a_child(no_listen);
     let_fail(SYS_fchmod, ANY_ARGUMENT, 0, EPERM);
     in_a_child(no_chmod);
+    let_fail(SYS_fcntl, 1, F_GETFL, EACCES);
+    in_a_child(no_getfl);
     let_fail(SYS_fcntl, 1, F_SETFL, EACCES);
     in_a_child(no_setfl);
     let_fail(SYS_fcntl, 1, F_SETFD, EACCES);

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, Write},
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use crate::{flag, library, made, output, source};
@@ -27,7 +27,7 @@ const SANITIZERS: [&str; 3] = ["-fsanitize=address,undefined", "-fno-sanitize-re
 fn tests() -> Vec<PathBuf> {
     let files = fs::read_dir(source("tests/capi")).unwrap().map(|file| file.unwrap().path());
     let in_c = files.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
-    in_c.filter(|path| !path.ends_with("echo.c")).collect()
+    in_c.filter(|path| !path.ends_with("echo.c") && !path.ends_with("interrupted.c")).collect()
 }
 
 /// The command that makes a program, but for the library.
@@ -108,4 +108,14 @@ fn every_function_keeps_its_contract_in_the_shared_library() {
 fn the_static_library_needs_libc_and_the_unwinder_alone() {
     let program = linked("two_libraries", C99, &tests(), &["-nodefaultlibs", "-lc", "-lgcc_s"]);
     assert!(output(&mut Command::new(program)).ends_with("all passed\n"));
+}
+
+/// The calls of `fcntl` are `F_GETFD`, `F_SETFD` and `F_GETFD`; each is interrupted once, by its place among all.
+#[test]
+#[ignore = "needs strace"]
+fn an_interrupted_fcntl_is_called_again() {
+    let program = linked("interrupted", C99, &[source("tests/capi/interrupted.c")], &[]);
+    let mut strace = Command::new("strace");
+    strace.args(["-o", "/dev/null", "-e", "inject=fcntl:error=EINTR:when=1+2"]).arg(program);
+    output(strace.stdin(Stdio::null()));
 }
