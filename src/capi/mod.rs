@@ -30,6 +30,7 @@ mod connect;
 mod errno;
 mod failure;
 mod listen;
+mod name;
 mod option;
 mod pipe;
 mod resolve;
@@ -44,13 +45,13 @@ use crate::error::{ERR_LEN, Errno, Error, Op, Result};
 pub use accept::{anetTcpAccept, anetUnixAccept};
 pub use connect::{anetTcpNonBlockBestEffortBindConnect, anetTcpNonBlockConnect};
 pub use listen::{anetTcp6Server, anetTcpServer, anetUnixServer};
+pub use name::{anetFdToString, anetFormatAddr, anetFormatFdAddr};
 pub use option::{
     anetBlock, anetCloexec, anetDisableTcpNoDelay, anetEnableTcpNoDelay, anetGetError, anetKeepAlive, anetNonBlock,
     anetRecvTimeout, anetSendTimeout, anetSetSockMarkId,
 };
 pub use pipe::{anetIsFifo, anetPipe};
 pub use resolve::anetResolve;
-pub use text::{anetFdToString, anetFormatAddr, anetFormatFdAddr};
 
 /// Success.
 pub const ANET_OK: c_int = 0;
