@@ -8,6 +8,10 @@
 //!
 //! Any byte is a sign of life, not only a PONG: a peer that sends is never asked.
 //!
+//! With a [`Server`](crate::server::Server) keep the [`Pulse`] in the connection's data, started at
+//! [`Opened`](crate::server::Event::Opened), by the clock of [`Server::now`](crate::server::Server::now), and wait no
+//! longer than until the earliest [`deadline`](Pulse::deadline).
+//!
 //! ```
 //! use anet::heartbeat::{Heartbeat, Verdict};
 //! use core::time::Duration;

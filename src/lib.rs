@@ -55,6 +55,9 @@
 //! | [`server`] | all of it in one loop: who is accepted, admitted, watched, timed out and drained |
 //! | `capi` | the functions of Redis's `anet.h`, for C |
 //!
+//! Who writes a server begins with [`server`]; the other modules are its parts. Who wants handlers that are called, as
+//! in Redis, takes [`event::EventLoop`].
+//!
 //! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
 //! used alone.
 //!

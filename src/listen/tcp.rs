@@ -24,8 +24,8 @@ use crate::{
 /// # Errors
 ///
 /// `EADDRINUSE` if another socket has the port (from `bind` or `listen`), `EADDRNOTAVAIL` for an address that is not
-/// this host's, `EINVAL` for a link-local one without scope, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`,
-/// `ENFILE`; those of the options in the profile.
+/// this host's, `EINVAL` for a link-local one without scope, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port
+/// below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options in the profile.
 #[doc(alias = "anetTcpServer")]
 #[doc(alias = "anetTcp6Server")]
 pub fn tcp(addr: SocketAddr, profile: &Profile) -> Result<Listener> {

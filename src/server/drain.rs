@@ -15,7 +15,8 @@ impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
     /// (measured: 2 in 30 hand-overs under load, against 80 without accepting).
     ///
     /// The author goes on with the loop until [`is_drained`](Self::is_drained), and best closes connections that have
-    /// nothing to be answered at once. Called again, it takes the time anew.
+    /// nothing to be answered at once. Those who are accepted here are told as [`Opened`](super::Event::Opened)
+    /// afterwards. Called again, it takes the time anew.
     ///
     /// # Errors
     ///
@@ -53,7 +54,9 @@ impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
         }
     }
 
-    /// Whether [`drain`](Self::drain) was called and no connection is left.
+    /// Whether [`drain`](Self::drain) was called and no connection is left, not one that is
+    /// [closed lingering](Self::close_lingering) either: a peer that does not close holds it up for the linger time, but
+    /// never beyond the grace.
     pub const fn is_drained(&self) -> bool {
         self.clients.drained_at.is_some() && self.clients.is_empty()
     }

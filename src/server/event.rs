@@ -10,8 +10,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection has come and was admitted. A server that speaks first does so now; the others wait for
-    /// [`Readable`](Self::Readable).
+    /// A connection has come and was admitted; nothing else is told of it before. A server that speaks first does so
+    /// now; the others wait for [`Readable`](Self::Readable).
     Opened(Key),
     /// It is worth reading from the connection: there are bytes, the end or an error, and for a new connection there
     /// may be nothing yet. One read is enough; what is left is told of again, except with
@@ -27,8 +27,9 @@ pub enum Event {
     AcceptFailed(ListenerId, Error),
     /// The listener does not listen any more, and was closed.
     ListenerGone(ListenerId, Error),
-    /// A descriptor that was given to [`watch`](super::Server::watch), with the number it was given with, is ready. It is
-    /// told in the turn in which it was [unwatched](super::Server::unwatch), too.
+    /// A descriptor that was given to [`watch`](super::Server::watch), with the number it was given with, is ready. The
+    /// key of the [`Event`](event::Event) is the server's own. It is told in the turn in which it was
+    /// [unwatched](super::Server::unwatch), too.
     Watched(u32, event::Event),
 }
 

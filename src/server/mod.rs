@@ -5,9 +5,9 @@
 //! none as soon as that is closed. An event of a wait whose connection was closed by the handling of an earlier one is
 //! not told.
 //!
-//! All memory is the caller's: a slice of [`Slot`]s, one for each connection, and the server itself. When every slot
-//! is taken, and as long as descriptors are missing, clients wait in the backlog of their listener; who is not admitted
-//! is told so.
+//! All memory is the caller's: a slice of [`Slot`]s, one for each connection, and the server itself. A connection's
+//! data is `T::default()` at first. When every slot is taken, and as long as descriptors are missing, clients wait in
+//! the backlog of their listener; who is not admitted is told so.
 //!
 //! A connection that comes with its request, is answered and closed takes five system calls besides the wait: `accept4`,
 //! `read`, `write`, `read`, `close`. New connections are read from before they are watched, at once and once more at the
@@ -135,7 +135,8 @@ impl<'t, T: Default> Server<'t, T> {
 }
 
 impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
-    /// A server that admits whom `admission` admits.
+    /// A server that admits whom `admission` admits. [`Limits::new`] has protected mode on: who serves other machines
+    /// switches it off.
     ///
     /// Who is rejected takes a slot until it has read why, if there is one to be had: have some more slots than there
     /// may be clients. With fewer, clients wait in the backlog before any is rejected.
@@ -157,6 +158,8 @@ impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// Closes a connection of which nothing has been told for longer than this, neither that it is readable nor that
     /// it is writable; `None`, as at first: none. Who has something to be told of is not idle, however long the last
     /// turn took; with [`EDGE`](Interest::EDGE) or [`ONE_SHOT`](Interest::ONE_SHOT) only what was told counts.
+    ///
+    /// The answer to a [`heartbeat`](crate::heartbeat) is activity too, so who answers is never idle.
     #[must_use]
     #[doc(alias = "timeout")]
     pub const fn with_idle_timeout(mut self, time: Option<Duration>) -> Self {
@@ -221,7 +224,8 @@ impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
     }
 
     /// Waits for a descriptor that is not the server's as well, a [`Waker`](crate::event::Waker) or a socket for
-    /// datagrams; its events are told as [`Event::Watched`] with this number.
+    /// datagrams; its events are told as [`Event::Watched`] with this number, again and again as long as it is ready:
+    /// reset the waker, read from the socket.
     ///
     /// # Errors
     ///
@@ -260,7 +264,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.clients.iter()
     }
 
-    /// How many connections there are.
+    /// How many connections there are, without those that are closed lingering.
     pub const fn len(&self) -> usize {
         self.clients.len()
     }
@@ -270,9 +274,11 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.clients.len() == 0
     }
 
-    /// What a connection is to be told of from now on; `READABLE` at first. Errors and hang-ups are told always. That it
-    /// is closed already is no error. What is `EDGE` or `ONE_SHOT` is made ready again by setting it again; events of
-    /// `EDGE` must all be taken out before the next wait.
+    /// What a connection is to be told of from now on; `READABLE` at first. Errors and hang-ups are told always: as
+    /// [`Writable`](Event::Writable) to who only writes, as [`Readable`](Event::Readable) to others, also with no
+    /// interest at all, and at every wait until the connection is closed. That it is closed already is no error. What
+    /// is `EDGE` or `ONE_SHOT` is made ready again by setting it again; events of `EDGE` must all be taken out before
+    /// the next wait.
     ///
     /// # Errors
     ///
@@ -281,7 +287,8 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.clients.set_interest(&self.poller, key, interest)
     }
 
-    /// Counts a connection as active, as if something had come from it at the last wait.
+    /// Counts a connection as active, as if something had come from it at the last wait. One that is being closed for
+    /// having been idle stays.
     pub fn touch(&mut self, key: Key) {
         self.clients.touch(key);
     }
