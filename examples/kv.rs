@@ -149,7 +149,8 @@ impl<'t> Kv<'t> {
             complain(format_args!("Warning: {}", not_bound(&list, skipped)));
         }
         if let Some(path) = flags.path("port-file") {
-            port_file::write(path, &set, set.datagrams())?;
+            port_file::write(path, &set, set.datagrams())
+                .map_err(|error| format!("Failed writing port file: {error}"))?;
         }
         let (mut listeners, datagrams) = set.into_parts();
         listeners.try_for_each(|listener| self.clients.listen(listener).map(drop))?;

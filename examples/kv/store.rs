@@ -50,10 +50,11 @@ impl Store {
             (b"DEL", [_, ..]) => out.line(':', args.iter().filter(|key| self.values.remove(**key).is_some()).count()),
             (b"EXISTS", [_, ..]) => out.line(':', args.iter().filter(|key| self.values.contains_key(**key)).count()),
             (b"DBSIZE", []) => out.line(':', self.values.len()),
-            (b"FLUSHALL" | b"FLUSHDB", [] | [_]) => {
-                self.values = HashMap::new();
-                out.ok();
+            (b"FLUSHALL" | b"FLUSHDB", []) => self.flush(out),
+            (b"FLUSHALL" | b"FLUSHDB", [mode]) if matches!(upper(mode, &mut [0; 8]), b"SYNC" | b"ASYNC") => {
+                self.flush(out);
             }
+            (b"FLUSHALL" | b"FLUSHDB", _) => out.line('-', "ERR syntax error"),
             (b"SELECT", [index]) => match integer(index) {
                 Some(0) => out.ok(),
                 Some(_) => out.line('-', "ERR DB index is out of range"),
@@ -75,8 +76,15 @@ impl Store {
                 out.ok();
                 out.ends = true;
             }
+            // HTTP: a page may have made a browser of this machine send it. As in Redis nothing of it is executed.
+            (b"POST" | b"HOST:", _) => out.ends = true,
             _ => refuse(name, args, out),
         }
+    }
+
+    fn flush(&mut self, out: &mut Output) {
+        self.values = HashMap::new();
+        out.ok();
     }
 
     fn increment(&mut self, key: &[u8], out: &mut Output) {

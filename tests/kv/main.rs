@@ -243,6 +243,29 @@ fn what_came_before_a_protocol_error_or_quit_is_answered_and_nothing_behind_it()
 }
 
 #[test]
+fn a_request_that_a_browser_was_made_to_send_ends_the_connection_unanswered() {
+    let server = Server::start(&[]);
+    for request in ["POST / HTTP/1.1\r\nSET k v\r\n", "GET\r\nHost: kv\r\nSET k v\r\n"] {
+        let mut socket = server.socket();
+        socket.write_all(request.as_bytes()).unwrap();
+        let answer = read_to_end(&mut socket);
+        assert!(!answer.contains("+OK") && !answer.contains("unknown"), "{answer}");
+    }
+    assert_eq!(cmd("DBSIZE").query(&mut server.client()), Ok(0));
+}
+
+#[test]
+fn flushall_with_an_argument_that_it_does_not_know_keeps_the_keys() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let (): () = cmd("SET").arg("k").arg("v").query(&mut client).unwrap();
+    assert_eq!(refusal(cmd("FLUSHALL").arg("ASINC").query(&mut client)), "ERR syntax error");
+    assert_eq!(cmd("DBSIZE").query(&mut client), Ok(1));
+    assert_eq!(cmd("FLUSHALL").arg("async").query(&mut client), Ok("OK".to_owned()));
+    assert_eq!(cmd("DBSIZE").query(&mut client), Ok(0));
+}
+
+#[test]
 fn input_that_is_never_looked_at_does_not_reset_the_connection() {
     let server = Server::start(&[]);
     let mut other = server.client();
