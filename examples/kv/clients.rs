@@ -50,7 +50,7 @@ fn list(clients: &Clients<'_>) -> String {
 }
 
 fn describe(client: &Connection<Client>, now: Duration) -> String {
-    let (id, addr, name) = (client.id(), client.peer(), String::from_utf8_lossy(&client.data.name));
+    let (id, addr, name) = (client.id(), client.peer_addr(), String::from_utf8_lossy(&client.data.name));
     let [age, idle] = [client.opened_at(), client.last_active()].map(|time| now.saturating_sub(time).as_secs());
     let laddr = client.stream().local_addr().map_or_else(|error| error.to_string(), |laddr| laddr.to_string());
     format!("id={id} addr={addr} laddr={laddr} name={name} age={age} idle={idle}\n")

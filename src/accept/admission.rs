@@ -103,6 +103,11 @@ impl Limits {
         Self { max_clients: MAX_CLIENTS_DEFAULT, max_per_source: None, protected_mode: true }
     }
 
+    /// Whoever comes: as many clients as can be counted, from anywhere.
+    pub const fn unlimited() -> Self {
+        Self { max_clients: u32::MAX, max_per_source: None, protected_mode: false }
+    }
+
     /// How many clients there may be, over all listeners.
     #[doc(alias = "maxclients")]
     pub const fn with_max_clients(mut self, clients: u32) -> Self {
@@ -262,7 +267,7 @@ mod tests {
     use super::*;
     use crate::addr::UnixAddr;
 
-    const OPEN: Limits = Limits::new().with_protected_mode(false);
+    const OPEN: Limits = Limits::unlimited();
 
     fn admitted<const N: usize>(admission: &mut Admission<N>, peer: &str) -> Result<Ticket, Reason> {
         match admission.admit(&peer.parse().unwrap()) {

@@ -197,6 +197,10 @@ impl<T, const SOURCES: usize> Clients<'_, T, SOURCES> {
         all.filter_map(|(key, occupant)| Some((key, occupant.client()?)))
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut Connection<T>)> {
+        self.table.iter_mut().filter_map(|(key, occupant)| Some((key, occupant.client_mut()?)))
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.table.len(List::Open) + self.table.len(List::Unwatched) + self.table.len(List::New)
     }
@@ -346,6 +350,13 @@ impl<T> Occupant<T> {
             Self::Leaving(..) => None,
         }
     }
+
+    const fn client_mut(&mut self) -> Option<&mut Connection<T>> {
+        match self {
+            Self::Client(client) => Some(client),
+            Self::Leaving(..) => None,
+        }
+    }
 }
 
 impl<T> Connection<T> {
@@ -372,10 +383,7 @@ impl<T> Connection<T> {
 /// Apart from the other fields of [`Clients`].
 #[inline]
 fn client<'a, T>(table: &'a mut Table<'_, Occupant<T>>, key: Key) -> Option<&'a mut Connection<T>> {
-    match table.get_mut(key)? {
-        Occupant::Client(client) => Some(client),
-        Occupant::Leaving(..) => None,
-    }
+    table.get_mut(key)?.client_mut()
 }
 
 /// Reads what has come and throws it away.

@@ -116,7 +116,7 @@ impl<T> Connection<T> {
 
     /// The peer's address, as it was when the connection was made.
     #[doc(alias = "getpeername")]
-    pub const fn peer(&self) -> &Endpoint {
+    pub const fn peer_addr(&self) -> &Endpoint {
         &self.peer
     }
 

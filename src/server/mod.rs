@@ -129,14 +129,13 @@ impl<'t, T: Default> Server<'t, T> {
     ///
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn new(slots: &'t mut [Slot<T>]) -> Result<Self> {
-        let everybody = Limits::new().with_max_clients(u32::MAX).with_protected_mode(false);
-        Self::with_admission(slots, Admission::new(everybody))
+        Self::with_admission(slots, Admission::new(Limits::unlimited()))
     }
 }
 
 impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
-    /// A server that admits whom `admission` admits. [`Limits::new`] has protected mode on: who serves other machines
-    /// switches it off.
+    /// A server that admits whom `admission` admits. [`Limits::new`] has protected mode on, [`Limits::unlimited`] has
+    /// not.
     ///
     /// Who is rejected takes a slot until it has read why, if there is one to be had: have some more slots than there
     /// may be clients. With fewer, clients wait in the backlog before any is rejected.
@@ -262,6 +261,12 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     /// end.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Connection<T>)> {
         self.clients.iter()
+    }
+
+    /// All connections, in no order that means anything, to change their data: to give something to all of them, say.
+    /// Looks at every slot.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut Connection<T>)> {
+        self.clients.iter_mut()
     }
 
     /// How many connections there are, without those that are closed lingering.

@@ -164,6 +164,14 @@ impl<'t, V> Table<'t, V> {
         })
     }
 
+    /// The values of all lists, in the order of their slots.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut V)> {
+        self.slots.iter_mut().zip(0..).filter_map(|(place, slot)| {
+            let key = Key { generation: place.generation, slot };
+            Some((key, place.value.as_mut()?))
+        })
+    }
+
     fn key(&self, slot: u32) -> Option<Key> {
         self.slots.get(slot as usize).map(|place| Key { generation: place.generation, slot })
     }
@@ -309,6 +317,9 @@ mod tests {
                 assert_eq!(table.first(list), expected.first().map(|(key, _)| *key));
                 assert!(table.iter(list).map(|(key, value)| (key, *value)).eq(expected.iter().copied()));
             }
+            let mut all: Vec<_> = self.lists.iter().flatten().copied().collect();
+            all.sort_unstable_by_key(|(key, _)| key.slot);
+            assert!(table.iter_mut().map(|(key, value)| (key, *value)).eq(all));
             assert_eq!(table.len(List::Vacant), ROOM - self.lists.iter().flatten().count());
             for key in &self.all {
                 assert_eq!(table.get(*key).copied(), self.value(*key));

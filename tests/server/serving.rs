@@ -66,7 +66,7 @@ fn a_server_that_speaks_first_is_told_of_a_silent_client_once() {
     assert_reads(&client, "220 ready\r\n");
     assert!(events(&mut server, SHORT).into_iter().all(|event| opened(event).is_none()));
     let connection = server.get(key).unwrap();
-    assert_eq!(connection.peer(), &client.local_addr().unwrap());
+    assert_eq!(connection.peer_addr(), &client.local_addr().unwrap());
     assert_eq!(connection.stream().peer_addr().unwrap(), client.local_addr().unwrap());
 }
 
@@ -327,4 +327,23 @@ fn who_cannot_be_watched_is_told_and_closed() {
     assert!(matches!(reasons[..], [(_, CloseReason::Unwatched(error))] if error.errno() == Some(anet::Errno::INVAL)));
     assert!(server.is_empty() && server.admission().clients() == 0);
     assert_eq!(client.read(&mut [0; 8]), Ok(0));
+}
+
+#[test]
+fn something_can_be_given_to_all() {
+    let mut slots = slots(4);
+    let (mut server, addr) = server(&mut slots);
+    let (clients, keys): (Vec<_>, Vec<_>) = (0..3).map(|_| watched_client(&mut server, addr)).unzip();
+    server.close_lingering(keys[1]);
+    let mut given = Vec::new();
+    for (key, connection) in server.iter_mut() {
+        connection.data = 7;
+        connection.write_all(b"news").unwrap();
+        given.push(key);
+    }
+    given.sort_unstable();
+    assert_eq!(given, [keys[0], keys[2]]);
+    assert!(server.iter().all(|(_, connection)| connection.data == 7));
+    assert_reads(&clients[0], "news");
+    assert_ends(&clients[1]);
 }
