@@ -145,7 +145,8 @@ fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]).arg(&target_dir);
-    // It comes before all other ways to give flags, and those of this test (a sanitizer's, say) are not for the package.
+    // It comes before all other ways to give flags, and those of this test (a sanitizer's, say) are not for the
+    // package.
     command.env("CARGO_ENCODED_RUSTFLAGS", forced_fallbacks().join("\x1f"));
     output(command.current_dir(package()));
     target_dir.join(TARGET).join("release/echo")

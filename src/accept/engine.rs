@@ -139,8 +139,9 @@ impl Engine {
     /// A burst of `n` TCP connections costs `n` accepts and one `getsockopt`; on a Unix socket there is a `poll` after
     /// each connection instead, except for that which reaches the limit. Where connections come one by one it takes one
     /// without asking, and asks whether there are more after at most 16 of them. An accept is made in vain only if
-    /// nobody waited, or another thread or process accepts from the same queue; a listener that blocks would wait there.
-    /// What [`Listener::accept`] makes of `EINTR`, of a missing `accept4` and of the profile's options holds here too.
+    /// nobody waited, or another thread or process accepts from the same queue; a listener that blocks would wait
+    /// there. What [`Listener::accept`] makes of `EINTR`, of a missing `accept4` and of the profile's options holds
+    /// here too.
     ///
     /// In a pause it makes no call, and says once more why there is one.
     #[doc(alias = "acceptTcpHandler")]

@@ -104,8 +104,8 @@ fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
 /// Listens on the Unix path `path`, whose file gets the mode `perm`, or what the umask leaves if that is 0. Returns the
 /// descriptor ([`listen::unix`]).
 ///
-/// The file never has a wider mode than asked; of `perm` the nine permission bits count. One that a dead server has left
-/// behind is replaced.
+/// The file never has a wider mode than asked; of `perm` the nine permission bits count. One that a dead server has
+/// left behind is replaced.
 ///
 /// # Errors
 ///

@@ -14,12 +14,13 @@ use crate::{
     sys::{self, OFlags},
 };
 
-/// Makes a pipe: `fds[0]` to read from, `fds[1]` to write to, both close-on-exec, each with its flags of `open(2)`, such
-/// as `O_NONBLOCK` ([`pipe::pipe`]). What `fcntl(F_SETFL)` ignores is ignored.
+/// Makes a pipe: `fds[0]` to read from, `fds[1]` to write to, both close-on-exec, each with its flags of `open(2)`,
+/// such as `O_NONBLOCK` ([`pipe::pipe`]). What `fcntl(F_SETFL)` ignores is ignored.
 ///
 /// # Errors
 ///
-/// -1 with `EMFILE`, `ENFILE`, what `fcntl(F_SETFL)` says to the flags, or `EFAULT` for NULL; `fds` is not touched then.
+/// -1 with `EMFILE`, `ENFILE`, what `fcntl(F_SETFL)` says to the flags, or `EFAULT` for NULL; `fds` is not touched
+/// then.
 ///
 /// # Safety
 ///

@@ -135,8 +135,8 @@ impl Drop for Answer {
     }
 }
 
-/// Writes the first address of `host` to `ipbuf`, which takes at most 46 bytes. `flags` are [`ANET_IP_ONLY`], which takes
-/// addresses alone, and [`ANET_PREFER_IPV4`] or [`ANET_PREFER_IPV6`], of which the other kind is second choice.
+/// Writes the first address of `host` to `ipbuf`, which takes at most 46 bytes. `flags` are [`ANET_IP_ONLY`], which
+/// takes addresses alone, and [`ANET_PREFER_IPV4`] or [`ANET_PREFER_IPV6`], of which the other kind is second choice.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Connecting: TCP and Unix, waiting or not, over a list of addresses in their order.
 //!
-//! The first address that connects, or is on its way to, wins; an address that fails at once gives way to the next.
-//! The last error is the one reported. Every socket is close-on-exec and, over TCP, has `SO_REUSEADDR` as Redis sets it.
+//! The first address that connects, or is on its way to, wins; an address that fails at once gives way to the next. The
+//! last error is the one reported. Every socket is close-on-exec and, over TCP, has `SO_REUSEADDR` as Redis sets it.
 
 mod pending;
 
@@ -66,7 +66,8 @@ pub fn start(endpoints: &[Endpoint], source: Source) -> Result<Progress> {
     with_source(source, |source| first(endpoints, |endpoint| attempt(endpoint, source, true)))
 }
 
-/// Connects and waits, for each address at most `timeout` (`None`: as long as the kernel tries). The stream is blocking.
+/// Connects and waits, for each address at most `timeout` (`None`: as long as the kernel tries). The stream is
+/// blocking.
 ///
 /// # Errors
 ///

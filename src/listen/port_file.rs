@@ -58,8 +58,8 @@ type Name = ArrayString<{ LONGEST_NAME.len() }>;
 ///
 /// # Errors
 ///
-/// Nothing has changed after an error, and the temporary file is removed. `ENOENT`, `ENOTDIR`, `EACCES`, `EROFS` for the
-/// directory; `EISDIR` if the path is a directory; `EPERM` for a file of another user in a directory like `/tmp`;
+/// Nothing has changed after an error, and the temporary file is removed. `ENOENT`, `ENOTDIR`, `EACCES`, `EROFS` for
+/// the directory; `EISDIR` if the path is a directory; `EPERM` for a file of another user in a directory like `/tmp`;
 /// `ENOSPC`, `EDQUOT`, `EIO` from writing; `EMFILE`, `ENFILE`; `EEXIST` if every temporary name is taken; `EINVAL` for
 /// a NUL in the path; `ENAMETOOLONG`, without std already from 256 bytes. [`TooManyAddresses`](Cause::TooManyAddresses)
 /// for more lines than there is room for, [`PORT_FILE_LINES`] or some more.

@@ -1,8 +1,8 @@
 //! The largest buffers that the kernel really grants.
 //!
-//! Linux clips what it is asked for to `net.core.wmem_max` or `rmem_max` and reports no error (`socket(7)`), so a search
-//! that trusts the answer, such as memcached's, ends with the number it began with: 28 calls for 268435456 bytes on a
-//! kernel that gave 8388608. Asking once for more than any kernel has and reading back is enough.
+//! Linux clips what it is asked for to `net.core.wmem_max` or `rmem_max` and reports no error (`socket(7)`), so a
+//! search that trusts the answer, such as memcached's, ends with the number it began with: 28 calls for 268435456 bytes
+//! on a kernel that gave 8388608. Asking once for more than any kernel has and reading back is enough.
 
 use rustix::{
     fd::{AsFd, BorrowedFd},
@@ -24,8 +24,8 @@ const SMALLER_TRIES: u32 = 8;
 /// Systems that refuse what is too large are asked for ever less, down to 128 KiB, in ten calls at most; there the
 /// answer is within a factor of two of the limit.
 ///
-/// A size above the limit that was set with privilege ([`set_send_buffer_size_force`]) is lost. On TCP a fixed size ends
-/// the kernel's own adjusting, which may have gone higher: this is for datagrams.
+/// A size above the limit that was set with privilege ([`set_send_buffer_size_force`]) is lost. On TCP a fixed size
+/// ends the kernel's own adjusting, which may have gone higher: this is for datagrams.
 ///
 /// [`set_send_buffer_size_force`]: super::set_send_buffer_size_force
 ///

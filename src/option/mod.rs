@@ -279,8 +279,8 @@ pub fn send_timeout(fd: impl AsFd) -> Result<Option<Duration>> {
     sockopt::socket_timeout(fd, sockopt::Timeout::Send).op(Op::Get(Opt::SendTimeout))
 }
 
-/// Lets a write or a blocking connect end with `EAGAIN` after this long; `None`: it waits for ever. The kernel counts in
-/// ticks of some milliseconds, rounded up, and takes more than it can count for "for ever".
+/// Lets a write or a blocking connect end with `EAGAIN` after this long; `None`: it waits for ever. The kernel counts
+/// in ticks of some milliseconds, rounded up, and takes more than it can count for "for ever".
 ///
 /// # Errors
 ///
@@ -301,7 +301,8 @@ pub fn tcp_nodelay(fd: impl AsFd) -> Result<bool> {
     sockopt::tcp_nodelay(fd).op(Op::Get(Opt::NoDelay))
 }
 
-/// Sends small segments at once instead of waiting for the acknowledgement of earlier ones (Nagle's algorithm, RFC 896).
+/// Sends small segments at once instead of waiting for the acknowledgement of earlier ones (Nagle's algorithm, RFC
+/// 896).
 ///
 /// # Errors
 ///

@@ -120,8 +120,8 @@ impl<T> Connection<T> {
         &self.peer
     }
 
-    /// Its number among all that this server has admitted, from 1: a name for it in a log, or for its peer, that no other
-    /// connection ever has.
+    /// Its number among all that this server has admitted, from 1: a name for it in a log, or for its peer, that no
+    /// other connection ever has.
     #[doc(alias = "CLIENT ID")]
     pub const fn id(&self) -> u64 {
         self.id

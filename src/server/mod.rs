@@ -9,9 +9,10 @@
 //! data is `T::default()` at first. When every slot is taken, and as long as descriptors are missing, clients wait in
 //! the backlog of their listener; who is not admitted is told so.
 //!
-//! A connection that comes with its request, is answered and closed takes five system calls besides the wait: `accept4`,
-//! `read`, `write`, `read`, `close`. New connections are read from before they are watched, at once and once more at the
-//! end of the turn; where that is usually in vain it is left out, and most take an `epoll_ctl` and another wait instead.
+//! A connection that comes with its request, is answered and closed takes five system calls besides the wait:
+//! `accept4`, `read`, `write`, `read`, `close`. New connections are read from before they are watched, at once and once
+//! more at the end of the turn; where that is usually in vain it is left out, and most take an `epoll_ctl` and another
+//! wait instead.
 
 mod clients;
 mod connection;
@@ -122,8 +123,8 @@ pub struct Server<'t, T, const SOURCES: usize = 0> {
 
 /// Setting up.
 impl<'t, T: Default> Server<'t, T> {
-    /// A server that admits whoever there is a slot for, and rejects nobody. `slots` may hold what an earlier server has
-    /// left there, which is dropped.
+    /// A server that admits whoever there is a slot for, and rejects nobody. `slots` may hold what an earlier server
+    /// has left there, which is dropped.
     ///
     /// # Errors
     ///
@@ -210,8 +211,8 @@ impl<'t, T: Default, const SOURCES: usize> Server<'t, T, SOURCES> {
         Ok(id)
     }
 
-    /// Listens there no more and gives the listener back, with those who wait in its backlog. Connections that came from
-    /// it stay.
+    /// Listens there no more and gives the listener back, with those who wait in its backlog. Connections that came
+    /// from it stay.
     pub fn unlisten(&mut self, id: ListenerId) -> Option<Listener> {
         self.listeners.remove(&self.poller, id)
     }
@@ -305,8 +306,8 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     }
 
     /// Closes a connection so that the peer can read all that was written, and returns its data. The peer reads the end
-    /// at once; what it still sends is thrown away until it closes too, or the time is over, or its slot or descriptor is
-    /// needed.
+    /// at once; what it still sends is thrown away until it closes too, or the time is over, or its slot or descriptor
+    /// is needed.
     #[doc(alias = "lingering_close")]
     pub fn close_lingering(&mut self, key: Key) -> Option<T> {
         let client = self.clients.remove(key)?;
@@ -359,8 +360,8 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     }
 }
 
-/// The poller's descriptor, which is readable when the kernel has something to tell. That is not all a wait is for: time
-/// limits, and connections that came in a turn whose events were not all taken out, do not show here.
+/// The poller's descriptor, which is readable when the kernel has something to tell. That is not all a wait is for:
+/// time limits, and connections that came in a turn whose events were not all taken out, do not show here.
 impl<T, const SOURCES: usize> AsFd for Server<'_, T, SOURCES> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.poller.as_fd()

@@ -30,8 +30,8 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`Incomplete`] with the bytes written so far: at `EAGAIN` of a non-blocking socket or a timeout, and at the other
-    /// errors of [`write`](Self::write).
+    /// [`Incomplete`] with the bytes written so far: at `EAGAIN` of a non-blocking socket or a timeout, and at the
+    /// other errors of [`write`](Self::write).
     #[doc(alias = "writen")]
     pub fn write_all(&self, buf: &[u8]) -> Result<(), Incomplete> {
         whole(buf.len(), Op::Write, |done| self.write(buf.get(done..).unwrap_or_default()))

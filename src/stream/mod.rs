@@ -134,8 +134,8 @@ impl Stream {
         option::take_error(self)
     }
 
-    /// Lets reads wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even where the
-    /// signal's handler asks for restarts (`signal(7)`).
+    /// Lets reads wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even where
+    /// the signal's handler asks for restarts (`signal(7)`).
     ///
     /// # Errors
     ///

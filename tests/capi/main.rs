@@ -1,5 +1,5 @@
-//! The C ABI from C: the libraries are made by the README's commands and examined, and C and C++ programs are linked with
-//! them.
+//! The C ABI from C: the libraries are made by the README's commands and examined, and C and C++ programs are linked
+//! with them.
 
 #![cfg(target_os = "linux")]
 

@@ -86,9 +86,9 @@ impl ListenerSet {
     ///
     /// As in Redis, a place whose protocol this host does not have (`EAFNOSUPPORT`, `EPFNOSUPPORT`, `EPROTONOSUPPORT`,
     /// `ESOCKTNOSUPPORT`, `ENOPROTOOPT`) is passed over, and so is an optional one whose address it does not have
-    /// (`EADDRNOTAVAIL`), if that is so for each protocol; [`skipped`](Self::skipped) names them. All places that ask for port 0 share one port, for
-    /// every family and protocol: the kernel chooses it for the first of them, and another one if that is taken for a
-    /// later one, 32 times at most. Zones are looked up before anything is opened.
+    /// (`EADDRNOTAVAIL`), if that is so for each protocol; [`skipped`](Self::skipped) names them. All places that ask
+    /// for port 0 share one port, for every family and protocol: the kernel chooses it for the first of them, and
+    /// another one if that is taken for a later one, 32 times at most. Zones are looked up before anything is opened.
     ///
     /// The profile and the access are for the sockets opened here. An inherited descriptor (`fd@3`) is duplicated and
     /// keeps the options it has.
@@ -97,8 +97,8 @@ impl ListenerSet {
     ///
     /// The first place that failed and why: the errors of [`tcp`](super::tcp()), [`udp`](super::udp()) and
     /// [`unix`](super::unix()), `ENODEV` for an interface that is not there, `EBADF`, `ENOTSOCK` or `EINVAL` for a
-    /// descriptor that is not open, no socket or does not listen, [`HostName`](Cause::HostName) for a name, which is not looked up here. If every
-    /// place was passed over, the first one.
+    /// descriptor that is not open, no socket or does not listen, [`HostName`](Cause::HostName) for a name, which is
+    /// not looked up here. If every place was passed over, the first one.
     #[doc(alias = "listenToPort")]
     #[doc(alias = "server_sockets")]
     pub fn open_with(
