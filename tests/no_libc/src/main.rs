@@ -69,7 +69,8 @@ fn serve(server: &mut Clients<'_>) -> Result<()> {
 
 /// Only who is on this host, and connected as the profile says, is served.
 fn greet(server: &Clients<'_>, key: Key) -> Verdict {
-    let is_welcome = |client: &Connection<()>| client.peer_addr().is_loopback() && surface::is_configured(client.stream());
+    let is_welcome =
+        |client: &Connection<()>| client.peer_addr().is_loopback() && surface::is_configured(client.stream());
     if server.get(key).is_some_and(is_welcome) { Verdict::Keep } else { Verdict::Drop }
 }
 
