@@ -5,6 +5,9 @@
 // The package begins with a few instructions of its own, which are written for this architecture.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+#[path = "support/fallbacks.rs"]
+mod fallbacks;
+
 use std::{
     collections::BTreeSet,
     env, fs,
@@ -147,21 +150,9 @@ fn build() -> PathBuf {
     command.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]).arg(&target_dir);
     // It comes before all other ways to give flags, and those of this test (a sanitizer's, say) are not for the
     // package.
-    command.env("CARGO_ENCODED_RUSTFLAGS", forced_fallbacks().join("\x1f"));
+    command.env("CARGO_ENCODED_RUSTFLAGS", fallbacks::forced().join("\x1f"));
     output(command.current_dir(package()));
     target_dir.join(TARGET).join("release/echo")
-}
-
-/// The flags that force a fallback, if this test is compiled with them.
-fn forced_fallbacks() -> Vec<&'static str> {
-    let mut flags = Vec::new();
-    if cfg!(anet_force_accept_fallback) {
-        flags.extend(["--cfg", "anet_force_accept_fallback"]);
-    }
-    if cfg!(anet_force_pipe_fallback) {
-        flags.extend(["--cfg", "anet_force_pipe_fallback"]);
-    }
-    flags
 }
 
 /// What a command prints; one that is missing or fails is a failure of the test.

@@ -8,7 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::{header, output, readme, source};
+use crate::{fallbacks, header, output, readme, source};
 
 /// The target folder in which the README's commands have made both libraries, once for all tests.
 pub fn target() -> &'static Path {
@@ -28,22 +28,10 @@ fn build() -> PathBuf {
         let mut cargo = Command::new(cargo);
         cargo.args(command.split_whitespace().skip(1)).args(["--offline", "--locked", "--target-dir"]).arg(&target);
         // It comes before all other ways to give flags: those of this test (a sanitizer's, say) are not for C.
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", forced_fallbacks().join("\x1f"));
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", fallbacks::forced().join("\x1f"));
         output(cargo.env_remove("CARGO_BUILD_TARGET").current_dir(source("")));
     }
     target
-}
-
-/// The flags that force a fallback, if this test is compiled with them.
-fn forced_fallbacks() -> Vec<&'static str> {
-    let mut flags = Vec::new();
-    if cfg!(anet_force_accept_fallback) {
-        flags.extend(["--cfg", "anet_force_accept_fallback"]);
-    }
-    if cfg!(anet_force_pipe_fallback) {
-        flags.extend(["--cfg", "anet_force_pipe_fallback"]);
-    }
-    flags
 }
 
 #[test]

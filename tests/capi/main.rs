@@ -4,6 +4,8 @@
 #![cfg(target_os = "linux")]
 
 mod echo;
+#[path = "../support/fallbacks.rs"]
+mod fallbacks;
 mod header;
 mod library;
 mod program;
