@@ -276,7 +276,7 @@ impl<T, const SOURCES: usize> Clients<'_, T, SOURCES> {
     /// The next whose time is over.
     pub(super) fn overdue(&mut self) -> Option<Event> {
         self.let_leave();
-        if self.drained_at.is_some_and(|at| at <= self.now) {
+        if self.grace_is_over() {
             let key = self.table.first(List::Open)?;
             return Some(self.doom(key, CloseReason::DrainTimeout));
         }
@@ -300,7 +300,7 @@ impl<T, const SOURCES: usize> Clients<'_, T, SOURCES> {
 
     /// Closes who has had the time to leave.
     fn let_leave(&mut self) {
-        let drained = self.drained_at.is_some_and(|at| at <= self.now);
+        let drained = self.grace_is_over();
         while let Some(key) = self.table.first(List::Leaving)
             && let Some(Occupant::Leaving(_, until)) = self.table.get(key)
             && (drained || *until <= self.now)
@@ -308,6 +308,10 @@ impl<T, const SOURCES: usize> Clients<'_, T, SOURCES> {
             self.table.remove(key);
             self.released = true;
         }
+    }
+
+    fn grace_is_over(&self) -> bool {
+        self.drained_at.is_some_and(|at| at <= self.now)
     }
 
     const fn doom(&mut self, key: Key, reason: CloseReason) -> Event {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{ListenerId, Server, listeners::Door};
+use super::{ListenerId, Server};
 use crate::{accept::BatchEnd, error::Result, sys};
 
 /// How many wait in a backlog at most, where Linux has not been told otherwise (`net.core.somaxconn`).
@@ -39,14 +39,10 @@ impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
 
     /// Takes whoever waits, as far as there is room; not whoever goes on coming.
     fn accept_all(&mut self, id: ListenerId) {
-        let Self { poller, listeners, clients, .. } = self;
-        let Some(Door { listener, engine, .. }) = listeners.get_mut(id) else { return };
         // The rejected take no room.
-        let mut left = clients.room().max(BACKLOG_LONGEST);
-        while clients.room().min(left) > 0 {
-            let turn = engine.accept_at_most(listener, clients.room().min(left), clients.now, |stream, peer| {
-                clients.take_in(poller, id, stream, peer);
-            });
+        let mut left = self.clients.room().max(BACKLOG_LONGEST);
+        while self.clients.room().min(left) > 0 {
+            let Some(turn) = self.take_in(id, left) else { return };
             left = left.saturating_sub(turn.accepted + turn.failed);
             if turn.end != BatchEnd::LimitReached {
                 return;

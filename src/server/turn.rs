@@ -7,7 +7,12 @@ use super::{
     event::{Source, is_for_reader},
     listeners::Door,
 };
-use crate::{accept::BatchEnd, error::Result, event::Event as Ready, event::Interest, sys};
+use crate::{
+    accept::{BatchEnd, Turn},
+    error::Result,
+    event::{Event as Ready, Interest},
+    sys,
+};
 
 impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
     /// Waits until there may be something to tell, at most `timeout` (`None`: for ever). Afterwards take all events out
@@ -105,22 +110,27 @@ impl<T: Default, const SOURCES: usize> Server<'_, T, SOURCES> {
     }
 
     fn accept(&mut self, id: ListenerId, ready: Ready) -> Option<Event> {
-        let Self { poller, listeners, clients, .. } = self;
-        let room = clients.room();
-        if room == 0 {
-            listeners.close(poller, id);
+        if self.clients.room() == 0 {
+            self.listeners.close(&self.poller, id);
             return None;
         }
-        let Door { listener, engine, .. } = listeners.get_mut(id)?;
-        let mut turn = engine.accept_at_most(listener, room, clients.now, |stream, peer| {
-            clients.take_in(poller, id, stream, peer);
-        });
+        let mut turn = self.take_in(id, usize::MAX)?;
         match turn.end {
-            BatchEnd::OutOfResources(_) => clients.release_one(),
+            BatchEnd::OutOfResources(_) => self.clients.release_one(),
             // All that a Unix socket says which was shut down is `EAGAIN` (measured on Linux 6.18).
             BatchEnd::Drained if ready.is_hangup() => turn = turn.gone(),
             _ => {}
         }
-        listeners.after(poller, id, turn)
+        self.listeners.after(&self.poller, id, turn)
+    }
+
+    /// Takes who waits at a listener, as far as there is room and no more than `most`; `None` if it is gone.
+    pub(super) fn take_in(&mut self, id: ListenerId, most: usize) -> Option<Turn> {
+        let Self { poller, listeners, clients, .. } = self;
+        let Door { listener, engine, .. } = listeners.get_mut(id)?;
+        let room = clients.room().min(most);
+        Some(engine.accept_at_most(listener, room, clients.now, |stream, peer| {
+            clients.take_in(poller, id, stream, peer);
+        }))
     }
 }

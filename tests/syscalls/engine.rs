@@ -151,7 +151,6 @@ fn pauses_three_times(clients: usize) {
         let until = |at| Watch::Pause { until: ms(at) };
         assert_eq!(turn(100, &mut engine), (1, until(101)));
         // Too early: no call.
-        // Too early: no call.
         assert_eq!(turn(100, &mut engine), (0, until(101)));
         assert!(!engine.resume(ms(100)) && engine.resume(ms(101)) && !engine.resume(ms(101)));
         assert_eq!(turn(101, &mut engine), (0, until(103)));
