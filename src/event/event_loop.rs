@@ -14,7 +14,7 @@ use core::{fmt, time::Duration};
 use rustix::fd::{AsFd, BorrowedFd};
 
 use super::{
-    Event, Events, Expired, Poller, TimerError, TimerId, Timers,
+    Events, Expired, Poller, Readiness, TimerError, TimerId, Timers,
     file::{Direction, File, key, number, registration_and_number},
 };
 use crate::{
@@ -352,7 +352,7 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
         [until_timer, max_wait].into_iter().flatten().min()
     }
 
-    fn deliver(&mut self, event: Event, state: &mut S) {
+    fn deliver(&mut self, event: Readiness, state: &mut S) {
         let (registration, number) = registration_and_number(event.key());
         let Some(file) = self.files.get(number) else { return };
         for direction in file.order() {

@@ -7,6 +7,6 @@ mod timer;
 mod waker;
 
 pub use event_loop::{EventLoop, FileHandler, SleepHandler, TimeHandler};
-pub use poller::{Event, Events, Interest, Iter, Poller};
+pub use poller::{Events, Interest, Iter, Poller, Readiness};
 pub use timer::{Expired, TimerError, TimerId, Timers};
 pub use waker::Waker;

@@ -2,13 +2,13 @@
 
 use core::{fmt, iter, slice, time::Duration};
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::{
     error::{Errno, Op, Result, ResultExt},
     sys::{
         self,
-        selector::{self, RawEvent},
+        selector::{self, Event as RawEvent, Selector},
     },
 };
 
@@ -66,7 +66,7 @@ bitflags::bitflags! {
 #[doc(alias = "epoll")]
 #[doc(alias = "kqueue")]
 pub struct Poller {
-    fd: OwnedFd,
+    selector: Selector,
 }
 
 impl Poller {
@@ -77,7 +77,7 @@ impl Poller {
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     #[doc(alias = "epoll_create1")]
     pub fn new() -> Result<Self> {
-        selector::create().op(Op::EventCreate).map(|fd| Self { fd })
+        Selector::new().op(Op::EventCreate).map(|selector| Self { selector })
     }
 
     /// Begins to watch a descriptor. It is forgotten by itself when its last duplicate is closed.
@@ -88,7 +88,7 @@ impl Poller {
     /// with `EXCLUSIVE`, `ELOOP` for pollers that watch each other, `ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`.
     #[doc(alias = "EPOLL_CTL_ADD")]
     pub fn add(&self, fd: impl AsFd, key: u64, interest: Interest) -> Result<()> {
-        selector::add(self.fd.as_fd(), fd.as_fd(), key, interest.bits()).op(Op::EventControl)
+        self.selector.add(fd.as_fd(), key, interest.bits()).op(Op::EventControl)
     }
 
     /// Changes the key and the interest of a descriptor; with an empty interest it is watched for errors alone. A
@@ -99,7 +99,7 @@ impl Poller {
     /// `ENOENT` if it is not watched, `EINVAL` for `EXCLUSIVE`.
     #[doc(alias = "EPOLL_CTL_MOD")]
     pub fn modify(&self, fd: impl AsFd, key: u64, interest: Interest) -> Result<()> {
-        selector::modify(self.fd.as_fd(), fd.as_fd(), key, interest.bits()).op(Op::EventControl)
+        self.selector.modify(fd.as_fd(), key, interest.bits()).op(Op::EventControl)
     }
 
     /// Stops watching a descriptor.
@@ -109,7 +109,16 @@ impl Poller {
     /// `ENOENT` if it is not watched.
     #[doc(alias = "EPOLL_CTL_DEL")]
     pub fn delete(&self, fd: impl AsFd) -> Result<()> {
-        selector::delete(self.fd.as_fd(), fd.as_fd()).op(Op::EventControl)
+        self.selector.delete(fd.as_fd()).op(Op::EventControl)
+    }
+
+    /// Puts a new instance in the place of this one, under the same descriptor number; nothing is watched afterwards.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE`, `ENOMEM`: everything is as it was.
+    pub(crate) fn renew(&mut self) -> Result<()> {
+        self.selector.renew().op(Op::EventCreate)
     }
 
     /// Waits until something is ready, at most `timeout` (`None`: for ever), and fills `events`; how many there are is
@@ -128,10 +137,10 @@ impl Poller {
         let deadline = sys::Deadline::after(timeout);
         let mut remaining = timeout;
         events.len = loop {
-            match wait_once(self.fd.as_fd(), &mut events.array, remaining) {
+            match wait_once(&self.selector, &mut events.array, remaining) {
                 Err(Errno::INTR) => {}
                 // The kernel cannot count that far at once.
-                Ok(0) if remaining.is_some_and(|time| time > selector::LONGEST) => {}
+                Ok(0) if remaining.is_some_and(|time| time > Selector::LONGEST) => {}
                 answer => break answer.op(Op::EventWait)?,
             }
             remaining = deadline.remaining();
@@ -141,42 +150,45 @@ impl Poller {
 }
 
 #[cfg(not(target_os = "linux"))]
-use selector::wait as wait_once;
+#[inline]
+fn wait_once(selector: &Selector, events: &mut [RawEvent], timeout: Option<Duration>) -> sys::Result<usize> {
+    selector.wait(events, timeout)
+}
 
 /// With the call that counts nanoseconds where they matter.
 #[cfg(target_os = "linux")]
 #[inline]
-fn wait_once(fd: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Option<Duration>) -> sys::Result<usize> {
+fn wait_once(selector: &Selector, events: &mut [RawEvent], timeout: Option<Duration>) -> sys::Result<usize> {
     match timeout {
-        Some(precise) if counts_below_a_millisecond(precise) => wait_precisely(fd, events, precise),
-        _ => selector::wait(fd, events, timeout),
+        Some(precise) if counts_below_a_millisecond(precise) => wait_precisely(selector, events, precise),
+        _ => selector.wait(events, timeout),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn wait_precisely(fd: BorrowedFd<'_>, events: &mut [RawEvent], timeout: Duration) -> sys::Result<usize> {
+fn wait_precisely(selector: &Selector, events: &mut [RawEvent], timeout: Duration) -> sys::Result<usize> {
     use core::sync::atomic::{AtomicBool, Ordering};
     static MISSING: AtomicBool = AtomicBool::new(cfg!(anet_force_epoll_fallback));
 
     if !MISSING.load(Ordering::Relaxed) {
-        match selector::wait_precisely(fd, events, timeout) {
+        match selector.wait_precisely(events, timeout) {
             // Before Linux 5.11, or forbidden by a seccomp filter.
             Err(Errno::NOSYS | Errno::PERM) => MISSING.store(true, Ordering::Relaxed),
             answer => return answer,
         }
     }
-    selector::wait(fd, events, Some(timeout))
+    selector.wait(events, Some(timeout))
 }
 
 /// What is longer than `epoll_wait` can count has no use for them.
 #[cfg(target_os = "linux")]
 fn counts_below_a_millisecond(time: Duration) -> bool {
-    !time.subsec_nanos().is_multiple_of(1_000_000) && time < selector::LONGEST
+    !time.subsec_nanos().is_multiple_of(1_000_000) && time < Selector::LONGEST
 }
 
 impl AsFd for Poller {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.selector.as_fd()
     }
 }
 
@@ -189,7 +201,7 @@ pub struct Events<const N: usize> {
 impl<const N: usize> Events<N> {
     /// Room for `N` events, none there.
     pub const fn new() -> Self {
-        Self { array: [selector::NOTHING; N], len: 0 }
+        Self { array: [RawEvent::NOTHING; N], len: 0 }
     }
 
     /// The number of events of the last wait.
@@ -203,8 +215,8 @@ impl<const N: usize> Events<N> {
     }
 
     /// The event at `index`, by value: the array may be waited into again while its events are worked off.
-    pub fn at(&self, index: usize) -> Option<Event> {
-        self.array.get(..self.len)?.get(index).copied().map(Event)
+    pub fn at(&self, index: usize) -> Option<Readiness> {
+        self.array.get(..self.len)?.get(index).copied().map(Readiness)
     }
 
     /// The events of the last wait.
@@ -229,10 +241,10 @@ impl<const N: usize> fmt::Debug for Events<N> {
 pub struct Iter<'e>(iter::Take<slice::Iter<'e, RawEvent>>);
 
 impl Iterator for Iter<'_> {
-    type Item = Event;
+    type Item = Readiness;
 
-    fn next(&mut self) -> Option<Event> {
-        self.0.next().copied().map(Event)
+    fn next(&mut self) -> Option<Readiness> {
+        self.0.next().copied().map(Readiness)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -247,7 +259,7 @@ impl fmt::Debug for Iter<'_> {
 }
 
 impl<'e, const N: usize> IntoIterator for &'e Events<N> {
-    type Item = Event;
+    type Item = Readiness;
     type IntoIter = Iter<'e>;
 
     fn into_iter(self) -> Iter<'e> {
@@ -257,13 +269,13 @@ impl<'e, const N: usize> IntoIterator for &'e Events<N> {
 
 /// A descriptor that is ready, and for what.
 #[derive(Clone, Copy)]
-pub struct Event(RawEvent);
+pub struct Readiness(RawEvent);
 
-impl Event {
+impl Readiness {
     /// The key the descriptor was added with.
     #[inline]
     pub fn key(self) -> u64 {
-        selector::key(self.0)
+        self.0.key()
     }
 
     /// Reading will not wait: there are bytes, a connection, an end or an error to fetch.
@@ -303,13 +315,13 @@ impl Event {
     }
 
     fn any(self, flags: u32) -> bool {
-        selector::flags(self.0) & flags != 0
+        self.0.flags() & flags != 0
     }
 }
 
-impl fmt::Debug for Event {
+impl fmt::Debug for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event")
+        f.debug_struct("Readiness")
             .field("key", &self.key())
             .field("is_readable", &self.is_readable())
             .field("is_writable", &self.is_writable())

@@ -35,10 +35,7 @@ use rustix::{
 };
 
 #[cfg(target_os = "linux")]
-use {
-    core::ffi::CStr,
-    rustix::event::{Timespec, epoll},
-};
+use {core::ffi::CStr, rustix::event::Timespec};
 #[cfg(not(target_os = "linux"))]
 use {
     core::{mem::MaybeUninit, time::Duration},
@@ -126,19 +123,48 @@ pub(crate) fn chmod_nofollow(path: &CStr, mode: u32) -> Result<(), Errno> {
     unsafe { call::fchmodat2(path.as_ptr().cast(), mode) }
 }
 
+/// `struct epoll_event`: what the kernel writes for a descriptor that is ready. rustix's own has a pointer in it, and
+/// so cannot go to another thread.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy)]
+#[cfg_attr(target_arch = "x86_64", repr(C, packed))]
+#[cfg_attr(not(target_arch = "x86_64"), repr(C))]
+pub(crate) struct EpollEvent {
+    flags: u32,
+    key: u64,
+}
+
+#[cfg(target_os = "linux")]
+const _: () = assert!(size_of::<EpollEvent>() == size_of::<rustix::event::epoll::Event>());
+
+#[cfg(target_os = "linux")]
+impl EpollEvent {
+    pub(crate) const NOTHING: Self = Self { flags: 0, key: 0 };
+
+    #[inline]
+    pub(crate) const fn key(self) -> u64 {
+        self.key
+    }
+
+    #[inline]
+    pub(crate) const fn flags(self) -> u32 {
+        self.flags
+    }
+}
+
 /// `epoll_wait(fd, events, milliseconds)`
 #[cfg(target_os = "linux")]
 #[inline]
-pub(crate) fn epoll_wait(fd: BorrowedFd<'_>, events: &mut [epoll::Event], milliseconds: i32) -> Result<usize, Errno> {
-    // SAFETY: `Event` is the kernel's struct, and the kernel writes as many as the slice has at most.
+pub(crate) fn epoll_wait(fd: BorrowedFd<'_>, events: &mut [EpollEvent], milliseconds: i32) -> Result<usize, Errno> {
+    // SAFETY: `EpollEvent` is the kernel's struct, and the kernel writes as many as the slice has at most.
     unsafe { call::epoll_wait(fd, events.as_mut_ptr().cast(), events.len(), milliseconds) }
 }
 
 /// `epoll_pwait2(fd, events, timeout)`, since Linux 5.11.
 #[cfg(target_os = "linux")]
-pub(crate) fn epoll_pwait2(fd: BorrowedFd<'_>, events: &mut [epoll::Event], timeout: Timespec) -> Result<usize, Errno> {
+pub(crate) fn epoll_pwait2(fd: BorrowedFd<'_>, events: &mut [EpollEvent], timeout: Timespec) -> Result<usize, Errno> {
     let timeout = kernel_timespec(timeout);
-    // SAFETY: `Event` is the kernel's struct, and the kernel writes as many as the slice has at most.
+    // SAFETY: `EpollEvent` is the kernel's struct, and the kernel writes as many as the slice has at most.
     unsafe { call::epoll_pwait2(fd, events.as_mut_ptr().cast(), events.len(), timeout) }
 }
 
