@@ -5,7 +5,7 @@
 //! close-on-exec, no-delay, keepalive 300 s.
 //!
 //! - `anet`: `accept_batch(10)` until the burst is taken, on a listener with a profile.
-//! - `anet_engine`: `Engine::accept` with the same limit until the burst is taken, on the same listener.
+//! - `anet_engine`: `Acceptor::accept` with the same limit until the burst is taken, on the same listener.
 //! - `redis_style`: the steps of Redis 7: `accept4` until 10 or `EAGAIN`, whose text is formatted; five `setsockopt`,
 //!   the address as text.
 //! - `std`: `accept`, `set_nonblocking`, `set_nodelay`; std has no keepalive.
@@ -23,7 +23,7 @@ use std::{
 
 use anet::{
     Listener, Profile,
-    accept::Engine,
+    accept::Acceptor,
     listen,
     option::{self, TcpKeepalive},
 };
@@ -167,11 +167,11 @@ fn accept_burst(c: &mut Criterion, burst: usize) {
     });
     group.bench_function("anet_engine", |b| {
         let listener = preset_listener();
-        let mut engine = Engine::new().with_limit(BATCH);
+        let mut acceptor = Acceptor::new().with_limit(BATCH);
         b.iter_custom(|iterations| {
             timed(iterations, burst, addr(&listener), |burst, accepted| {
                 while accepted.len() < burst {
-                    let turn = engine.accept(&listener, Duration::ZERO, |stream, peer| {
+                    let turn = acceptor.accept(&listener, Duration::ZERO, |stream, peer| {
                         black_box(&peer);
                         accepted.push(stream);
                     });

@@ -26,7 +26,7 @@ pub struct Batch {
 pub enum BatchEnd {
     /// The queue is empty.
     Drained,
-    /// There may be more: the limit is reached, or an [`Engine`](super::Engine) has taken one and not asked.
+    /// There may be more: the limit is reached, or an [`Acceptor`](super::Acceptor) has taken one and not asked.
     LimitReached,
     /// `EMFILE`, `ENFILE`, `ENOBUFS` or `ENOMEM`: connections stay queued, and a level-triggered poller goes on saying
     /// so. Stop watching the listener until something has been released.

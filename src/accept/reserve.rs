@@ -7,7 +7,7 @@ use crate::{
     sys,
 };
 
-/// A descriptor held in reserve for [`Engine::accept_or_shed`](super::Engine::accept_or_shed), and what to tell those
+/// A descriptor held in reserve for [`Acceptor::accept_or_shed`](super::Acceptor::accept_or_shed), and what to tell those
 /// who are turned away with its help. One does for all the listeners of a thread.
 ///
 /// Other threads may open files too, and take the descriptor while it is lent: then the reserve is empty, which is

@@ -5,8 +5,8 @@
 
 #![cfg(target_os = "linux")]
 
+mod acceptor;
 mod buffers;
-mod engine;
 mod errors;
 mod fallback;
 mod one_call;

@@ -1,14 +1,13 @@
-//! [`Turn`]: what came of one wake-up of an [`Engine`](super::Engine), and [`Counters`] of them all.
+//! [`Outcome`]: what came of one turn of an [`Acceptor`](super::Acceptor), and [`Counters`] of them all.
 
 use core::{ops::AddAssign, time::Duration};
 
 use super::BatchEnd;
-use crate::error::{Errno, Error, Op};
 
 /// What came of one wake-up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "under pressure the poller goes on reporting the listener until the interest is taken off"]
-pub struct Turn {
+pub struct Outcome {
     /// Connections handed to the caller.
     pub accepted: usize,
     /// Connections that failed before they could be handed over; they count against the limit too.
@@ -22,21 +21,13 @@ pub struct Turn {
     pub watch: Watch,
 }
 
-impl Turn {
-    /// The turn of a listener that turned out not to listen.
-    pub(crate) const fn gone(self) -> Self {
-        let end = BatchEnd::ListenerGone(Error::new(Op::Accept, Errno::INVAL));
-        Self { end, watch: Watch::Stop, ..self }
-    }
-}
-
 /// What to do with a listener's interest in the poller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Watch {
     /// Go on watching.
     Keep,
-    /// Take the interest off, and put it back as soon as [`Engine::resume`](super::Engine::resume) or
-    /// [`Engine::released`](super::Engine::released) says so.
+    /// Take the interest off, and put it back as soon as [`Acceptor::resume`](super::Acceptor::resume) or
+    /// [`Acceptor::notify_release`](super::Acceptor::notify_release) says so.
     ///
     /// An empty interest ([`Poller::modify`](crate::event::Poller::modify)) needs no memory to be put back, but what
     /// was added with `EXCLUSIVE` has to be deleted and added.
@@ -48,7 +39,7 @@ pub enum Watch {
     Stop,
 }
 
-/// What an engine has seen since it was made.
+/// What an acceptor has seen since it was made.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Counters {
     /// Connections handed to the caller.
@@ -68,7 +59,7 @@ impl Counters {
     pub(crate) const ZERO: Self = Self { accepted: 0, failed_peers: 0, failing_calls: 0, pressure: 0, shed: 0 };
 }
 
-/// What several engines have seen.
+/// What several acceptors have seen.
 impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         self.accepted += other.accepted;

@@ -1,4 +1,4 @@
-//! The accept engine: bursts, pressure, and who is turned away.
+//! The accept acceptor: bursts, pressure, and who is turned away.
 
 #![cfg(target_os = "linux")]
 
@@ -14,7 +14,7 @@ use std::{
 
 use anet::{
     Listener, Profile, Stream, UnixAddr,
-    accept::{BatchEnd, Counters, Engine, Reserve, Watch},
+    accept::{Acceptor, BatchEnd, Counters, Reserve, Watch},
     event::{Events, Interest, Poller},
     listen::{self, Access},
 };
@@ -32,8 +32,8 @@ fn clients_of(listener: &Listener, count: usize) -> Vec<Stream> {
 }
 
 /// What a turn takes and how it ends.
-fn take(engine: &mut Engine, listener: &Listener) -> (usize, BatchEnd) {
-    let turn = engine.accept(listener, NOW, |_, _| {});
+fn take(acceptor: &mut Acceptor, listener: &Listener) -> (usize, BatchEnd) {
+    let turn = acceptor.accept(listener, NOW, |_, _| {});
     assert_eq!((turn.failed, turn.shed, turn.watch), (0, 0, Watch::Keep));
     (turn.accepted, turn.end)
 }
@@ -41,7 +41,7 @@ fn take(engine: &mut Engine, listener: &Listener) -> (usize, BatchEnd) {
 #[test]
 fn a_turn_takes_what_waits_up_to_the_limit_and_no_call_fails() {
     for listener in [any_listener(), unix_listener()] {
-        let mut engine = Engine::new().with_limit(4);
+        let mut acceptor = Acceptor::new().with_limit(4);
         for (clients, turns) in [
             (1, &[(1, BatchEnd::Drained)][..]),
             (3, &[(3, BatchEnd::Drained)]),
@@ -49,10 +49,10 @@ fn a_turn_takes_what_waits_up_to_the_limit_and_no_call_fails() {
         ] {
             let _clients = clients_of(&listener, clients);
             for turn in turns {
-                assert_eq!(take(&mut engine, &listener), *turn);
+                assert_eq!(take(&mut acceptor, &listener), *turn);
             }
         }
-        assert_eq!(engine.counters(), Counters { accepted: 13, ..Counters::default() });
+        assert_eq!(acceptor.counters(), Counters { accepted: 13, ..Counters::default() });
     }
 }
 
@@ -62,16 +62,16 @@ fn nobody_is_forgotten_between_turns() {
     for listener in [any_listener(), unix_listener()] {
         let poller = Poller::new().unwrap();
         poller.add(&listener, 0, Interest::READABLE).unwrap();
-        let (mut engine, mut served) = (Engine::new().with_limit(3), 0);
+        let (mut acceptor, mut served) = (Acceptor::new().with_limit(3), 0);
         std::thread::scope(|scope| {
             let clients = scope.spawn(|| clients_of(&listener, 200));
             while served < 200 {
                 assert_eq!(poller.wait(&mut Events::<1>::new(), Some(5 * SECOND)), Ok(1));
-                served += take(&mut engine, &listener).0;
+                served += take(&mut acceptor, &listener).0;
             }
             clients.join().unwrap();
         });
-        assert_eq!(engine.counters(), Counters { accepted: 200, ..Counters::default() });
+        assert_eq!(acceptor.counters(), Counters { accepted: 200, ..Counters::default() });
     }
 }
 
@@ -82,9 +82,9 @@ fn two_engines_share_a_queue() {
     let clients = clients_of(&listener, 300);
     let counters = std::thread::scope(|scope| {
         let take_all = || {
-            let mut engine = Engine::new();
-            while take(&mut engine, &listener).0 > 0 {}
-            engine.counters()
+            let mut acceptor = Acceptor::new();
+            while take(&mut acceptor, &listener).0 > 0 {}
+            acceptor.counters()
         };
         [scope.spawn(take_all), scope.spawn(take_all)].map(|thread| thread.join().unwrap())
     });
@@ -96,15 +96,15 @@ fn two_engines_share_a_queue() {
 fn a_limit_of_zero_still_takes_one() {
     let listener = any_listener();
     let _client = client_of(&listener);
-    let mut engine = Engine::new().with_limit(0);
-    assert_eq!((engine.limit(), take(&mut engine, &listener)), (1, (1, BatchEnd::LimitReached)));
+    let mut acceptor = Acceptor::new().with_limit(0);
+    assert_eq!((acceptor.limit(), take(&mut acceptor, &listener)), (1, (1, BatchEnd::LimitReached)));
 }
 
 #[test]
 fn a_listener_that_was_shut_down_is_to_be_watched_no_more() {
     let listener = any_listener();
     rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
-    assert_eq!(Engine::new().accept(&listener, NOW, |_, _| {}).watch, Watch::Stop);
+    assert_eq!(Acceptor::new().accept(&listener, NOW, |_, _| {}).watch, Watch::Stop);
 }
 
 #[test]
@@ -113,26 +113,26 @@ fn pauses_double_up_to_the_longest_and_begin_anew_after_a_success() {
         let listener = any_listener();
         let clients = clients_of(&listener, 2);
         let occupied = occupy_all_descriptors();
-        let mut engine = Engine::new().with_backoff(SECOND, 5 * SECOND);
+        let mut acceptor = Acceptor::new().with_backoff(SECOND, 5 * SECOND);
         let mut now = NOW;
-        let mut pause = |engine: &mut Engine| {
-            let Watch::Pause { until } = engine.accept(&listener, now, |_, _| {}).watch else { panic!("no pause") };
-            assert_eq!(engine.resume_at(), Some(until));
+        let mut pause = |acceptor: &mut Acceptor| {
+            let Watch::Pause { until } = acceptor.accept(&listener, now, |_, _| {}).watch else { panic!("no pause") };
+            assert_eq!(acceptor.resume_at(), Some(until));
             let length = until - now;
             now = until;
-            assert!(engine.resume(now));
+            assert!(acceptor.resume(now));
             length.as_secs()
         };
-        assert_eq!([(); 5].map(|()| pause(&mut engine)), [1, 2, 4, 5, 5]);
+        assert_eq!([(); 5].map(|()| pause(&mut acceptor)), [1, 2, 4, 5, 5]);
         let counters = Counters { failing_calls: 5, pressure: 1, ..Counters::default() };
-        assert_eq!(engine.counters(), counters);
+        assert_eq!(acceptor.counters(), counters);
         drop(occupied);
-        assert_eq!(take(&mut engine, &listener), (clients.len(), BatchEnd::Drained));
+        assert_eq!(take(&mut acceptor, &listener), (clients.len(), BatchEnd::Drained));
         drop(clients);
         let _clients = clients_of(&listener, 2);
         let _occupied = occupy_all_descriptors();
-        assert_eq!([(); 2].map(|()| pause(&mut engine)), [1, 2]);
-        assert_eq!(engine.counters(), Counters { accepted: 2, failing_calls: 7, pressure: 2, ..counters });
+        assert_eq!([(); 2].map(|()| pause(&mut acceptor)), [1, 2]);
+        assert_eq!(acceptor.counters(), Counters { accepted: 2, failing_calls: 7, pressure: 2, ..counters });
     });
 }
 
@@ -142,10 +142,10 @@ fn no_time_and_no_pause_are_too_long_or_too_short() {
         let listener = any_listener();
         let _clients = clients_of(&listener, 1);
         let _occupied = occupy_all_descriptors();
-        let mut never = Engine::new().with_backoff(Duration::MAX, NOW);
+        let mut never = Acceptor::new().with_backoff(Duration::MAX, NOW);
         assert_eq!(never.accept(&listener, SECOND, |_, _| {}).watch, Watch::Pause { until: Duration::MAX });
-        assert!(!never.resume(SECOND) && never.released());
-        let mut soon = Engine::new().with_backoff(NOW, NOW);
+        assert!(!never.resume(SECOND) && never.notify_release());
+        let mut soon = Acceptor::new().with_backoff(NOW, NOW);
         assert!(matches!(soon.accept(&listener, NOW, |_, _| {}).watch, Watch::Pause { until } if until > NOW));
     });
 }
@@ -168,20 +168,20 @@ fn with_a_reserve_those_who_find_no_descriptor_are_told_and_counted() {
     for listener in [any_listener(), unix_listener()] {
         with_own_descriptors(|| {
             let mut reserve = Reserve::new(FULL).unwrap();
-            let mut engine = Engine::new().with_limit(4);
+            let mut acceptor = Acceptor::new().with_limit(4);
             let clients = clients_of(&listener, 6);
             let mut occupied = occupy_all_descriptors();
             // Room for one.
             occupied.pop();
             let mut served = Vec::new();
-            let turn = engine.accept_or_shed(&listener, NOW, &mut reserve, |stream, _| served.push(stream));
+            let turn = acceptor.accept_or_shed(&listener, NOW, &mut reserve, |stream, _| served.push(stream));
             assert_eq!((turn.accepted, turn.shed, turn.end), (1, 3, BatchEnd::LimitReached));
-            let turn = engine.accept_or_shed(&listener, NOW, &mut reserve, |_, _| unreachable!());
+            let turn = acceptor.accept_or_shed(&listener, NOW, &mut reserve, |_, _| unreachable!());
             assert_eq!((turn.accepted, turn.shed, turn.end), (0, 2, BatchEnd::Drained));
-            assert!(turn.watch == Watch::Keep && reserve.is_full() && engine.resume_at().is_none());
+            assert!(turn.watch == Watch::Keep && reserve.is_full() && acceptor.resume_at().is_none());
             assert!(clients[1..].iter().all(|client| all_that_comes(client) == FULL));
             let counters = Counters { accepted: 1, shed: 5, pressure: 1, failing_calls: 2, ..Counters::default() };
-            assert_eq!(engine.counters(), counters);
+            assert_eq!(acceptor.counters(), counters);
             drop(occupied);
         });
     }
@@ -196,7 +196,7 @@ fn a_client_that_has_spoken_reads_why_it_is_turned_away() {
         let client = client_of(&listener);
         client.write(b"PING\r\n").unwrap();
         let _occupied = occupy_all_descriptors();
-        let turn = Engine::new().accept_or_shed(&listener, NOW, &mut reserve, |_, _| unreachable!());
+        let turn = Acceptor::new().accept_or_shed(&listener, NOW, &mut reserve, |_, _| unreachable!());
         assert_eq!((turn.shed, turn.end), (1, BatchEnd::Drained));
         assert_eq!(all_that_comes(&client), FULL);
     });
@@ -254,14 +254,14 @@ fn limited_server() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) }).unwrap();
     let mut server = Server::new();
     println!("port {}", server.listener.local_addr().unwrap().as_inet().unwrap().port());
-    while server.engine.resume_at().is_none() {
+    while server.acceptor.resume_at().is_none() {
         server.run_once();
     }
-    let (start, before) = (server.now(), server.engine.counters());
+    let (start, before) = (server.now(), server.acceptor.counters());
     while server.now() < start + EXHAUSTED {
         server.run_once();
     }
-    let after = server.engine.counters();
+    let after = server.acceptor.counters();
     assert_eq!((after.accepted, after.pressure), (before.accepted, 1));
     println!("failing calls {}", after.failing_calls - before.failing_calls);
     let start = Instant::now();
@@ -271,14 +271,14 @@ fn limited_server() {
     }
     println!("microseconds {}", start.elapsed().as_micros());
     server.close_all();
-    assert_eq!(server.engine.counters().accepted, CLIENTS as u64);
+    assert_eq!(server.acceptor.counters().accepted, CLIENTS as u64);
 }
 
 struct Server {
     start: Instant,
     listener: Listener,
     poller: Poller,
-    engine: Engine,
+    acceptor: Acceptor,
     streams: Vec<Stream>,
     served: usize,
 }
@@ -287,7 +287,7 @@ impl Server {
     fn new() -> Self {
         let (listener, poller) = (any_listener(), Poller::new().unwrap());
         poller.add(&listener, 0, Interest::READABLE).unwrap();
-        Self { start: Instant::now(), listener, poller, engine: Engine::new(), streams: Vec::new(), served: 0 }
+        Self { start: Instant::now(), listener, poller, acceptor: Acceptor::new(), streams: Vec::new(), served: 0 }
     }
 
     fn now(&self) -> Duration {
@@ -296,9 +296,9 @@ impl Server {
 
     /// One wait, of which nothing but pauses and clients may be the end.
     fn run_once(&mut self) {
-        let timeout = self.engine.resume_at().map(|at| at.saturating_sub(self.now()));
+        let timeout = self.acceptor.resume_at().map(|at| at.saturating_sub(self.now()));
         let ready = self.poller.wait(&mut Events::<1>::new(), Some(timeout.unwrap_or(SECOND))).unwrap();
-        if self.engine.resume(self.now()) {
+        if self.acceptor.resume(self.now()) {
             self.watch(Interest::READABLE);
         }
         if ready == 1 {
@@ -308,7 +308,7 @@ impl Server {
 
     fn take(&mut self) {
         let now = self.now();
-        let turn = self.engine.accept(&self.listener, now, |stream, _| self.streams.push(stream));
+        let turn = self.acceptor.accept(&self.listener, now, |stream, _| self.streams.push(stream));
         self.served += turn.accepted;
         match turn.watch {
             Watch::Keep => {}
@@ -327,7 +327,7 @@ impl Server {
         for stream in streams {
             assert_eq!(stream.write(b"+OK"), Ok(3));
             drop(stream);
-            if self.engine.released() {
+            if self.acceptor.notify_release() {
                 self.watch(Interest::READABLE);
             }
         }

@@ -1,8 +1,8 @@
-//! What the accept engine asks the kernel, and what it makes of calls that fail.
+//! What the accept acceptor asks the kernel, and what it makes of calls that fail.
 
 use std::collections::HashSet;
 
-use anet::accept::{Counters, Engine, Reserve, Turn, Watch};
+use anet::accept::{Acceptor, Counters, Outcome, Reserve, Watch};
 
 use crate::{
     trace::{Trace, between_marks, traced},
@@ -19,15 +19,15 @@ const CLIENTS: usize = 2500;
 const AT_A_TIME: usize = 500;
 
 /// The first turn for as many clients.
-fn one_turn(listener: Listener, clients: usize, limit: usize) -> Turn {
+fn one_turn(listener: Listener, clients: usize, limit: usize) -> Outcome {
     let (listener, _poller, _clients) = with_clients(listener, clients);
-    let mut engine = Engine::new().with_limit(limit);
+    let mut acceptor = Acceptor::new().with_limit(limit);
     let mut turn = None;
     between_marks(Vec::with_capacity(clients), |streams| {
-        turn = Some(engine.accept(&listener, NOW, |stream, _| streams.push(stream)));
+        turn = Some(acceptor.accept(&listener, NOW, |stream, _| streams.push(stream)));
     });
     let turn = turn.unwrap();
-    assert_eq!(engine.counters(), Counters { accepted: turn.accepted as u64, ..Counters::default() });
+    assert_eq!(acceptor.counters(), Counters { accepted: turn.accepted as u64, ..Counters::default() });
     turn
 }
 
@@ -35,8 +35,8 @@ fn unix(profile: &Profile) -> Listener {
     listen::unix(&UnixAddr::UNNAMED, profile, &Access::default()).unwrap()
 }
 
-fn assert_taken(turn: Turn, accepted: usize, end: BatchEnd) {
-    assert_eq!(turn, Turn { accepted, failed: 0, shed: 0, end, watch: Watch::Keep });
+fn assert_taken(turn: Outcome, accepted: usize, end: BatchEnd) {
+    assert_eq!(turn, Outcome { accepted, failed: 0, shed: 0, end, watch: Watch::Keep });
 }
 
 #[test]
@@ -81,25 +81,25 @@ fn on_a_unix_socket_nothing_is_asked_at_the_limit() {
 #[ignore = "needs strace"]
 fn nobody_there_is_one_call_in_vain() {
     let trace = traced(&[], || {
-        let (listener, mut engine) = (tcp(&profile()), Engine::new());
-        between_marks((), |()| assert_taken(engine.accept(&listener, NOW, |_, _| {}), 0, BatchEnd::Drained));
-        assert_eq!(engine.counters(), Counters { failing_calls: 1, ..Counters::default() });
+        let (listener, mut acceptor) = (tcp(&profile()), Acceptor::new());
+        between_marks((), |()| assert_taken(acceptor.accept(&listener, NOW, |_, _| {}), 0, BatchEnd::Drained));
+        assert_eq!(acceptor.counters(), Counters { failing_calls: 1, ..Counters::default() });
     });
     assert_eq!(trace.between_marks(), [ACCEPT]);
 }
 
 /// Takes connections until nobody waits; each client must be among the peers.
-fn serve_all(engine: &mut Engine, listener: &Listener, poller: &Poller) {
+fn serve_all(acceptor: &mut Acceptor, listener: &Listener, poller: &Poller) {
     let addr = listener.local_addr().unwrap();
     let clients: Vec<_> = (0..AT_A_TIME).map(|_| connect::blocking(&[addr], Source::Any, None).unwrap()).collect();
     let mut peers = HashSet::new();
     while poller.wait(&mut Events::<4>::new(), Some(Duration::ZERO)) == Ok(1) {
-        let turn = engine.accept(listener, NOW, |stream, peer| {
+        let turn = acceptor.accept(listener, NOW, |stream, peer| {
             drop(stream);
             assert!(peers.insert(peer.to_string()));
         });
         assert_eq!(turn.watch, Watch::Keep);
-        assert!(turn.accepted + turn.failed <= engine.limit());
+        assert!(turn.accepted + turn.failed <= acceptor.limit());
     }
     assert!(clients.iter().all(|client| peers.contains(&client.local_addr().unwrap().to_string())));
 }
@@ -111,11 +111,11 @@ fn one_fault_in_three_loses_nobody() {
     for errno in ["ECONNABORTED", "EPROTO", "ENETDOWN", "EINTR"] {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=3+3")], || {
             let (listener, poller, _) = tcp_with_clients(&profile(), 0);
-            let mut engine = Engine::new();
+            let mut acceptor = Acceptor::new();
             between_marks((), |()| {
-                (0..CLIENTS / AT_A_TIME).for_each(|_| serve_all(&mut engine, &listener, &poller));
+                (0..CLIENTS / AT_A_TIME).for_each(|_| serve_all(&mut acceptor, &listener, &poller));
             });
-            let counters = engine.counters();
+            let counters = acceptor.counters();
             assert_eq!(counters.accepted, CLIENTS as u64);
             println!("failed peers {} failing calls {}", counters.failed_peers, counters.failing_calls);
         });
@@ -142,26 +142,26 @@ fn short_of_resources_it_pauses_and_loses_nobody() {
 fn pauses_three_times(clients: usize) {
     let ms = Duration::from_millis;
     let (listener, _poller, _clients) = tcp_with_clients(&profile(), clients);
-    let mut engine = Engine::new();
+    let mut acceptor = Acceptor::new();
     between_marks(Vec::with_capacity(clients), |streams| {
-        let mut turn = |now: u64, engine: &mut Engine| {
-            let turn = engine.accept(&listener, ms(now), |stream, _| streams.push(stream));
+        let mut turn = |now: u64, acceptor: &mut Acceptor| {
+            let turn = acceptor.accept(&listener, ms(now), |stream, _| streams.push(stream));
             (turn.accepted, turn.watch)
         };
         let until = |at| Watch::Pause { until: ms(at) };
-        assert_eq!(turn(100, &mut engine), (1, until(101)));
+        assert_eq!(turn(100, &mut acceptor), (1, until(101)));
         // Too early: no call.
-        assert_eq!(turn(100, &mut engine), (0, until(101)));
-        assert!(!engine.resume(ms(100)) && engine.resume(ms(101)) && !engine.resume(ms(101)));
-        assert_eq!(turn(101, &mut engine), (0, until(103)));
-        assert!(engine.released() && !engine.released());
-        assert_eq!(turn(102, &mut engine), (0, until(106)));
-        assert_eq!(engine.resume_at(), Some(ms(106)));
-        assert_eq!(turn(106, &mut engine), (clients - 1, Watch::Keep));
-        assert_eq!(engine.resume_at(), None);
+        assert_eq!(turn(100, &mut acceptor), (0, until(101)));
+        assert!(!acceptor.resume(ms(100)) && acceptor.resume(ms(101)) && !acceptor.resume(ms(101)));
+        assert_eq!(turn(101, &mut acceptor), (0, until(103)));
+        assert!(acceptor.notify_release() && !acceptor.notify_release());
+        assert_eq!(turn(102, &mut acceptor), (0, until(106)));
+        assert_eq!(acceptor.resume_at(), Some(ms(106)));
+        assert_eq!(turn(106, &mut acceptor), (clients - 1, Watch::Keep));
+        assert_eq!(acceptor.resume_at(), None);
     });
     let expected = Counters { accepted: clients as u64, failing_calls: 3, pressure: 1, ..Counters::default() };
-    assert_eq!(engine.counters(), expected);
+    assert_eq!(acceptor.counters(), expected);
 }
 
 /// What a descriptor more would not help is not shed.
@@ -170,9 +170,9 @@ fn pauses_three_times(clients: usize) {
 fn short_of_memory_nobody_is_shed() {
     traced(&[&format!("{ACCEPT}:error=ENOMEM:when=1")], || {
         let (listener, _poller, _clients) = tcp_with_clients(&profile(), 1);
-        let (mut engine, mut reserve) = (Engine::new(), Reserve::new(b"").unwrap());
+        let (mut acceptor, mut reserve) = (Acceptor::new(), Reserve::new(b"").unwrap());
         between_marks((), |()| {
-            let turn = engine.accept_or_shed(&listener, NOW, &mut reserve, |_, _| {});
+            let turn = acceptor.accept_or_shed(&listener, NOW, &mut reserve, |_, _| {});
             assert!(matches!(turn.end, BatchEnd::OutOfResources(_)), "{turn:?}");
             assert_eq!(turn.shed, 0);
         });
@@ -186,12 +186,12 @@ fn a_reserve_that_cannot_be_refilled_is_told() {
     let injections = [&format!("{ACCEPT}:error=EMFILE:when=1"), "eventfd2:error=ENFILE:when=2"];
     let trace = traced(&injections, || {
         let (listener, _poller, _clients) = tcp_with_clients(&profile(), 2);
-        let (mut engine, mut reserve) = (Engine::new(), Reserve::new(b"no").unwrap());
+        let (mut acceptor, mut reserve) = (Acceptor::new(), Reserve::new(b"no").unwrap());
         let (mut turn, mut next) = (None, None);
         between_marks(Vec::with_capacity(2), |streams| {
-            turn = Some(engine.accept_or_shed(&listener, NOW, &mut reserve, |_, _| unreachable!()));
-            assert!(!reserve.is_full() && engine.released());
-            next = Some(engine.accept_or_shed(&listener, NOW, &mut reserve, |stream, _| streams.push(stream)));
+            turn = Some(acceptor.accept_or_shed(&listener, NOW, &mut reserve, |_, _| unreachable!()));
+            assert!(!reserve.is_full() && acceptor.notify_release());
+            next = Some(acceptor.accept_or_shed(&listener, NOW, &mut reserve, |stream, _| streams.push(stream)));
         });
         let (turn, next) = (turn.unwrap(), next.unwrap());
         let lost = Error::new(Op::EventCreate, anet::Errno::NFILE);
@@ -214,9 +214,9 @@ fn assert_shed(trace: &Trace) {
 fn a_listener_that_is_gone_is_to_be_watched_no_more() {
     for errno in ["EINVAL", "EBADF", "ENOTSOCK"] {
         traced(&[&format!("{ACCEPT}:error={errno}:when=1")], || {
-            let (listener, mut engine) = (tcp(&profile()), Engine::new());
+            let (listener, mut acceptor) = (tcp(&profile()), Acceptor::new());
             between_marks((), |()| {
-                let turn = engine.accept(&listener, NOW, |_, _| {});
+                let turn = acceptor.accept(&listener, NOW, |_, _| {});
                 assert_eq!(turn.watch, Watch::Stop);
                 assert!(matches!(turn.end, BatchEnd::ListenerGone(_)));
             });
@@ -230,11 +230,11 @@ fn a_listener_that_is_gone_is_to_be_watched_no_more() {
 fn a_filter_that_forbids_accepting_is_asked_seldom() {
     traced(&["accept4:error=EPERM", "accept:error=EPERM"], || {
         let (listener, _poller, _clients) = tcp_with_clients(&profile(), 1);
-        let mut engine = Engine::new();
+        let mut acceptor = Acceptor::new();
         between_marks((), |()| {
-            let turn = engine.accept(&listener, NOW, |_, _| {});
+            let turn = acceptor.accept(&listener, NOW, |_, _| {});
             assert!(matches!(turn.end, BatchEnd::Failed(_)) && matches!(turn.watch, Watch::Pause { .. }));
-            assert!(!engine.released() && engine.resume_at().is_some());
+            assert!(!acceptor.notify_release() && acceptor.resume_at().is_some());
         });
     });
 }

@@ -1,8 +1,9 @@
-//! [`Engine`]: how many connections to take at a wake-up, and what to do when there is nothing to take them with.
+//! [`Acceptor`]: how many connections to take at a wake-up, and what to do when there is nothing to take them with.
 //!
-//! An accept that fails costs as much as one that succeeds (2.9 us and 2.7 us, measured on Linux 6.18), so the engine
+//! An accept that fails costs as much as one that succeeds (2.9 us and 2.7 us, measured on Linux 6.18), so the acceptor
 //! takes what waits and not one more: it asks how long the queue is, for a sixth of that. Errors of single connections
-//! are passed over; for want of descriptors or memory the listener is left alone for a while, by the caller's clock.
+//! are counted and skipped. When descriptors or memory run out, and when a listener that is reported readable yields
+//! nothing again and again, it is left alone for a while, by the caller's clock.
 //!
 //! It holds no descriptor, no clock and no memory but its own.
 
@@ -10,10 +11,10 @@ use core::time::Duration;
 
 use rustix::fd::AsFd;
 
-use super::{Batch, BatchEnd, Counters, Probe, Reserve, Turn, Watch, backoff::Backoff};
+use super::{Batch, BatchEnd, Counters, Outcome, Probe, Reserve, Watch, backoff::Backoff};
 use crate::{
     addr::Endpoint,
-    error::{Op, Result, ResultExt},
+    error::{Errno, Error, Op, Result, ResultExt},
     listen::Listener,
     stream::Stream,
     sys,
@@ -25,6 +26,9 @@ pub const LIMIT_DEFAULT: usize = 10;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How many turns in a row may take nothing before the listener itself is looked at. The first is what a lost race with
+/// another process looks like.
+const PATIENCE: u8 = 2;
 
 /// Accepts for one listener: a burst at each wake-up, with no call that is likely to fail.
 ///
@@ -35,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// (`CLOCK_MONOTONIC`).
 ///
 /// ```
-/// use anet::{Profile, accept::{Engine, Watch}, event::{Events, Interest, Poller}, listen};
+/// use anet::{Profile, accept::{Acceptor, Watch}, event::{Events, Interest, Poller}, listen};
 /// use std::time::Instant;
 ///
 /// const LISTENER: u64 = 0;
@@ -45,19 +49,19 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// poller.add(&listener, LISTENER, Interest::READABLE)?;
 /// # let client = std::net::TcpStream::connect(listener.local_addr()?.to_string())?;
 ///
-/// let mut engine = Engine::new();
+/// let mut acceptor = Acceptor::new();
 /// let mut connections = Vec::new();
 /// let mut events = Events::<64>::new();
 /// let start = Instant::now();
 /// while connections.is_empty() {
-///     let timeout = engine.resume_at().map(|at| at.saturating_sub(start.elapsed()));
+///     let timeout = acceptor.resume_at().map(|at| at.saturating_sub(start.elapsed()));
 ///     poller.wait(&mut events, timeout)?;
 ///     let now = start.elapsed();
-///     if engine.resume(now) {
+///     if acceptor.resume(now) {
 ///         poller.modify(&listener, LISTENER, Interest::READABLE)?;
 ///     }
 ///     for event in events.iter().filter(|event| event.key() == LISTENER) {
-///         let turn = engine.accept(&listener, now, |stream, _peer| connections.push(stream));
+///         let turn = acceptor.accept(&listener, now, |stream, _peer| connections.push(stream));
 ///         match turn.watch {
 ///             Watch::Keep => {}
 ///             Watch::Pause { .. } => poller.modify(&listener, LISTENER, Interest::empty())?,
@@ -68,14 +72,14 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// // Wherever a descriptor is closed:
 /// connections.clear();
-/// if engine.released() {
+/// if acceptor.notify_release() {
 ///     poller.modify(&listener, LISTENER, Interest::READABLE)?;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[doc(alias = "acceptor")]
-pub struct Engine {
+pub struct Acceptor {
     limit: usize,
     queue: Queue,
     /// Whether it pays to ask how many wait.
@@ -85,6 +89,8 @@ pub struct Engine {
     last_end: BatchEnd,
     /// At the last turn resources have run out.
     under_pressure: bool,
+    /// How many turns in a row took nothing, as far as that matters.
+    fruitless: u8,
     counters: Counters,
 }
 
@@ -106,7 +112,7 @@ enum Waiting {
     OneAtLeast,
 }
 
-impl Engine {
+impl Acceptor {
     /// [`LIMIT_DEFAULT`] connections at a wake-up; pauses of 1 ms, doubling to 100 ms.
     pub const fn new() -> Self {
         Self {
@@ -116,6 +122,7 @@ impl Engine {
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             last_end: BatchEnd::Drained,
             under_pressure: false,
+            fruitless: 0,
             counters: Counters::ZERO,
         }
     }
@@ -126,8 +133,9 @@ impl Engine {
         self
     }
 
-    /// How long to leave the listener alone when resources have run out and nobody says that any were released: `first`
-    /// (1 us at least), and after each attempt that took nobody twice as long, up to `longest`.
+    /// How long to leave the listener alone when resources have run out and the caller reports none released, or when it
+    /// yields nothing again and again: `first` (1 us at least), and after each attempt that took nothing twice as long,
+    /// up to `longest`.
     pub const fn with_backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.backoff = Backoff::new(first, longest);
         self
@@ -143,9 +151,14 @@ impl Engine {
     /// there. What [`Listener::accept`] makes of `EINTR`, of a missing `accept4` and of the profile's options holds
     /// here too.
     ///
+    /// A turn that takes nothing is nothing unusual once: another process may have been faster. If it happens again, the
+    /// listener itself is looked at: a Unix listener that was shut down is [`ListenerGone`](BatchEnd::ListenerGone), and
+    /// one that goes on being readable, or whose connections fail one after the other, pauses like one without
+    /// descriptors. Otherwise a level-triggered poller would report it for ever.
+    ///
     /// In a pause it makes no call, and says once more why there is one.
     #[doc(alias = "acceptTcpHandler")]
-    pub fn accept(&mut self, listener: &Listener, now: Duration, each: impl FnMut(Stream, Endpoint)) -> Turn {
+    pub fn accept(&mut self, listener: &Listener, now: Duration, each: impl FnMut(Stream, Endpoint)) -> Outcome {
         self.accept_at_most(listener, usize::MAX, now, each)
     }
 
@@ -156,12 +169,12 @@ impl Engine {
         room: usize,
         now: Duration,
         mut each: impl FnMut(Stream, Endpoint),
-    ) -> Turn {
-        if let Some(turn) = self.pausing(now) {
-            return turn;
+    ) -> Outcome {
+        if let Some(outcome) = self.pausing(now) {
+            return outcome;
         }
         let batch = self.take(listener, self.limit.min(room), &mut each);
-        self.turn(batch, 0, now)
+        self.outcome(listener, batch, 0, now)
     }
 
     /// Like [`accept`](Self::accept), but when descriptors run out (`EMFILE`, `ENFILE`) those who wait, up to the
@@ -172,16 +185,29 @@ impl Engine {
         listener: &Listener,
         now: Duration,
         reserve: &mut Reserve<'_>,
+        each: impl FnMut(Stream, Endpoint),
+    ) -> Outcome {
+        self.accept_or_shed_at_most(listener, usize::MAX, now, reserve, each)
+    }
+
+    /// The same, for a caller that has room for no more than `room`.
+    pub(crate) fn accept_or_shed_at_most(
+        &mut self,
+        listener: &Listener,
+        room: usize,
+        now: Duration,
+        reserve: &mut Reserve<'_>,
         mut each: impl FnMut(Stream, Endpoint),
-    ) -> Turn {
-        if let Some(turn) = self.pausing(now) {
-            return turn;
+    ) -> Outcome {
+        if let Some(outcome) = self.pausing(now) {
+            return outcome;
         }
-        // One that stays empty is no reason to serve nobody; it is told when it is missed.
+        // A reserve that stays empty is no reason to serve nobody: its error is reported when it is needed.
         let _ = reserve.refill();
-        let mut batch = self.take(listener, self.limit, &mut each);
-        let shed = self.shed(listener, &mut batch, reserve);
-        self.turn(batch, shed, now)
+        let limit = self.limit.min(room);
+        let mut batch = self.take(listener, limit, &mut each);
+        let shed = self.shed(listener, limit, &mut batch, reserve);
+        self.outcome(listener, batch, shed, now)
     }
 
     /// When the pause ends, for the poller's timeout or a timer; `None` if there is no pause.
@@ -195,11 +221,17 @@ impl Engine {
         self.backoff.end_if_due(now)
     }
 
-    /// To be told that a descriptor was closed, or memory given back: ends a pause that was for want of them. If it
-    /// says `true`, put the interest back on. Without a pause it costs a comparison, and may be called at every close.
+    /// Notes that a descriptor was closed, or memory given back: ends a pause that was for want of them. If it returns
+    /// `true`, put the interest back on. Without a pause it costs a comparison, so call it wherever you close something.
     #[must_use = "a listener whose interest stays off is never served again"]
-    pub fn released(&mut self) -> bool {
+    pub fn notify_release(&mut self) -> bool {
         self.under_pressure && self.backoff.end()
+    }
+
+    /// Pauses of the same lengths, none of which has begun: for an owner of several acceptors, who run out of the same
+    /// descriptors together.
+    pub(crate) fn pauses(&self) -> Backoff {
+        self.backoff.anew()
     }
 
     /// What has been seen so far.
@@ -213,14 +245,14 @@ impl Engine {
     }
 }
 
-impl Default for Engine {
+impl Default for Acceptor {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// Taking.
-impl Engine {
+impl Acceptor {
     #[inline]
     fn take(&mut self, listener: &Listener, limit: usize, each: &mut impl FnMut(Stream, Endpoint)) -> Batch {
         let mut batch = Batch::new();
@@ -267,10 +299,10 @@ impl Engine {
 
     /// Turns away those who wait, if the batch has ended for want of descriptors; says how many.
     #[cold]
-    fn shed(&mut self, listener: &Listener, batch: &mut Batch, reserve: &mut Reserve<'_>) -> usize {
+    fn shed(&mut self, listener: &Listener, limit: usize, batch: &mut Batch, reserve: &mut Reserve<'_>) -> usize {
         let mut away = Batch::new();
         while batch.is_out_of_files() && reserve.is_full() {
-            if batch.taken() + away.taken() >= self.limit {
+            if batch.taken() + away.taken() >= limit {
                 batch.end = BatchEnd::LimitReached;
             } else if let Some(end) = self.shed_one(listener, &mut away, reserve) {
                 batch.end = end;
@@ -300,7 +332,7 @@ impl Engine {
 }
 
 /// Judging.
-impl Engine {
+impl Acceptor {
     /// Counts what was taken, and the call that has failed if one has ended it.
     #[inline]
     fn note(&mut self, batch: &Batch) {
@@ -313,31 +345,59 @@ impl Engine {
         self.under_pressure = out;
     }
 
-    fn turn(&mut self, batch: Batch, shed: usize, now: Duration) -> Turn {
+    fn outcome(&mut self, listener: &Listener, batch: Batch, shed: usize, now: Duration) -> Outcome {
         let Batch { accepted, failed, end } = batch;
         if accepted + shed > 0 {
+            self.fruitless = 0;
             self.backoff.reset();
         }
+        let made_no_call = batch.taken() + shed == 0 && end == BatchEnd::LimitReached;
+        let end = if accepted + shed > 0 || made_no_call { end } else { self.look_at(listener, end) };
         self.last_end = end;
-        Turn { accepted, failed, shed, end, watch: self.watch(end, now) }
+        Outcome { accepted, failed, shed, end, watch: self.watch(end, failed, now) }
     }
 
-    fn watch(&mut self, end: BatchEnd, now: Duration) -> Watch {
+    fn watch(&mut self, end: BatchEnd, failed: usize, now: Duration) -> Watch {
+        let is_in_vain = self.fruitless >= PATIENCE;
         match end {
+            BatchEnd::ListenerGone(_) => Watch::Stop,
+            BatchEnd::OutOfResources(_) | BatchEnd::Failed(_) => Watch::Pause { until: self.backoff.pause(now) },
+            BatchEnd::Drained | BatchEnd::LimitReached if is_in_vain => Watch::Pause { until: self.backoff.pause(now) },
             BatchEnd::Drained | BatchEnd::LimitReached => {
-                self.backoff.reset();
+                // Connections that failed one by one took nothing either.
+                if failed == 0 {
+                    self.backoff.reset();
+                }
                 Watch::Keep
             }
-            BatchEnd::OutOfResources(_) | BatchEnd::Failed(_) => Watch::Pause { until: self.backoff.pause(now) },
-            BatchEnd::ListenerGone(_) => Watch::Stop,
         }
     }
 
-    /// The turn of a caller who has come although there is a pause.
-    fn pausing(&mut self, now: Duration) -> Option<Turn> {
+    /// Why a turn took nothing, where that happens again and again: the listener was shut down, or it is reported
+    /// readable and is not.
+    #[cold]
+    fn look_at(&mut self, listener: &Listener, end: BatchEnd) -> BatchEnd {
+        self.fruitless = self.fruitless.saturating_add(1);
+        if end != BatchEnd::Drained || self.fruitless < PATIENCE {
+            return end;
+        }
+        let shut_down = sys::PollFlags::HUP | sys::READ_HANGUP;
+        match sys::poll_now(listener.as_fd(), sys::PollFlags::IN | sys::READ_HANGUP) {
+            Ok(ready) if ready.intersects(shut_down) => BatchEnd::ListenerGone(Error::new(Op::Accept, Errno::INVAL)),
+            // Another process was faster, and the queue is empty.
+            Ok(ready) if ready.is_empty() => {
+                self.fruitless = 0;
+                end
+            }
+            _ => end,
+        }
+    }
+
+    /// The outcome for a caller that comes although there is a pause.
+    fn pausing(&mut self, now: Duration) -> Option<Outcome> {
         self.backoff.end_if_due(now);
         let until = self.backoff.until()?;
-        Some(Turn { accepted: 0, failed: 0, shed: 0, end: self.last_end, watch: Watch::Pause { until } })
+        Some(Outcome { accepted: 0, failed: 0, shed: 0, end: self.last_end, watch: Watch::Pause { until } })
     }
 }
 
@@ -366,6 +426,6 @@ impl Queue {
 }
 
 fn polled(listener: &Listener) -> Result<Waiting> {
-    let readable = sys::poll_now(listener.as_fd(), sys::PollFlags::IN).op(Op::EventWait)?;
-    Ok(if readable { Waiting::OneAtLeast } else { Waiting::Exactly(0) })
+    let ready = sys::poll_now(listener.as_fd(), sys::PollFlags::IN).op(Op::Poll)?;
+    Ok(if !ready.is_empty() { Waiting::OneAtLeast } else { Waiting::Exactly(0) })
 }
