@@ -35,7 +35,7 @@ use anet::{
     event::Interest,
     listen::{self, BindList, ListenerSet, SpecError, port_file},
     pipe::{EndFlags, pipe},
-    server::{Event, Key, Server, Slot},
+    server::{Event, Key, Server, Slot, WatchId},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::{consts, low_level};
@@ -49,12 +49,10 @@ use store::Store;
 const READ_LIMIT: usize = 64 << 10;
 /// Descriptors for other things than clients, as Redis counts them.
 const RESERVED_DESCRIPTORS: u64 = 32;
-/// How many who are rejected can read why at the same time.
+/// Slots for rejected clients while they read why, and for the signals and datagrams that are watched.
 const REJECTED: u64 = 128;
 /// How long clients may take at the end to read what they are owed.
 const GRACE: Duration = Duration::from_secs(3);
-/// What the signal pipe is watched as; sockets for datagrams are numbered from 0.
-const SIGNALS: u32 = u32::MAX;
 
 fn main() -> ExitCode {
     let served = match Flags::from_args() {
@@ -81,7 +79,10 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     table.try_reserve_exact(slots)?;
     table.extend(iter::repeat_with(|| Slot::VACANT).take(slots));
     let admission = Admission::seeded(flags.limits, RandomState::new().hash_one(SOURCES));
-    let server = Server::with_admission(&mut table, admission)?.with_idle_timeout(flags.idle_timeout);
+    let server = Server::new(&mut table)?
+        .with_admission(admission)
+        .with_rejection(|reason| reason.message().as_bytes())
+        .with_idle_timeout(flags.idle_timeout);
     let mut kv = Kv::watching_signals(server, flags)?;
     kv.listen(flags)?;
     kv.run()
@@ -117,7 +118,8 @@ fn complain(line: impl fmt::Display) {
 struct Kv<'t> {
     clients: Clients<'t>,
     signals: File,
-    datagrams: Vec<Datagram>,
+    signals_id: WatchId,
+    datagrams: Vec<(WatchId, Datagram)>,
     store: Store,
     /// How many signals have come.
     signalled: usize,
@@ -125,15 +127,16 @@ struct Kv<'t> {
 
 /// Beginning.
 impl<'t> Kv<'t> {
-    fn watching_signals(clients: Clients<'t>, flags: &Flags) -> Result<Self, Box<dyn Error>> {
+    fn watching_signals(mut clients: Clients<'t>, flags: &Flags) -> Result<Self, Box<dyn Error>> {
         let signals = pipe(EndFlags::NONBLOCK, EndFlags::NONBLOCK)?;
         for signal in [consts::SIGINT, consts::SIGTERM] {
             low_level::pipe::register(signal, signals.write.try_clone()?)?;
         }
-        clients.watch(&signals.read, SIGNALS, Interest::READABLE)?;
+        let signals_id = clients.watch(&signals.read, Interest::READABLE)?;
         Ok(Self {
             clients,
             signals: signals.read.into(),
+            signals_id,
             datagrams: Vec::new(),
             store: Store::new(flags.config()),
             signalled: 0,
@@ -154,9 +157,8 @@ impl<'t> Kv<'t> {
         }
         let (mut listeners, datagrams) = set.into_parts();
         listeners.try_for_each(|listener| self.clients.listen(listener).map(drop))?;
-        for (datagram, number) in datagrams.zip(0..) {
-            self.clients.watch(&datagram, number, Interest::READABLE)?;
-            self.datagrams.push(datagram);
+        for datagram in datagrams {
+            self.datagrams.push((self.clients.watch(&datagram, Interest::READABLE)?, datagram));
         }
         if let Some(path) = flags.path("unixsocket") {
             let listener = UnixAddr::path(path)
@@ -167,7 +169,7 @@ impl<'t> Kv<'t> {
         for (_, listener) in self.clients.listeners() {
             announce(format_args!("listening on {}", listener.local_addr()?));
         }
-        for datagram in &self.datagrams {
+        for (_, datagram) in &self.datagrams {
             announce(format_args!("receiving on {}", datagram.local_addr()?));
         }
         Ok(())
@@ -198,8 +200,8 @@ impl Kv<'_> {
             Event::Writable(key) => self.send(key),
             Event::AcceptFailed(_, error) => complain(format_args!("Accepting failed: {error}")),
             Event::ListenerGone(_, error) => complain(format_args!("No longer listening: {error}")),
-            Event::Watched(SIGNALS, _) => self.end(buffer),
-            Event::Watched(number, _) => self.answer(number, buffer),
+            Event::Watched(id, _) if id == self.signals_id => self.end(buffer),
+            Event::Watched(id, _) => self.answer(id, buffer),
             _ => {}
         }
     }
@@ -242,14 +244,14 @@ impl Kv<'_> {
         interest.set(Interest::WRITABLE, !output.unsent().is_empty());
         if interest.is_empty() {
             self.clients.close_lingering(key);
-        } else if self.clients.set_interest(key, interest).is_err() {
-            self.clients.close(key);
+        } else {
+            self.clients.set_interest(key, interest);
         }
     }
 
     /// One datagram with requests, one with the replies; what goes wrong with either is the sender's loss alone.
-    fn answer(&mut self, number: u32, buffer: &mut [u8]) {
-        let Some(datagram) = self.datagrams.get(number as usize) else { return };
+    fn answer(&mut self, id: WatchId, buffer: &mut [u8]) {
+        let Some((_, datagram)) = self.datagrams.iter().find(|(watched, _)| *watched == id) else { return };
         let Ok((received, from)) = datagram.recv_from(buffer) else { return };
         // Whoever is said to have sent it is not told: that may be a lie.
         if self.clients.admission().limits().protected_mode() && !from.is_loopback() {

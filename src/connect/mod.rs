@@ -1,14 +1,16 @@
 //! Connecting: TCP and Unix, waiting or not, over a list of addresses in their order.
 //!
 //! The first address that connects, or is on its way to, wins; an address that fails at once gives way to the next. The
-//! last error is the one reported. Every socket is close-on-exec and, over TCP, has `SO_REUSEADDR` as Redis sets it.
+//! last error is the one reported. Every socket is close-on-exec and, with a source address over TCP, has `SO_REUSEADDR`.
 
+mod connector;
 mod pending;
 
 use core::{net::SocketAddr, time::Duration};
 
 use rustix::fd::{AsFd, OwnedFd};
 
+pub use connector::Connector;
 pub use pending::{Pending, Progress};
 
 use crate::{
@@ -157,11 +159,9 @@ fn socket(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) ->
     let family = sys::family(endpoint)
         .map_err(|_| Error::refused(Op::Connect, Cause::UnknownFamily { family: unknown_family(endpoint) }))?;
     let fd = sys::stream_socket(family, nonblocking).op(Op::Socket)?;
-    if endpoint.as_inet().is_some() {
+    if let Some(source) = source.filter(|_| endpoint.as_inet().is_some()) {
         option::set_reuse_address(&fd, true)?;
-        if let Some(source) = source {
-            bind_source(&fd, source)?;
-        }
+        bind_source(&fd, source)?;
     }
     Ok(fd)
 }

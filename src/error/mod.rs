@@ -47,6 +47,7 @@ enum Kind {
     Errno,
     HostName,
     HostNotFound,
+    NoRoom,
     NothingToTry,
     OutOfRange,
     PathTooLong,
@@ -74,6 +75,8 @@ pub enum Cause {
     HostName,
     /// A host name that the resolver does not know, or has no address for.
     HostNotFound,
+    /// No slot is vacant.
+    NoRoom,
     /// An empty list of addresses.
     NothingToTry,
     /// A value that the kernel does not take; [`Opt::range`] has those it takes.
@@ -115,6 +118,7 @@ impl Error {
             Cause::EndOfStream => (Kind::EndOfStream, 0),
             Cause::HostName => (Kind::HostName, 0),
             Cause::HostNotFound => (Kind::HostNotFound, 0),
+            Cause::NoRoom => (Kind::NoRoom, 0),
             Cause::NothingToTry => (Kind::NothingToTry, 0),
             Cause::OutOfRange { value } => (Kind::OutOfRange, value),
             Cause::PathTooLong { len } => (Kind::PathTooLong, len),
@@ -139,6 +143,7 @@ impl Error {
             Kind::EndOfStream => Cause::EndOfStream,
             Kind::HostName => Cause::HostName,
             Kind::HostNotFound => Cause::HostNotFound,
+            Kind::NoRoom => Cause::NoRoom,
             Kind::NothingToTry => Cause::NothingToTry,
             Kind::OutOfRange => Cause::OutOfRange { value: self.detail },
             Kind::PathTooLong => Cause::PathTooLong { len: self.detail },
@@ -225,6 +230,7 @@ impl fmt::Display for Error {
             Cause::EndOfStream => f.write_str("Unexpected end of stream"),
             Cause::HostName => f.write_str("Host name where an address is needed"),
             Cause::HostNotFound => f.write_str("Host not found"),
+            Cause::NoRoom => f.write_str("No vacant slot"),
             Cause::NothingToTry => f.write_str("No address to try"),
             Cause::PathTooLong { .. } => Ok(()),
             Cause::SelfConnected => f.write_str("Connected to itself"),
@@ -332,6 +338,7 @@ mod tests {
             (Cause::EndOfStream, "bind: Unexpected end of stream"),
             (Cause::HostName, "bind: Host name where an address is needed"),
             (Cause::HostNotFound, "bind: Host not found"),
+            (Cause::NoRoom, "bind: No vacant slot"),
             (Cause::NothingToTry, "bind: No address to try"),
             (Cause::PathTooLong { len: 200 }, "unix socket path too long (200), must be under 108"),
             (Cause::SelfConnected, "bind: Connected to itself"),

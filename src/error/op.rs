@@ -25,6 +25,8 @@ pub enum Op {
     Connect,
     /// Creating a file.
     Create,
+    /// Duplicating a descriptor.
+    Duplicate,
     /// Creating an epoll or kqueue instance.
     EventCreate,
     /// Changing what an epoll or kqueue instance watches.
@@ -82,6 +84,7 @@ impl Op {
             Self::Cloexec => "anetCloexec",
             Self::Connect => "connect",
             Self::Create => "open",
+            Self::Duplicate => "dup",
             Self::EventCreate => "epoll_create",
             Self::EventControl => "epoll_ctl",
             Self::EventWait => "epoll_wait",

@@ -1,93 +1,127 @@
-//! [`Connection`]: a client of a [`Server`](super::Server), and what the server knows of it.
+//! [`Connection`]: one that a [`Server`](super::Server) holds, and what the server knows of it.
 
 use core::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd};
 
-use super::ListenerId;
+use super::{ListenerId, outgoing::Dial};
 use crate::{
     accept::Ticket,
     addr::Endpoint,
     error::Result,
     event::Interest,
     stream::{Incomplete, Stream},
+    sys,
 };
 
-/// A client's connection, and the data that the server's author keeps with it.
+/// A connection, accepted or outgoing, and the data that the server's author keeps with it.
 #[derive(Debug)]
 pub struct Connection<T> {
     /// What belongs to the connection: a parser's state, output that waits, a name.
     pub data: T,
-    id: u64,
+    pub(super) id: u64,
     pub(super) stream: Stream,
-    peer: Endpoint,
-    listener: ListenerId,
-    /// Its place in the admission; none once that is given back.
+    pub(super) peer: Endpoint,
+    pub(super) origin: Option<Origin>,
+    /// Its place in the admission; none once that is given back, and for those that were not accepted.
     pub(super) ticket: Option<Ticket>,
-    /// What it is watched for, or will be.
+    /// What it is to be watched for.
     pub(super) interest: Interest,
-    pub(super) stage: Stage,
-    /// Whether the first read since it was offered has found anything.
-    pub(super) found: Option<bool>,
-    opened_at: Duration,
+    /// What the poller watches it for, once it does.
+    pub(super) watched: Interest,
+    pub(super) reads: Reads,
+    /// Its own idle timeout instead of the server's.
+    pub(super) idle_timeout: Option<Option<Duration>>,
+    pub(super) deadline: Option<(Duration, Expiry)>,
+    /// The attempt to connect, as long as it lasts.
+    pub(super) dial: Option<Dial>,
+    pub(super) opened_at: Duration,
     pub(super) last_active: Duration,
 }
 
-/// How far a new connection has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Stage {
-    /// Nobody has been told of it.
-    Accepted,
-    /// The caller has been told.
-    Opened,
-    /// The caller has been told to read at once.
-    OfferedAtOnce,
-    /// The caller has been told to read at the end of the turn.
-    OfferedAtEnd,
-    /// The poller tells when there is something to be read.
-    Watched,
+/// Where an accepted connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) listener: ListenerId,
+    pub(super) tag: u64,
+}
+
+/// What reads have shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reads {
+    /// Whether the first read since the caller was asked to read has found anything.
+    pub(super) found: Option<bool>,
+    /// Whether the last one took all there was.
+    pub(super) drained: bool,
+}
+
+/// What happens when a [deadline](super::Server::set_deadline) has passed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Expiry {
+    /// The server closes the connection, and reports that as
+    /// [`CloseReason::Deadline`](super::CloseReason::Deadline).
+    Close,
+    /// The server reports [`Event::Deadline`](super::Event::Deadline) and keeps the connection.
+    Report,
+}
+
+/// A connection without its data: reads and writes, and with the feature `std` `Read` and `Write` too, for a TLS session
+/// that lives in the data.
+#[derive(Debug)]
+pub struct Io<'c> {
+    stream: &'c Stream,
+    reads: &'c mut Reads,
 }
 
 impl<T> Connection<T> {
-    pub(super) fn new(
-        id: u64,
-        stream: Stream,
-        peer: Endpoint,
-        listener: ListenerId,
-        ticket: Ticket,
-        now: Duration,
-    ) -> Self
-    where
-        T: Default,
-    {
+    pub(super) const fn new(id: u64, stream: Stream, peer: Endpoint, data: T, now: Duration) -> Self {
         Self {
-            data: T::default(),
+            data,
             id,
             stream,
             peer,
-            listener,
-            ticket: Some(ticket),
+            origin: None,
+            ticket: None,
             interest: Interest::READABLE,
-            stage: Stage::Accepted,
-            found: None,
+            watched: Interest::empty(),
+            reads: Reads { found: None, drained: false },
+            idle_timeout: None,
+            deadline: None,
+            dial: None,
             opened_at: now,
             last_active: now,
         }
     }
 
-    /// Reads what is there; see [`Stream::read`]. Better than reading from the stream itself: the server learns whether
-    /// new connections are worth reading from before the poller says so.
+    /// The data and the connection apart, so that bytes can be read into the data.
+    ///
+    /// ```
+    /// # use anet::server::Connection;
+    /// struct Session {
+    ///     buffer: [u8; 4096],
+    ///     len: usize,
+    /// }
+    ///
+    /// fn fill(connection: &mut Connection<Session>) -> anet::Result<usize> {
+    ///     let (session, mut io) = connection.split();
+    ///     let read = io.read(&mut session.buffer[session.len..])?;
+    ///     session.len += read;
+    ///     Ok(read)
+    /// }
+    /// ```
+    pub const fn split(&mut self) -> (&mut T, Io<'_>) {
+        (&mut self.data, Io { stream: &self.stream, reads: &mut self.reads })
+    }
+
+    /// Reads what is there; see [`Stream::read`]. Prefer this to reading from the [stream](Self::stream): it is how the
+    /// server learns whether reading from new connections pays before the poller reports them.
     ///
     /// # Errors
     ///
-    /// Those of [`Stream::read`]. `EAGAIN` is to be expected after [`Readable`](super::Event::Readable) too.
+    /// Those of [`Stream::read`]. `EAGAIN` can follow a [`Readable`](super::Event::Readable) too.
     #[inline]
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
-        let read = self.stream.read(buf);
-        if self.found.is_none() {
-            self.found = Some(!read.is_err_and(|error| error.is_would_block()));
-        }
-        read
+        self.split().1.read(buf)
     }
 
     /// Writes what the send buffer has room for; see [`Stream::write`].
@@ -104,32 +138,37 @@ impl<T> Connection<T> {
     ///
     /// # Errors
     ///
-    /// [`Incomplete`], for want of room in the send buffer too: nobody waits here.
+    /// [`Incomplete`], also when the send buffer is full: this never waits.
     pub fn write_all(&self, buf: &[u8]) -> Result<(), Incomplete> {
         self.stream.write_all(buf)
     }
 
-    /// The stream. A duplicate of its descriptor must not outlive the connection: the poller would tell of it for ever.
+    /// The stream. A duplicate of its descriptor keeps the peer from seeing the end when the connection is closed.
     pub const fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// The peer's address, as it was when the connection was made.
+    /// The peer's address, as it was when the connection was made; while it is being made, the address that is tried.
     #[doc(alias = "getpeername")]
     pub const fn peer_addr(&self) -> &Endpoint {
         &self.peer
     }
 
-    /// Its number among all that this server has admitted, from 1: a name for it in a log, or for its peer, that no
-    /// other connection ever has.
+    /// Its number among all that this server has held, from 1: a name for it in a log, or for its peer, that no other
+    /// connection ever has.
     #[doc(alias = "CLIENT ID")]
     pub const fn id(&self) -> u64 {
         self.id
     }
 
-    /// The listener it came from.
-    pub const fn listener(&self) -> ListenerId {
-        self.listener
+    /// The listener that accepted it; `None` for outgoing and inserted connections.
+    pub fn listener(&self) -> Option<ListenerId> {
+        self.origin.map(|origin| origin.listener)
+    }
+
+    /// The [tag](super::ListenOptions::with_tag) of the listener that accepted it; 0 for others.
+    pub fn tag(&self) -> u64 {
+        self.origin.map_or(0, |origin| origin.tag)
     }
 
     /// What the connection is watched for.
@@ -137,18 +176,56 @@ impl<T> Connection<T> {
         self.interest
     }
 
-    /// When it was admitted, on the monotonic clock; [`Server::now`](super::Server::now) is the same clock.
+    /// When it was admitted, inserted or begun, on the monotonic clock; [`Server::now`](super::Server::now) is the same
+    /// clock.
     pub const fn opened_at(&self) -> Duration {
         self.opened_at
     }
 
-    /// When it was last told to be readable or writable, or [touched](super::Server::touch), on the monotonic clock.
+    /// When it was last reported as readable or writable, or [touched](super::Server::touch), on the monotonic clock.
     pub const fn last_active(&self) -> Duration {
         self.last_active
     }
 
-    pub(super) fn is_watched(&self) -> bool {
-        self.stage == Stage::Watched
+    /// When its [deadline](super::Server::set_deadline) passes, on the monotonic clock.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.deadline.map(|(at, _)| at)
+    }
+
+    /// Whether the connection is still being made.
+    pub const fn is_connecting(&self) -> bool {
+        self.dial.is_some()
+    }
+
+    /// Whether reading is what it waits for.
+    pub(super) const fn reads(&self) -> bool {
+        self.interest.contains(Interest::READABLE)
+    }
+
+    /// Whether a poller would report it at this moment; never for interest in changes alone.
+    pub(super) fn is_ready(&self) -> bool {
+        let mut asked = sys::PollFlags::empty();
+        asked.set(sys::PollFlags::IN, self.reads());
+        asked.set(sys::PollFlags::OUT, self.interest.contains(Interest::WRITABLE));
+        let is_level = !self.interest.intersects(Interest::EDGE | Interest::ONE_SHOT);
+        let poll = || sys::poll_now(self.stream.as_fd(), asked).is_ok_and(|ready| !ready.is_empty());
+        is_level && !asked.is_empty() && poll()
+    }
+
+    /// When something is to be done although nothing happens; `idle_timeout` is the server's.
+    pub(super) fn due(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
+        let deadline = self.deadline.map(|(at, _)| at);
+        let other = match &self.dial {
+            Some(dial) => dial.until(),
+            None => self.idle_at(idle_timeout),
+        };
+        [deadline, other].into_iter().flatten().min()
+    }
+
+    /// When it is idle: later than the time alone, so that what was active at this reading of the clock is not.
+    pub(super) fn idle_at(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
+        let time = self.idle_timeout.unwrap_or(idle_timeout)?;
+        Some(self.last_active.saturating_add(time).saturating_add(Duration::from_nanos(1)))
     }
 
     /// Gives the stream and the data away.
@@ -160,5 +237,77 @@ impl<T> Connection<T> {
 impl<T> AsFd for Connection<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+}
+
+impl Io<'_> {
+    /// See [`Connection::read`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stream::read`].
+    #[inline]
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let read = self.stream.read(buf);
+        if self.reads.found.is_none() {
+            self.reads.found = Some(!read.is_err_and(|error| error.is_would_block()));
+        }
+        self.reads.drained = match read {
+            Ok(len) => len > 0 && len < buf.len(),
+            Err(error) => error.is_would_block(),
+        };
+        read
+    }
+
+    /// See [`Connection::write`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stream::write`].
+    #[inline]
+    pub fn write(&self, buf: &[u8]) -> Result<usize> {
+        self.stream.write(buf)
+    }
+
+    /// See [`Connection::write_all`].
+    ///
+    /// # Errors
+    ///
+    /// [`Incomplete`].
+    pub fn write_all(&self, buf: &[u8]) -> Result<(), Incomplete> {
+        self.stream.write_all(buf)
+    }
+
+    /// The stream.
+    pub const fn stream(&self) -> &Stream {
+        self.stream
+    }
+}
+
+impl AsFd for Io<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::io::Read for Io<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        Ok(Io::read(self, buf)?)
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::io::Write for Io<'_> {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        Ok(Io::write(self, buf)?)
+    }
+
+    fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+        Ok(self.stream.write_vectored(bufs)?)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -1,75 +1,85 @@
-//! [`Event`]: what a server tells its author.
+//! [`Event`]: what a server reports to its author.
 
 use super::{Key, LISTENERS_MAX};
 use crate::{
     error::Error,
-    event::{self, Interest},
+    event::{Interest, Readiness},
 };
 
-/// What has happened. Who does not care passes it over: nothing is lost by that.
+/// What has happened. Events you do not handle can be ignored.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection has come and was admitted; nothing else is told of it before. A server that speaks first does so
-    /// now; the others wait for [`Readable`](Self::Readable).
+    /// A connection was accepted and admitted; it is the first event of this connection. A server that speaks first
+    /// does so now; others wait for [`Readable`](Self::Readable).
     Opened(Key),
+    /// An outgoing connection is made.
+    Connected(Key),
     /// It is worth reading from the connection: there are bytes, the end or an error, and for a new connection there
-    /// may be nothing yet. One read is enough; what is left is told of again, except with
-    /// [`EDGE`](Interest::EDGE) or [`ONE_SHOT`](Interest::ONE_SHOT).
+    /// may be nothing yet. One read is enough: what is left is reported again, except with
+    /// [`ONE_SHOT`](Interest::ONE_SHOT).
     Readable(Key),
-    /// There is room to write. Told only where the interest asks for it.
+    /// There is room to write. Reported only where the interest asks for it.
     Writable(Key),
-    /// The server closes the connection as soon as the next event is asked for or waited for, and drops its data: the
-    /// place to write a last word, or to take something out.
+    /// A connection with [`EDGE`](Interest::EDGE) interest is ready, and for what: one event for both directions,
+    /// reported once. Read and write until `EAGAIN`.
+    Ready(Key, Readiness),
+    /// The [deadline](super::Server::set_deadline) of a connection has passed, and is cleared.
+    Deadline(Key),
+    /// The server closes the connection when you ask for the next event or wait, and drops its data: this is the place
+    /// to write a last word, or to take something out.
     Closing(Key, CloseReason),
-    /// Accepting has failed for want of descriptors or memory, or in another way that may pass. The server tries again
-    /// by itself; it tells once, and again only after it has worked meanwhile.
+    /// Accepting failed for want of descriptors or memory, or in another way that may pass. The server tries again by
+    /// itself; the event comes once, and again only after accepting has worked in between.
     AcceptFailed(ListenerId, Error),
     /// The listener does not listen any more, and was closed.
     ListenerGone(ListenerId, Error),
-    /// A descriptor that was given to [`watch`](super::Server::watch), with the number it was given with, is ready. The
-    /// key of the [`Event`](event::Event) is the server's own. It is told in the turn in which it was
-    /// [unwatched](super::Server::unwatch), too.
-    Watched(u32, event::Event),
+    /// A descriptor that was given to [`watch`](super::Server::watch) is ready.
+    Watched(WatchId, Readiness),
 }
 
 /// Why a server closes a connection by itself.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Nothing was told of it for longer than [`with_idle_timeout`](super::Server::with_idle_timeout) says. To keep it,
-    /// [`touch`](super::Server::touch) it.
+    /// Nothing was reported of it for longer than [`with_idle_timeout`](super::Server::with_idle_timeout) says. To keep
+    /// it, [`touch`](super::Server::touch) it.
     IdleTimeout,
+    /// Its [deadline](super::Server::set_deadline) has passed.
+    Deadline,
     /// The time that [`drain`](super::Server::drain) has given is over.
     DrainTimeout,
+    /// No address of an outgoing connection could be reached; the error is the last one, `ETIMEDOUT` where the time was
+    /// over. [`peer_addr`](super::Connection::peer_addr) is the address it belongs to.
+    ConnectFailed(Error),
     /// The poller cannot watch it: `ENOMEM`, `ENOSPC` at `fs.epoll.max_user_watches`, or `EINVAL` for the interest that
     /// was set.
     Unwatched(Error),
 }
 
-/// Which listener of a server. No other one gets the id when it is gone, before a hundred million have come after it.
+/// Which listener of a server. No other one gets the id before a hundred million have come after it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ListenerId(pub(super) u32);
 
-/// Whom an event of the poller is about, by its key.
-///
-/// The upper half of a connection's key is its generation, which is neither 0 nor the highest number.
+/// Which [watched](super::Server::watch) descriptor of a server; as unique as a [`Key`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct WatchId(pub(super) Key);
+
+/// What an event of the poller is about, by its key: the upper half of a [`Key`] is its generation, which is never 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Source {
-    Connection(Key),
+pub(super) enum Subject {
+    /// A connection, or a watched descriptor.
+    Slot(Key),
     Listener(ListenerId),
-    Watched(u32),
 }
 
-const WATCHED: u64 = (u32::MAX as u64) << 32;
-
 impl ListenerId {
-    /// The place below [`LISTENERS_MAX`], and above it which one of those who have had it.
-    pub(super) const fn new(place: usize, serial: u32) -> Self {
-        Self(serial.wrapping_mul(LISTENERS_MAX as u32).wrapping_add(place as u32))
+    /// The position below [`LISTENERS_MAX`], and above it which one of those that have had it.
+    pub(super) const fn new(position: usize, serial: u32) -> Self {
+        Self(serial.wrapping_mul(LISTENERS_MAX as u32).wrapping_add(position as u32))
     }
 
-    pub(super) const fn place(self) -> usize {
+    pub(super) const fn position(self) -> usize {
         self.0 as usize % LISTENERS_MAX
     }
 
@@ -78,26 +88,17 @@ impl ListenerId {
     }
 }
 
-impl Source {
+impl Subject {
     #[inline]
     pub(super) fn of(bits: u64) -> Self {
-        match Key::from_bits(bits) {
-            Some(key) => Self::Connection(key),
-            None if bits >= WATCHED => Self::Watched(bits as u32),
-            None => Self::Listener(ListenerId(bits as u32)),
-        }
-    }
-
-    /// The poller's key of a descriptor that is not the server's.
-    pub(super) const fn watched(number: u32) -> u64 {
-        WATCHED | number as u64
+        Key::from_bits(bits).map_or(Self::Listener(ListenerId(bits as u32)), Self::Slot)
     }
 }
 
-/// Whether an event is for whoever reads, by what the connection is watched for, which may have changed since the event
-/// was taken from the kernel. Errors are told to everybody, and to who neither reads nor writes as if he did read.
+/// Whether an event is a reader's, by what the connection is watched for, which may have changed since the event was
+/// taken from the kernel. Errors concern every interest; without any, they are reported as readable.
 #[inline]
-pub(super) fn is_for_reader(event: event::Event, interest: Interest) -> bool {
+pub(super) fn is_for_reader(event: Readiness, interest: Interest) -> bool {
     if interest.intersects(Interest::READABLE | Interest::READ_HANGUP | Interest::PRIORITY) {
         event.is_readable() || event.is_priority()
     } else {
@@ -110,14 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_poller_key_says_whom_it_is_about() {
+    fn a_poller_key_says_what_it_is_about() {
         for bits in [1 << 32, u64::from(u32::MAX - 1) << 32 | 7] {
-            let Source::Connection(key) = Source::of(bits) else { panic!("{bits:#x}") };
+            let Subject::Slot(key) = Subject::of(bits) else { panic!("{bits:#x}") };
             assert_eq!(key.to_bits(), bits);
         }
         for number in [0, 1, u32::MAX] {
-            assert_eq!(Source::of(Source::watched(number)), Source::Watched(number));
-            assert_eq!(Source::of(ListenerId(number).to_bits()), Source::Listener(ListenerId(number)));
+            assert_eq!(Subject::of(ListenerId(number).to_bits()), Subject::Listener(ListenerId(number)));
         }
     }
 }

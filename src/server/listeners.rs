@@ -1,136 +1,252 @@
-//! [`Listeners`]: what a server listens on, and when it does not.
+//! [`Listeners`]: what a server listens on, whose turn it is to accept, and when all of them pause.
+//!
+//! Slots and descriptors are the server's, not a listener's: whichever listener is served takes one, and the next one
+//! is served first the next time. For want of descriptors or memory all pause together, and one of them tries again
+//! for all.
 
 use core::time::Duration;
 
-use super::{LISTENERS_MAX, ListenerId, event::Event};
+use super::{LISTENERS_MAX, ListenOptions, ListenerId, event::Event};
 use crate::{
-    accept::{Counters, Engine, Turn, Watch},
-    error::{Cause, Error, Op, Result},
+    accept::{Backoff, BatchEnd, Counters, Outcome, Watch},
+    error::{Cause, Errno, Error, Op, Result},
     event::{Interest, Poller},
     listen::Listener,
 };
 
 /// The listeners, by their [`ListenerId`].
 pub(super) struct Listeners {
-    all: [Option<Door>; LISTENERS_MAX],
+    all: [Option<Entry>; LISTENERS_MAX],
     /// How many there have been.
     serial: u32,
-    /// How many are not watched for the time being.
-    closed: usize,
+    /// Those at which a connection may wait that has not been accepted, a bit for each position.
+    waiting: u32,
+    /// Those whose interest is off.
+    paused: u32,
+    /// The position that comes first among those that wait.
+    first: u32,
+    /// The pause of all of them, while resources are known to be missing.
+    pressure: Option<Backoff>,
     /// What those have seen that are gone.
     past: Counters,
 }
 
 /// A listener, and how it is served.
-pub(super) struct Door {
+pub(super) struct Entry {
     id: ListenerId,
     pub(super) listener: Listener,
-    pub(super) engine: Engine,
-    /// Whether its interest is off.
-    is_closed: bool,
-    /// Whether its trouble has been told.
-    is_told: bool,
+    pub(super) options: ListenOptions,
+    /// Whether its trouble has been reported.
+    is_reported: bool,
 }
+
+const _: () = assert!(LISTENERS_MAX == u32::BITS as usize);
 
 impl Listeners {
     pub(super) const fn new() -> Self {
-        Self { all: [const { None }; LISTENERS_MAX], serial: 0, closed: 0, past: Counters::ZERO }
+        Self {
+            all: [const { None }; LISTENERS_MAX],
+            serial: 0,
+            waiting: 0,
+            paused: 0,
+            first: 0,
+            pressure: None,
+            past: Counters::ZERO,
+        }
     }
 
     /// Watches one more.
-    pub(super) fn add(&mut self, poller: &Poller, listener: Listener, engine: Engine) -> Result<ListenerId> {
-        let vacant = self.all.iter_mut().enumerate().find(|(_, place)| place.is_none());
-        let (at, place) = vacant.ok_or_else(|| Error::refused(Op::Listen, Cause::TooManyAddresses))?;
-        let id = ListenerId::new(at, self.serial);
+    pub(super) fn add(&mut self, poller: &Poller, listener: Listener, options: ListenOptions) -> Result<ListenerId> {
+        let vacant = self.all.iter_mut().enumerate().find(|(_, entry)| entry.is_none());
+        let (position, entry) = vacant.ok_or_else(|| Error::refused(Op::Listen, Cause::TooManyAddresses))?;
+        let id = ListenerId::new(position, self.serial);
         poller.add(&listener, id.to_bits(), Interest::READABLE)?;
-        *place = Some(Door { id, listener, engine, is_closed: false, is_told: false });
+        *entry = Some(Entry { id, listener, options, is_reported: false });
         self.serial = self.serial.wrapping_add(1);
         Ok(id)
     }
 
-    pub(super) fn get(&self, id: ListenerId) -> Option<&Door> {
-        self.all.get(id.place())?.as_ref().filter(|door| door.id == id)
+    pub(super) fn get(&self, id: ListenerId) -> Option<&Entry> {
+        self.all.get(id.position())?.as_ref().filter(|entry| entry.id == id)
     }
 
-    pub(super) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Door> {
-        self.all.get_mut(id.place())?.as_mut().filter(|door| door.id == id)
+    pub(super) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Entry> {
+        self.all.get_mut(id.position())?.as_mut().filter(|entry| entry.id == id)
     }
 
-    pub(super) fn first(&self) -> Option<ListenerId> {
-        self.all.iter().flatten().next().map(|door| door.id)
+    pub(super) fn any(&self) -> Option<ListenerId> {
+        self.all.iter().flatten().next().map(|entry| entry.id)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
-        self.all.iter().flatten().map(|door| (door.id, &door.listener))
-    }
-
-    /// Does what a turn asks for, and says what is to be told.
-    pub(super) fn after(&mut self, poller: &Poller, id: ListenerId, turn: Turn) -> Option<Event> {
-        match turn.watch {
-            Watch::Keep => {}
-            Watch::Pause { .. } => self.close(poller, id),
-            Watch::Stop => drop(self.remove(poller, id)),
-        }
-        let Err(error) = turn.end.ok() else {
-            self.get_mut(id)?.is_told = false;
-            return None;
-        };
-        let Some(door) = self.get_mut(id) else { return Some(Event::ListenerGone(id, error)) };
-        let is_new = !core::mem::replace(&mut door.is_told, true);
-        is_new.then_some(Event::AcceptFailed(id, error))
-    }
-
-    /// Lets clients wait in the backlog.
-    pub(super) fn close(&mut self, poller: &Poller, id: ListenerId) {
-        let Some(door) = self.get_mut(id).filter(|door| !door.is_closed) else { return };
-        // A hang-up is told even where nothing is asked for, and told for ever but for `ONE_SHOT`.
-        if poller.modify(&door.listener, id.to_bits(), Interest::ONE_SHOT).is_ok() {
-            door.is_closed = true;
-            self.closed += 1;
-        }
-    }
-
-    /// Watches those again that have no reason to be closed any more.
-    pub(super) fn reopen(&mut self, poller: &Poller, now: Duration) {
-        for door in self.all.iter_mut().flatten().filter(|door| door.is_closed) {
-            let _ = door.engine.resume(now);
-            let is_due = door.engine.resume_at().is_none();
-            if is_due && poller.modify(&door.listener, door.id.to_bits(), Interest::READABLE).is_ok() {
-                door.is_closed = false;
-                self.closed -= 1;
-            }
-        }
-    }
-
-    /// A descriptor was released.
-    pub(super) fn released(&mut self) {
-        self.all.iter_mut().flatten().for_each(|door| _ = door.engine.released());
-    }
-
-    /// Whether there are any that are not watched.
-    pub(super) const fn any_closed(&self) -> bool {
-        self.closed > 0
-    }
-
-    /// When the first of those is to be watched again by itself.
-    pub(super) fn next_deadline(&self) -> Option<Duration> {
-        self.all.iter().flatten().filter_map(|door| door.engine.resume_at()).min()
+        self.all.iter().flatten().map(|entry| (entry.id, &entry.listener))
     }
 
     /// Listens there no more.
     pub(super) fn remove(&mut self, poller: &Poller, id: ListenerId) -> Option<Listener> {
-        let door = self.all.get_mut(id.place())?.take_if(|door| door.id == id)?;
-        self.closed -= usize::from(door.is_closed);
-        self.past += door.engine.counters();
+        let entry = self.all.get_mut(id.position())?.take_if(|entry| entry.id == id)?;
+        self.waiting &= !bit(id);
+        self.paused &= !bit(id);
+        self.past += entry.options.acceptor.counters();
         // One that was shut down may be gone from the poller too.
-        let _ = poller.delete(&door.listener);
-        Some(door.listener)
+        let _ = poller.delete(&entry.listener);
+        Some(entry.listener)
     }
 
     /// What all of them have seen.
     pub(super) fn counters(&self) -> Counters {
         let mut sum = self.past;
-        self.all.iter().flatten().for_each(|door| sum += door.engine.counters());
+        self.all.iter().flatten().for_each(|entry| sum += entry.options.acceptor.counters());
         sum
     }
+}
+
+/// Whose turn it is.
+impl Listeners {
+    /// The poller reports a listener.
+    pub(super) fn report(&mut self, id: ListenerId) {
+        if self.get(id).is_some() {
+            self.waiting |= bit(id);
+        }
+    }
+
+    /// Those that pause without a reason wait to be served like those that were reported.
+    pub(super) fn end_pauses(&mut self, now: Duration) {
+        if self.paused == 0 || self.resume_at().is_some_and(|at| at > now) {
+            return;
+        }
+        let due = |entry: &&Entry| entry.options.acceptor.resume_at().is_none_or(|at| at <= now);
+        let due = self.all.iter().flatten().filter(due).fold(0, |due, entry| due | bit(entry.id));
+        self.waiting |= self.paused & due;
+    }
+
+    /// The next one at which a connection may wait, each once; not while all pause.
+    #[inline]
+    pub(super) fn next_waiting(&mut self, now: Duration) -> Option<ListenerId> {
+        if self.waiting == 0 || self.is_pressed(now) {
+            return None;
+        }
+        let ahead = self.waiting.rotate_right(self.first).trailing_zeros();
+        let position = (self.first + ahead) % u32::BITS;
+        self.waiting &= !(1 << position);
+        self.first = (position + 1) % u32::BITS;
+        self.all.get(position as usize)?.as_ref().map(|entry| entry.id)
+    }
+
+    /// Lets the clients of those that still wait stay in the backlog.
+    pub(super) fn pause_waiting(&mut self, poller: &Poller) {
+        while self.waiting != 0 {
+            let position = self.waiting.trailing_zeros();
+            self.waiting &= self.waiting - 1;
+            if let Some(id) = self.all.get(position as usize).and_then(|entry| Some(entry.as_ref()?.id)) {
+                self.pause(poller, id);
+            }
+        }
+    }
+
+    /// Does what an outcome asks for, and says what is to be reported. `has_room` says whether more could be taken.
+    pub(super) fn after(
+        &mut self,
+        poller: &Poller,
+        id: ListenerId,
+        outcome: Outcome,
+        has_room: bool,
+        now: Duration,
+    ) -> Option<Event> {
+        self.press(id, &outcome, now);
+        match outcome.watch {
+            Watch::Keep if has_room || outcome.end == BatchEnd::Drained => self.resume(poller, id),
+            // One that pauses goes on to wait for room.
+            Watch::Keep => {}
+            Watch::Pause { .. } => self.pause(poller, id),
+            Watch::Stop => drop(self.remove(poller, id)),
+        }
+        let Err(error) = outcome.end.ok() else {
+            self.get_mut(id)?.is_reported = false;
+            return None;
+        };
+        let Some(entry) = self.get_mut(id) else { return Some(Event::ListenerGone(id, error)) };
+        let is_new = !core::mem::replace(&mut entry.is_reported, true);
+        is_new.then_some(Event::AcceptFailed(id, error))
+    }
+
+    /// Takes the interest off. A hang-up is reported even without interest, and for ever but for `ONE_SHOT`.
+    fn pause(&mut self, poller: &Poller, id: ListenerId) {
+        if self.paused & bit(id) == 0 && self.set_interest(poller, id, Interest::ONE_SHOT) {
+            self.paused |= bit(id);
+        }
+    }
+
+    /// Puts it back on.
+    fn resume(&mut self, poller: &Poller, id: ListenerId) {
+        if self.paused & bit(id) != 0 && self.set_interest(poller, id, Interest::READABLE) {
+            self.paused &= !bit(id);
+        }
+    }
+
+    fn set_interest(&self, poller: &Poller, id: ListenerId, interest: Interest) -> bool {
+        let Some(entry) = self.get(id) else { return false };
+        match poller.modify(&entry.listener, id.to_bits(), interest) {
+            // A new poller had no memory for it.
+            Err(error) if error.is(Errno::NOENT) => poller.add(&entry.listener, id.to_bits(), interest).is_ok(),
+            done => done.is_ok(),
+        }
+    }
+
+    /// Watches all of them with another poller.
+    pub(super) fn move_to(&mut self, poller: &Poller) {
+        for entry in self.all.iter().flatten() {
+            let is_paused = self.paused & bit(entry.id) != 0;
+            let interest = if is_paused { Interest::ONE_SHOT } else { Interest::READABLE };
+            if poller.add(&entry.listener, entry.id.to_bits(), interest).is_err() {
+                self.paused |= bit(entry.id);
+            }
+        }
+    }
+}
+
+/// Pressure.
+impl Listeners {
+    /// Whether all pause for want of descriptors or memory.
+    fn is_pressed(&self, now: Duration) -> bool {
+        self.pressure.is_some_and(|pressure| pressure.until().is_some_and(|until| until > now))
+    }
+
+    /// What runs out at one listener has run out for all. The pauses are those of whichever meets it first.
+    fn press(&mut self, id: ListenerId, outcome: &Outcome, now: Duration) {
+        let is_out = matches!(outcome.end, BatchEnd::OutOfResources(_));
+        if !is_out || outcome.accepted + outcome.shed > 0 {
+            self.pressure = None;
+        }
+        if !is_out {
+            return;
+        }
+        let Some(pauses) = self.get(id).map(|entry| entry.options.acceptor.pauses()) else { return };
+        self.pressure.get_or_insert(pauses).pause(now);
+        // The pause is everybody's, not its own.
+        if let Some(entry) = self.get_mut(id) {
+            let _ = entry.options.acceptor.notify_release();
+        }
+    }
+
+    /// A descriptor was released.
+    pub(super) fn notify_release(&mut self) {
+        if let Some(pressure) = &mut self.pressure {
+            pressure.end();
+        }
+    }
+
+    /// When one that pauses is to be tried again; `None` if none pauses.
+    pub(super) fn resume_at(&self) -> Option<Duration> {
+        if self.paused == 0 {
+            return None;
+        }
+        let paused = self.all.iter().flatten().filter(|entry| self.paused & bit(entry.id) != 0);
+        let own = paused.map(|entry| entry.options.acceptor.resume_at().unwrap_or_default()).min();
+        own.max(self.pressure.and_then(|pressure| pressure.until()))
+    }
+}
+
+const fn bit(id: ListenerId) -> u32 {
+    1 << id.position()
 }

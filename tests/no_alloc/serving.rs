@@ -1,7 +1,7 @@
-//! A server's loop: accepting with an engine, and everything that the server does with a connection.
+//! A server's loop: accepting with an acceptor, and everything that the server does with a connection.
 
 use anet::{
-    accept::{Admission, Engine, Limits, Watch},
+    accept::{Acceptor, Admission, Limits, Watch},
     server::{Event, Server, Slot},
 };
 
@@ -14,13 +14,14 @@ const LONG_ENOUGH: Duration = Duration::from_millis(200);
 #[test]
 fn an_engine_does_not_allocate() {
     for listener in [tcp(&profile()), unix(&profile())] {
-        let (mut engine, mut accepted, mut count) = (Engine::new(), 0, 0);
+        let (mut acceptor, mut accepted, mut count) = (Acceptor::new(), 0, 0);
         for round in 0..ROUNDS {
             let clients = connect_group(&listener);
             count += allocations(|| {
                 while accepted < (round + 1) * GROUP {
                     wait(&listener, Interest::READABLE);
-                    let turn = engine.accept(&listener, Duration::ZERO, |stream, peer| drop(black_box((stream, peer))));
+                    let turn =
+                        acceptor.accept(&listener, Duration::ZERO, |stream, peer| drop(black_box((stream, peer))));
                     assert_eq!(turn.watch, Watch::Keep);
                     accepted += turn.accepted;
                 }
@@ -42,7 +43,8 @@ fn serving_rejecting_and_timing_out_do_not_allocate() {
     for _ in 0..ROUNDS / 10 {
         let listener = Listener::from(listener.as_fd().try_clone_to_owned().unwrap());
         count += allocations(|| {
-            let server = Server::with_admission(&mut slots, Admission::<4>::new(limits)).unwrap();
+            let server = Server::new(&mut slots).unwrap().with_admission(Admission::<4>::new(limits));
+            let server = server.with_rejection(|reason| reason.message().as_bytes());
             let mut server = server.with_idle_timeout(Some(LONG_ENOUGH));
             server.listen(listener).unwrap();
             // The clients' own allocations are the test's.

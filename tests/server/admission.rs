@@ -45,7 +45,7 @@ fn who_is_rejected_reads_why_whether_it_has_spoken_or_not() {
 #[test]
 fn the_text_for_the_rejected_is_the_servers_own() {
     let mut slots = slots(4);
-    let server = Server::with_admission(&mut slots, Admission::new(Limits::new().with_max_clients(0))).unwrap();
+    let server = Server::new(&mut slots).unwrap().with_admission(Admission::new(Limits::new().with_max_clients(0)));
     let (mut server, addr) = listening(server.with_rejection(|reason| match reason {
         Reason::MaxClients => b"503 come back later\n",
         _ => b"403 no\n",
@@ -124,11 +124,12 @@ fn a_descriptor_that_the_author_closes_ends_a_pause() {
         let mut server = Server::<u32>::new(&mut slots).unwrap();
         let listener = any_listener();
         let client = client_of(&listener);
-        server.listen_with(listener, Engine::new().with_backoff(10 * SECOND, 10 * SECOND)).unwrap();
+        let acceptor = Acceptor::new().with_backoff(10 * SECOND, 10 * SECOND);
+        server.listen_with(listener, ListenOptions::new().with_acceptor(acceptor)).unwrap();
         let occupied = occupy_all_descriptors();
         told(&mut server, |event| matches!(event, Event::AcceptFailed(..)).then_some(()));
         drop(occupied);
-        server.released();
+        server.notify_release();
         client.write_all(b"x").unwrap();
         echo_until(&mut server, |_| client.read_now());
     });
@@ -148,10 +149,7 @@ fn without_slots_nobody_is_accepted_and_nothing_spins() {
 fn who_is_on_the_way_out_gives_up_the_descriptor_for_who_comes() {
     with_own_descriptors(|| {
         let mut slots = slots(64);
-        let mut server = Server::with_admission(&mut slots, Admission::<1>::new(Limits::new())).unwrap();
-        let listener = any_listener();
-        let addr = listener.local_addr().unwrap();
-        server.listen(listener).unwrap();
+        let (mut server, addr) = admitting(Limits::new(), &mut slots);
         server.set_limits(Limits::new().with_max_clients(0));
         let rejected: Vec<_> = (0..4).map(|_| client_at(addr)).collect();
         eventually(SECOND, || {

@@ -260,7 +260,7 @@ fn draining_accepts_with_descriptors_that_were_released_just_before() {
 fn draining_comes_to_an_end_whoever_goes_on_connecting() {
     let mut slots = slots(64);
     let limits = Limits::new().with_max_clients(0);
-    let mut server = Server::with_admission(&mut slots, Admission::<1>::new(limits)).unwrap();
+    let mut server = Server::new(&mut slots).unwrap().with_admission(Admission::<1>::new(limits));
     let listener = any_listener();
     let addr = listener.local_addr().unwrap();
     server.listen(listener).unwrap();

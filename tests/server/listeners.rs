@@ -39,7 +39,7 @@ fn a_listener_that_is_given_back_keeps_its_backlog_and_its_connections() {
     let (mut server, addr) = server(&mut slots);
     let (client, key) = watched_client(&mut server, addr);
     let waiting = client_at(addr);
-    let id = server.get(key).unwrap().listener();
+    let id = server.get(key).unwrap().listener().unwrap();
     let listener = server.unlisten(id).unwrap();
     assert!(events(&mut server, SHORT).is_empty());
     client.write_all(b"x").unwrap();
@@ -91,7 +91,12 @@ fn a_listener_that_is_gone_while_it_pauses_does_not_make_the_server_spin() {
         let listener = any_listener();
         let addr = listener.local_addr().unwrap();
         let shut = shut_down(&listener);
-        server.listen_with(listener, Engine::new().with_backoff(4 * SHORT, 4 * SHORT)).unwrap();
+        server
+            .listen_with(
+                listener,
+                ListenOptions::new().with_acceptor(Acceptor::new().with_backoff(4 * SHORT, 4 * SHORT)),
+            )
+            .unwrap();
         let _client = client_at(addr);
         let occupied = occupy_all_descriptors();
         assert!(matches!(events(&mut server, SECOND)[..], [Event::AcceptFailed(..)]));

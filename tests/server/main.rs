@@ -1,9 +1,13 @@
 //! The server: who is served, who waits, who is turned away, and how connections end.
 
 mod admission;
+mod deadlines;
 mod ending;
+mod fairness;
 mod listeners;
+mod outgoing;
 mod serving;
+mod sharing;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,11 +18,11 @@ use std::{
 
 use anet::{
     Endpoint, Error, Listener, Profile, Stream, UnixAddr,
-    accept::{Admission, Engine, Limits, Reason},
+    accept::{Acceptor, Admission, Limits, Reason},
     connect::{self, Source},
     event::{Interest, Waker},
     listen::{self, Access},
-    server::{CloseReason, Event, Key, LISTENERS_MAX, Server, Slot},
+    server::{CloseReason, Event, Key, LISTENERS_MAX, ListenOptions, Server, Slot},
     stream::Shutdown,
 };
 use support::*;
@@ -140,7 +144,8 @@ impl ReadNow for Stream {
 }
 
 fn admitting(limits: Limits, slots: &mut [Slot<u32>]) -> (Server<'_, u32, 8>, Endpoint) {
-    let mut server = Server::with_admission(slots, Admission::<8>::new(limits)).unwrap();
+    let server = Server::new(slots).unwrap().with_admission(Admission::<8>::new(limits));
+    let mut server = server.with_rejection(|reason| reason.message().as_bytes());
     let listener = any_listener();
     let addr = listener.local_addr().unwrap();
     server.listen(listener).unwrap();

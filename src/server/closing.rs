@@ -1,0 +1,243 @@
+//! How connections end: closed at once, left lingering, given away, or closed by the server itself.
+
+use core::time::Duration;
+
+use super::{
+    Connection, Event, Key, Slot,
+    connection::Expiry,
+    connections::{Connections, MAKING, OPEN, Occupant, Sharing, connection},
+    event::CloseReason,
+    outgoing::Dial,
+    table::{List, Room},
+};
+use crate::{
+    accept::Ticket,
+    event::Interest,
+    stream::{Shutdown, Stream},
+    sys,
+};
+
+/// How often a connection that is being left is read from at a time, and how many bytes at most.
+const DISCARDS: usize = 16;
+const DISCARDED_BYTES: usize = 4096;
+
+/// Whether anything can still come from a peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Input {
+    Over,
+    Possible,
+}
+
+impl List {
+    /// Whether the poller watches what is there.
+    const fn is_watched(self) -> bool {
+        matches!(self, Self::Open | Self::Connecting | Self::LeavingWatched | Self::Foreign)
+    }
+}
+
+/// Leaving.
+impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
+    /// Takes a connection out; its descriptor is closed when it is dropped.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Connection<T>> {
+        self.get(key)?;
+        self.learn(key);
+        let Some(Occupant::Connection(mut connection)) = self.take_out(key) else { return None };
+        self.give_back(connection.ticket.take(), connection.dial.take());
+        Some(connection)
+    }
+
+    /// Takes a connection out that the poller is to know no more.
+    pub(super) fn remove_unwatched(&mut self, key: Key) -> Option<Connection<T>> {
+        if self.sharing != Sharing::Known && self.table.list(key).is_watched() {
+            // The descriptor is open, and watched: there is no error that it could have.
+            let _ = self.get(key).map(|connection| self.poller.delete(connection));
+        }
+        self.remove(key)
+    }
+
+    /// Empties a slot. What may be open elsewhere is deleted from the poller, which would report it for ever.
+    pub(super) fn take_out(&mut self, key: Key) -> Option<Occupant<T>> {
+        self.forget(key);
+        self.released = true;
+        self.table.remove(key)
+    }
+
+    /// Deletes from the poller what is going to be closed, if that is not enough.
+    pub(super) fn forget(&self, key: Key) {
+        if self.sharing == Sharing::Known && self.table.list(key).is_watched() {
+            let _ = self.table.get(key).map(|occupant| self.poller.delete(occupant));
+        }
+    }
+
+    /// Gives back the places that a connection holds.
+    fn give_back(&mut self, ticket: Option<Ticket>, dial: Option<Dial>) {
+        if let Some(ticket) = ticket {
+            self.admission.release(ticket);
+        }
+        if let Some(dial) = dial {
+            self.routes.release(dial.route);
+        }
+    }
+
+    /// Leaves a connection: the peer reads what was written and then the end. What it still sends is read, as far as
+    /// its slot is not needed, because input left unread would turn the close into a reset.
+    pub(super) fn leave(&mut self, key: Key) -> Option<T> {
+        let connection = self.get(key)?;
+        let until = self.begin_leaving(&connection.stream, connection.reads.drained);
+        let list = until.and_then(|_| self.list_to_leave_in(key));
+        let (Some(until), Some(list)) = (until, list) else {
+            return self.remove(key).map(|connection| connection.into_parts().2);
+        };
+        self.learn(key);
+        let mut left = None;
+        self.table.replace(key, list, |occupant| match occupant {
+            Occupant::Connection(connection) => {
+                let Connection { stream, data, ticket, dial, .. } = connection;
+                left = Some((data, ticket, dial));
+                Occupant::Leaving(stream, until)
+            }
+            other => other,
+        });
+        self.schedule(key);
+        let (data, ticket, dial) = left?;
+        self.give_back(ticket, dial);
+        Some(data)
+    }
+
+    /// Where to put a connection that is left; `None` if the poller does not take it.
+    fn list_to_leave_in(&self, key: Key) -> Option<List> {
+        let connection = self.get(key)?;
+        if !self.table.list(key).is_watched() {
+            return Some(List::Leaving);
+        }
+        let is_right = connection.watched == Interest::READABLE;
+        let watched = is_right || self.poller.modify(connection, key.to_bits(), Interest::READABLE).is_ok();
+        watched.then_some(List::LeavingWatched)
+    }
+
+    /// Shuts down the writing half, and says until when to read; `None` if there is nothing to read for. What is known
+    /// to be drained is read from when the poller says so.
+    pub(super) fn begin_leaving(&self, stream: &Stream, is_drained: bool) -> Option<Duration> {
+        if stream.shutdown(Shutdown::Write).is_err() || self.settings.linger_timeout.is_zero() {
+            return None;
+        }
+        let has_input = is_drained || discard(stream) == Input::Possible;
+        // The last reading of the clock is old if the handler took long.
+        has_input.then(|| sys::now().saturating_add(self.settings.linger_timeout))
+    }
+
+    /// Something can be read from one that is being left.
+    pub(super) fn discard(&mut self, key: Key) {
+        let Some(Occupant::Leaving(stream, _)) = self.table.get(key) else { return };
+        if discard(stream) == Input::Over {
+            self.take_out(key);
+        }
+    }
+
+    /// Gives up the connection that has been left for the longest time, for those that come.
+    #[cold]
+    pub(super) fn release_one(&mut self) {
+        let left = [List::LeavingWatched, List::Leaving].into_iter().find_map(|list| self.table.first(list));
+        left.and_then(|key| self.take_out(key));
+    }
+}
+
+/// By the clock.
+impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
+    /// The next connection whose time is over.
+    pub(super) fn overdue(&mut self) -> Option<Event> {
+        if self.grace_is_over() {
+            return self.outlast();
+        }
+        loop {
+            let (key, at) = self.next_due()?;
+            if at > self.now {
+                return None;
+            }
+            if let Some(event) = self.expire(key) {
+                return Some(event);
+            }
+        }
+    }
+
+    fn next_due(&mut self) -> Option<(Key, Duration)> {
+        let idle_timeout = self.settings.idle_timeout;
+        let due = |slot: &Slot<T>| slot.value()?.due(idle_timeout);
+        let (slot, at) = self.deadlines.first(self.table.slots_mut(), due)?;
+        Some((self.table.key(slot)?, at))
+    }
+
+    /// When something is to be done although nothing happens.
+    pub(super) fn next_deadline(&mut self) -> Option<Duration> {
+        let due = self.next_due().map(|(_, at)| at);
+        [due, self.drained_at].into_iter().flatten().min()
+    }
+
+    /// Does what is due at a slot; afterwards it is due later, or not at all.
+    fn expire(&mut self, key: Key) -> Option<Event> {
+        let now = self.now;
+        let Some(connection) = connection(&mut self.table, key) else {
+            self.take_out(key);
+            return None;
+        };
+        if let Some((_, expiry)) = connection.deadline.take_if(|(at, _)| *at <= now) {
+            return Some(match expiry {
+                Expiry::Report => Event::Deadline(key),
+                Expiry::Close => self.doom(key, CloseReason::Deadline),
+            });
+        }
+        if connection.dial.is_some() {
+            self.attempt_timed_out(key);
+            return None;
+        }
+        // More may be ready than a wait takes from the kernel: what is ready, is not idle.
+        if connection.is_ready() {
+            connection.last_active = now;
+            return None;
+        }
+        self.counters.timed_out += 1;
+        Some(self.doom(key, CloseReason::IdleTimeout))
+    }
+
+    /// The time to drain is over for whoever is there.
+    fn outlast(&mut self) -> Option<Event> {
+        while self.leaving() > 0 {
+            self.release_one();
+        }
+        let key = OPEN.into_iter().chain(MAKING).find_map(|list| self.table.first(list))?;
+        Some(self.doom(key, CloseReason::DrainTimeout))
+    }
+
+    fn grace_is_over(&self) -> bool {
+        self.drained_at.is_some_and(|at| at <= self.now)
+    }
+
+    pub(super) const fn doom(&mut self, key: Key, reason: CloseReason) -> Event {
+        self.closing = Some((key, reason));
+        Event::Closing(key, reason)
+    }
+
+    /// Closes the connection whose closing was reported last.
+    #[inline]
+    pub(super) fn close_doomed(&mut self) {
+        if let Some((key, _)) = self.closing.take() {
+            self.remove(key);
+        }
+    }
+}
+
+/// Reads what has come and throws it away.
+fn discard(stream: &Stream) -> Input {
+    let mut buffer = [0; DISCARDED_BYTES];
+    for _ in 0..DISCARDS {
+        match stream.read(&mut buffer) {
+            // A short read has taken all there was.
+            Ok(1..DISCARDED_BYTES) => return Input::Possible,
+            Ok(DISCARDED_BYTES..) => {}
+            Err(error) if error.is_interrupted() => {}
+            Err(error) if error.is_would_block() => return Input::Possible,
+            Ok(0) | Err(_) => return Input::Over,
+        }
+    }
+    Input::Possible
+}

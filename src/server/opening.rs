@@ -1,0 +1,188 @@
+//! What becomes of a new connection: it is reported, read from at once, read from again at the end of the turn, and
+//! watched. The two reads are left out where they are usually in vain.
+
+use super::{
+    Event, Key,
+    connections::{Connections, Occupant, Sharing, connection},
+    event::CloseReason,
+    table::List,
+};
+use crate::{error::Result, event::Interest};
+
+impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
+    /// What is to be reported of those that have just come.
+    #[inline]
+    pub(super) fn newcomer(&mut self) -> Option<Event> {
+        let fresh = self.table.len(List::New) + self.table.len(List::Greeted) + self.table.len(List::OfferedAtOnce);
+        if fresh == 0 { None } else { self.next_newcomer() }
+    }
+
+    fn next_newcomer(&mut self) -> Option<Event> {
+        loop {
+            if let Some(key) = self.table.first(List::OfferedAtOnce) {
+                self.learn(key);
+                self.table.move_to(key, List::Late);
+            } else if let Some(key) = self.table.first(List::Greeted) {
+                if self.reads(key) && self.at_once.is_due() {
+                    return Some(self.offer(key, List::OfferedAtOnce));
+                }
+                self.table.move_to(key, List::Late);
+            } else {
+                let key = self.table.first(List::New)?;
+                self.table.move_to(key, List::Greeted);
+                return Some(Event::Opened(key));
+            }
+        }
+    }
+
+    /// What is to be reported, at the end of a turn, of those that came in it.
+    pub(super) fn latecomer(&mut self) -> Option<Event> {
+        loop {
+            if let Some(key) = self.table.first(List::OfferedAtEnd) {
+                self.learn(key);
+                self.table.move_to(key, List::Unwatched);
+            } else {
+                let key = self.table.first(List::Late)?;
+                if self.reads(key) && self.at_end.is_due() {
+                    return Some(self.offer(key, List::OfferedAtEnd));
+                }
+                self.table.move_to(key, List::Unwatched);
+            }
+        }
+    }
+
+    fn reads(&self, key: Key) -> bool {
+        self.get(key).is_some_and(super::Connection::reads)
+    }
+
+    fn offer(&mut self, key: Key, list: List) -> Event {
+        if let Some(connection) = connection(&mut self.table, key) {
+            connection.reads.found = None;
+        }
+        self.table.move_to(key, list);
+        Event::Readable(key)
+    }
+
+    /// Whether the last offer was worth it.
+    pub(super) fn learn(&mut self, key: Key) {
+        let list = self.table.list(key);
+        let Some(found) = connection(&mut self.table, key).and_then(|connection| connection.reads.found.take()) else {
+            return;
+        };
+        match list {
+            List::OfferedAtOnce => self.at_once.learn(found),
+            List::OfferedAtEnd => self.at_end.learn(found),
+            _ => {}
+        }
+    }
+}
+
+/// Watching.
+impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
+    /// Whether anything is to be reported, or done, without the poller.
+    pub(super) fn has_work(&self) -> bool {
+        const WAITING: [List; 7] = [
+            List::New,
+            List::Greeted,
+            List::OfferedAtOnce,
+            List::Late,
+            List::OfferedAtEnd,
+            List::Unwatchable,
+            List::Unconnected,
+        ];
+        WAITING.into_iter().any(|list| self.table.len(list) > 0)
+    }
+
+    /// Watches those that are not watched yet.
+    pub(super) fn watch_new(&mut self) {
+        while let Some(key) = self.table.first(List::Unwatched) {
+            let Some(connection) = connection(&mut self.table, key) else { break };
+            connection.watched = connection.interest;
+            let watched = self.poller.add(&connection.stream, key.to_bits(), connection.interest);
+            self.table.move_to(key, if watched.is_ok() { List::Open } else { List::Unwatchable });
+        }
+        while let Some(key) = self.table.first(List::Leaving) {
+            let Some(occupant) = self.table.get(key) else { break };
+            match self.poller.add(occupant, key.to_bits(), Interest::READABLE) {
+                Ok(()) => self.table.move_to(key, List::LeavingWatched),
+                Err(_) => self.discard(key),
+            }
+        }
+    }
+
+    /// Tells the poller what is to be watched for something else than it was: once, however often that has changed.
+    pub(super) fn watch_changed(&mut self) {
+        while let Some(key) = self.table.next_marked() {
+            if self.table.list(key) != List::Open {
+                continue;
+            }
+            let Some(connection) = connection(&mut self.table, key) else { continue };
+            let rearms = connection.interest.intersects(Interest::EDGE | Interest::ONE_SHOT);
+            if connection.watched == connection.interest && !rearms {
+                continue;
+            }
+            connection.watched = connection.interest;
+            if self.poller.modify(&connection.stream, key.to_bits(), connection.interest).is_err() {
+                self.table.move_to(key, List::Unwatchable);
+            }
+        }
+    }
+
+    /// The next connection that the poller has refused to watch. It is asked again for the reason.
+    pub(super) fn unwatchable(&mut self) -> Option<Event> {
+        while let Some(key) = self.table.first(List::Unwatchable) {
+            let Err(error) = self.watch_again(key) else { continue };
+            return Some(self.doom(key, CloseReason::Unwatched(error)));
+        }
+        None
+    }
+
+    fn watch_again(&mut self, key: Key) -> Result<()> {
+        let Some(connection) = connection(&mut self.table, key) else { return Ok(()) };
+        // It may be known to the poller with another interest.
+        let _ = self.poller.delete(&connection.stream);
+        self.poller.add(&connection.stream, key.to_bits(), connection.interest)?;
+        self.table.move_to(key, List::Open);
+        Ok(())
+    }
+
+    /// Watches everything with a new poller, which knows nothing of what was closed here and lives on elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE`, `ENOMEM`: everything is as it was.
+    pub(super) fn renew_poller(&mut self) -> Result<()> {
+        self.poller.renew()?;
+        self.sharing = Sharing::Known;
+        for slot in 0..self.table.slots_mut().len() as u32 {
+            let Some(key) = self.table.key(slot) else { break };
+            self.move_to_new_poller(key);
+        }
+        Ok(())
+    }
+
+    fn move_to_new_poller(&mut self, key: Key) {
+        let list = self.table.list(key);
+        let Some(occupant) = self.table.get(key) else { return };
+        let Some(interest) = watched_for(list, occupant) else { return };
+        if self.poller.add(occupant, key.to_bits(), interest).is_ok() {
+            return;
+        }
+        match list {
+            List::Open => self.table.move_to(key, List::Unwatchable),
+            List::Connecting => self.table.move_to(key, List::Dialled),
+            List::LeavingWatched => self.table.move_to(key, List::Leaving),
+            _ => {}
+        }
+    }
+}
+
+/// What the poller watches an occupant for; `None` if it does not.
+fn watched_for<T>(list: List, occupant: &Occupant<T>) -> Option<Interest> {
+    match (list, occupant) {
+        (List::Open | List::Connecting, Occupant::Connection(connection)) => Some(connection.watched),
+        (List::LeavingWatched, _) => Some(Interest::READABLE),
+        (List::Foreign, Occupant::Foreign(_, interest)) => Some(*interest),
+        _ => None,
+    }
+}
