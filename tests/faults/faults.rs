@@ -2,6 +2,7 @@
 //! number comes back, nothing is left open, and nothing panics.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;

@@ -23,9 +23,9 @@ fn output(command: &mut Command) -> String {
     printed.into_owned()
 }
 
-/// A file of this package.
+/// A file of the crate.
 fn source(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
 /// A place for what a test makes, a name for each.
