@@ -140,7 +140,7 @@ fn a_socket_that_does_not_listen_any_more_is_gone() {
 
 #[test]
 fn what_can_never_accept_is_gone() {
-    let pipe = OwnedFd::from(std::io::pipe().unwrap().0);
+    let pipe = rustix::pipe::pipe().unwrap().0;
     let udp = OwnedFd::from(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
     for fd in [pipe, udp] {
         let batch = Listener::from(fd).accept_batch(usize::MAX, |_, _| {});

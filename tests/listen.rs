@@ -196,7 +196,7 @@ fn only_what_listens_is_adopted_and_it_does_not_block_any_more() {
     let (client, _server) = connected_pair();
     let error = anet::Listener::adopt(client).unwrap_err();
     assert_eq!(error, Error::new(Op::Listen, Errno::INVAL));
-    let pipe = std::io::pipe().unwrap().0;
+    let pipe = rustix::pipe::pipe().unwrap().0;
     assert_eq!(anet::Listener::adopt(pipe).unwrap_err(), Error::new(Op::Listen, Errno::NOTSOCK));
 }
 

@@ -158,8 +158,8 @@ fn build() -> PathBuf {
 /// What a command prints; one that is missing or fails is a failure of the test.
 fn output(command: &mut Command) -> String {
     let program = command.get_program().to_owned();
-    let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let output = command.output().unwrap_or_else(|error| panic!("{program:?}: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} failed:\n{errors}", program.display());
+    assert!(output.status.success(), "{program:?} failed:\n{errors}");
     String::from_utf8(output.stdout).unwrap()
 }

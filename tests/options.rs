@@ -253,7 +253,7 @@ fn an_option_by_number_is_the_option_by_name() {
 
 #[test]
 fn errors_name_the_option() {
-    let (read, _write) = std::io::pipe().unwrap();
+    let (read, _write) = rustix::pipe::pipe().unwrap();
     let texts = [
         (option::set_tcp_nodelay(&read, true), "setsockopt TCP_NODELAY: Socket operation on non-socket"),
         (option::tcp_nodelay(&read).map(drop), "getsockopt TCP_NODELAY: Socket operation on non-socket"),

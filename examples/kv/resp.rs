@@ -196,7 +196,7 @@ fn take_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
 pub fn integer(text: &[u8]) -> Option<i64> {
     match text.strip_prefix(b"-").unwrap_or(text) {
         b"0" if text.len() == 1 => Some(0),
-        [b'1'..=b'9', ..] => str::from_utf8(text).ok()?.parse().ok(),
+        [b'1'..=b'9', ..] => std::str::from_utf8(text).ok()?.parse().ok(),
         _ => None,
     }
 }

@@ -50,7 +50,7 @@ mod tests {
     fn formatted(ip: &str, port: i32) -> std::string::String {
         let mut out = [0; 64];
         let len = format_addr(ip.as_bytes(), port, &mut out);
-        str::from_utf8(&out[..len]).unwrap().to_string()
+        core::str::from_utf8(&out[..len]).unwrap().to_string()
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl ErrorText {
     fn append(&mut self, piece: &str) {
         let visible = piece.split('\0').next().unwrap_or_default();
         let room = VISIBLE_MAX - self.as_str().len();
-        let fits = &visible[..visible.floor_char_boundary(room)];
+        let longest = visible.len().min(room);
+        let fits = (0..=longest).rev().find_map(|len| visible.get(..len)).unwrap_or_default();
         self.cut = fits.len() < piece.len();
         self.terminated.pop();
         self.terminated.push_str(fits);

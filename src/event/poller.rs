@@ -183,7 +183,7 @@ fn wait_precisely(selector: &Selector, events: &mut [RawEvent], timeout: Duratio
 /// What is longer than `epoll_wait` can count has no use for them.
 #[cfg(target_os = "linux")]
 fn counts_below_a_millisecond(time: Duration) -> bool {
-    !time.subsec_nanos().is_multiple_of(1_000_000) && time < Selector::LONGEST
+    time.subsec_nanos() % 1_000_000 != 0 && time < Selector::LONGEST
 }
 
 impl AsFd for Poller {

@@ -281,11 +281,13 @@ impl Slot {
 
 /// What is left of `time` after whole periods, which are not zero.
 fn remainder(time: Duration, period: Duration) -> Duration {
+    const NANOS_A_SECOND: u128 = 1_000_000_000;
     // In time, as nearly always: saves a division of 128 bits.
     if time < period {
         return time;
     }
-    Duration::from_nanos_u128(time.as_nanos().checked_rem(period.as_nanos()).unwrap_or(0))
+    let left = time.as_nanos().checked_rem(period.as_nanos()).unwrap_or(0);
+    Duration::new((left / NANOS_A_SECOND) as u64, (left % NANOS_A_SECOND) as u32)
 }
 
 impl<const N: usize> Default for Timers<N> {

@@ -93,7 +93,7 @@ fn family(bytes: &[u8]) -> Option<u32> {
 /// `sockaddr_in`: port at 2, address at 4, both in network order.
 fn v4(bytes: &[u8]) -> Option<SocketAddrV4> {
     let port = u16::from_be_bytes(array(bytes, 2)?);
-    let ip = Ipv4Addr::from_octets(array(bytes, 4)?);
+    let ip = Ipv4Addr::from(array::<4>(bytes, 4)?);
     Some(SocketAddrV4::new(ip, port))
 }
 
@@ -101,7 +101,7 @@ fn v4(bytes: &[u8]) -> Option<SocketAddrV4> {
 fn v6(bytes: &[u8]) -> Option<SocketAddrV6> {
     let port = u16::from_be_bytes(array(bytes, 2)?);
     let flow_info = u32::from_be_bytes(array(bytes, 4)?);
-    let ip = Ipv6Addr::from_octets(array(bytes, 8)?);
+    let ip = Ipv6Addr::from(array::<16>(bytes, 8)?);
     let scope = u32::from_ne_bytes(array(bytes, 24)?);
     Some(SocketAddrV6::new(ip, port, flow_info, scope))
 }

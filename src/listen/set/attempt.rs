@@ -6,7 +6,7 @@
 
 use core::net::SocketAddr;
 
-use heapless::Vec;
+use arrayvec::ArrayVec;
 use rustix::fd::OwnedFd;
 
 use super::{
@@ -226,8 +226,8 @@ fn is_asked(place: &Place<'_>, protocol: Protocol, protocols: Protocols) -> bool
 }
 
 /// Never refused: there are as many places as there is room.
-fn push<T, const N: usize>(sockets: &mut Vec<T, N>, socket: T) -> Result<()> {
-    sockets.push(socket).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
+fn push<T, const N: usize>(sockets: &mut ArrayVec<T, N>, socket: T) -> Result<()> {
+    sockets.try_push(socket).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
 }
 
 /// A listener on a duplicate of a descriptor that the process was started with.

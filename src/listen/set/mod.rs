@@ -5,7 +5,8 @@ mod places;
 
 use core::{fmt, net::SocketAddr, slice};
 
-use heapless::{Vec, vec};
+use arrayvec::ArrayVec;
+use heapless::Vec;
 use rustix::fd::OwnedFd;
 
 use self::{
@@ -43,8 +44,8 @@ const SKIPPED_MAX: usize = 2 * BIND_LIST_MAX;
 /// ```
 #[derive(Debug)]
 pub struct ListenerSet {
-    listeners: Vec<Listener, BIND_LIST_MAX>,
-    datagrams: Vec<Datagram, BIND_LIST_MAX>,
+    listeners: ArrayVec<Listener, BIND_LIST_MAX>,
+    datagrams: ArrayVec<Datagram, BIND_LIST_MAX>,
     skipped: Vec<SpecError, SKIPPED_MAX>,
 }
 
@@ -70,7 +71,8 @@ pub struct SpecError {
 }
 
 impl ListenerSet {
-    const EMPTY: Self = Self { listeners: Vec::new(), datagrams: Vec::new(), skipped: Vec::new() };
+    const EMPTY: Self =
+        Self { listeners: ArrayVec::new_const(), datagrams: ArrayVec::new_const(), skipped: Vec::new() };
 
     /// Listens on every place of the list, or on none; on IP addresses with TCP. The same as
     /// [`open_with`](Self::open_with) and [`Protocols::Tcp`].
@@ -224,7 +226,7 @@ impl<'set> IntoIterator for &'set ListenerSet {
 
 /// Sockets of a [`ListenerSet`], by value.
 #[derive(Debug)]
-pub struct IntoIter<T>(vec::IntoIter<T, BIND_LIST_MAX, usize>);
+pub struct IntoIter<T>(arrayvec::IntoIter<T, BIND_LIST_MAX>);
 
 /// The listeners. The UDP sockets are closed; [`into_parts`](ListenerSet::into_parts) has them too.
 impl IntoIterator for ListenerSet {

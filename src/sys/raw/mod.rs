@@ -5,7 +5,7 @@
 //! where rustix makes them without libc, and in `libc.rs` elsewhere.
 #![allow(unsafe_code)]
 
-cfg_select! {
+#[cfg_attr(
     all(
         target_os = "linux",
         target_endian = "little",
@@ -16,15 +16,24 @@ cfg_select! {
             target_arch = "x86",
             all(target_arch = "x86_64", target_pointer_width = "64"),
         ),
-    ) => {
-        #[path = "direct.rs"]
-        mod call;
-    }
-    _ => {
-        #[path = "libc.rs"]
-        mod call;
-    }
-}
+    ),
+    path = "direct.rs"
+)]
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        target_endian = "little",
+        any(
+            target_arch = "arm",
+            all(target_arch = "aarch64", target_pointer_width = "64"),
+            target_arch = "riscv64",
+            target_arch = "x86",
+            all(target_arch = "x86_64", target_pointer_width = "64"),
+        ),
+    )),
+    path = "libc.rs"
+)]
+mod call;
 
 use core::slice;
 

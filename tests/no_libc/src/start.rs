@@ -1,7 +1,7 @@
 //! What libc does for a program: the first instruction, output, the end.
 
 use core::{
-    arch::{asm, naked_asm},
+    arch::{asm, global_asm},
     fmt::{self, Write},
     panic::PanicInfo,
 };
@@ -12,12 +12,8 @@ compile_error!("the start of the program is written for Linux on x86-64");
 const WRITE: usize = 1;
 const EXIT_GROUP: usize = 231;
 
-/// Where the kernel begins: no return address, the frame pointer undefined, and the stack aligned as a `call` wants it.
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-extern "C" fn _start() -> ! {
-    naked_asm!("xor ebp, ebp", "and rsp, -16", "call {main}", "ud2", main = sym main)
-}
+// Where the kernel begins: no return address, the frame pointer undefined, and the stack aligned as a `call` wants it.
+global_asm!(".globl _start", "_start:", "xor ebp, ebp", "and rsp, -16", "call {main}", "ud2", main = sym main);
 
 extern "C" fn main() -> ! {
     match crate::run() {
