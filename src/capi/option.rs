@@ -156,9 +156,9 @@ fn milliseconds(ms: c_longlong, op: Op) -> Result<Option<Duration>> {
 ///
 /// # Errors
 ///
-/// `setsockopt TCP_KEEPIDLE: …` with `EINVAL` for an interval outside 1 to 32767; nothing is set then.
-/// `setsockopt SO_KEEPALIVE: …` with `EBADF` or `ENOTSOCK`; `setsockopt TCP_KEEPIDLE: …` with `EOPNOTSUPP` for a socket
-/// that is not TCP.
+/// `setsockopt SO_KEEPALIVE: …` with `EBADF` or `ENOTSOCK`. `setsockopt TCP_KEEPIDLE: …` with `EINVAL` for an interval
+/// outside 1 to 32767 and `EOPNOTSUPP` for a socket that is not TCP; keepalive is on then, with the times that the
+/// socket had before.
 ///
 /// # Safety
 ///
@@ -166,8 +166,14 @@ fn milliseconds(ms: c_longlong, op: Op) -> Result<Option<Duration>> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetKeepAlive(err: *mut c_char, fd: c_int, interval: c_int) -> c_int {
     // SAFETY: the caller answers for both.
-    unsafe {
-        set(err, fd, Op::Set(Opt::KeepAlive), |fd| option::set_tcp_keepalive(fd, &keepalive_after_idle(interval)?))
+    unsafe { set(err, fd, Op::Set(Opt::KeepAlive), |fd| set_keepalive(fd, interval)) }
+}
+
+/// An interval that is refused switches keepalive on nonetheless: Redis does it in this order and ignores the failure.
+fn set_keepalive(fd: BorrowedFd<'_>, interval: c_int) -> Result<()> {
+    match keepalive_after_idle(interval) {
+        Ok(keepalive) => option::set_tcp_keepalive(fd, &keepalive),
+        Err(refused) => option::set_keepalive(fd, true).and(Err(refused)),
     }
 }
 
