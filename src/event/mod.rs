@@ -4,6 +4,7 @@ mod event_loop;
 mod file;
 mod poller;
 mod timer;
+mod wait;
 mod waker;
 
 pub use event_loop::{EventLoop, FileHandler, SleepHandler, TimeHandler};

@@ -4,6 +4,7 @@ use core::{fmt, iter, slice, time::Duration};
 
 use rustix::fd::{AsFd, BorrowedFd};
 
+use super::wait::wait_once;
 use crate::{
     error::{Errno, Op, Result, ResultExt},
     sys::{
@@ -147,43 +148,6 @@ impl Poller {
         };
         Ok(events.len)
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-#[inline]
-fn wait_once(selector: &Selector, events: &mut [RawEvent], timeout: Option<Duration>) -> sys::Result<usize> {
-    selector.wait(events, timeout)
-}
-
-/// With the call that counts nanoseconds where they matter.
-#[cfg(target_os = "linux")]
-#[inline]
-fn wait_once(selector: &Selector, events: &mut [RawEvent], timeout: Option<Duration>) -> sys::Result<usize> {
-    match timeout {
-        Some(precise) if counts_below_a_millisecond(precise) => wait_precisely(selector, events, precise),
-        _ => selector.wait(events, timeout),
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn wait_precisely(selector: &Selector, events: &mut [RawEvent], timeout: Duration) -> sys::Result<usize> {
-    use core::sync::atomic::{AtomicBool, Ordering};
-    static MISSING: AtomicBool = AtomicBool::new(cfg!(anet_force_epoll_fallback));
-
-    if !MISSING.load(Ordering::Relaxed) {
-        match selector.wait_precisely(events, timeout) {
-            // Before Linux 5.11, or forbidden by a seccomp filter.
-            Err(Errno::NOSYS | Errno::PERM) => MISSING.store(true, Ordering::Relaxed),
-            answer => return answer,
-        }
-    }
-    selector.wait(events, Some(timeout))
-}
-
-/// What is longer than `epoll_wait` can count has no use for them.
-#[cfg(target_os = "linux")]
-fn counts_below_a_millisecond(time: Duration) -> bool {
-    time.subsec_nanos() % 1_000_000 != 0 && time < Selector::LONGEST
 }
 
 impl AsFd for Poller {

@@ -105,6 +105,11 @@ impl Selector {
         Ok(ready.len())
     }
 
+    /// `kevent` counts nanoseconds anyway.
+    pub(crate) fn wait_precisely(&self, events: &mut [Event], timeout: Duration) -> Result<usize> {
+        self.wait(events, Some(timeout))
+    }
+
     fn change(&self, filter: EventFilter, flags: EventFlags, key: u64) -> Result<()> {
         let event = KernelEvent::new(filter, flags, key as usize as *mut _);
         raw::kevent(self.fd.as_fd(), &[event], &mut [], Some(Duration::ZERO)).map(drop)

@@ -8,7 +8,9 @@
 //!     system has one; a source whose last duplicate is closed is forgotten without a call;
 //!   - `renew()`: a new instance that watches nothing, under the same descriptor number;
 //!   - `wait(events, timeout)`: fills the array from its start and returns how many events there are. It may return
-//!     early, after a signal with `EINTR`, and never waits longer than [`Selector::LONGEST`];
+//!     early, after a signal with `EINTR`, and never waits longer than [`Selector::LONGEST`]; it may round the
+//!     timeout up to a millisecond;
+//!   - `wait_precisely(events, timeout)`: the same where parts of a millisecond count; `ENOSYS` if the kernel cannot;
 //! - `Event`: plain data that is `Copy` and `Send`, with `NOTHING`, `key()` and `flags()`;
 //! - the flags `READABLE`, `WRITABLE`, `PRIORITY`, `READ_HANGUP`, `HANGUP` and `ERROR`, which are asked for and
 //!   reported, and `EDGE`, `ONE_SHOT` and `EXCLUSIVE`, which are asked for alone. `HANGUP` and `ERROR` are reported
