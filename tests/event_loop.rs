@@ -10,7 +10,7 @@ use std::{
 use anet::{
     Errno, Error, Op, Stream,
     event::{EventLoop, TimerError, TimerId},
-    fd::AsFd,
+    fd::{AsFd, OwnedFd},
 };
 use support::*;
 
@@ -159,6 +159,57 @@ fn a_number_that_was_closed_without_a_word_can_be_registered_again() {
         client.write_all(b"x").unwrap();
         events.run_once(&mut state, Some(SECOND)).unwrap();
         assert_eq!(state.called, [("read", 7)]);
+    });
+}
+
+/// The number of a descriptor that was closed without being removed, as another file that the kernel cannot watch.
+fn reused_by_a_regular_file(state: &mut State) -> OwnedFd {
+    let number = state.stream(0).as_fd().as_raw_fd();
+    state.streams[0] = None;
+    let file = OwnedFd::from(std::fs::File::open("/proc/self/exe").unwrap());
+    assert_eq!(file.as_raw_fd(), number);
+    file
+}
+
+#[test]
+fn a_number_that_a_regular_file_has_now_can_be_removed() {
+    with_own_descriptors(|| {
+        let mut state = State::with_streams(1);
+        let mut events = loop_reading(&state, read);
+        let file = reused_by_a_regular_file(&mut state);
+        events.remove(&file).unwrap();
+        assert_eq!(events.on_readable(&file, 7, read), Err(Error::new(Op::EventControl, Errno::PERM)));
+        assert_eq!(turn(&mut events, &mut state), []);
+    });
+}
+
+#[test]
+fn both_directions_of_a_number_that_a_regular_file_has_now_can_be_removed_one_by_one() {
+    with_own_descriptors(|| {
+        let mut state = State::with_streams(1);
+        let mut events = loop_reading(&state, read);
+        events.on_writable(state.stream(0), 5, write).unwrap();
+        let file = reused_by_a_regular_file(&mut state);
+        events.remove_readable(&file).unwrap();
+        events.remove_writable(&file).unwrap();
+    });
+}
+
+/// Removing must not begin to watch the stream that has the number now.
+#[test]
+fn removing_a_number_that_another_stream_has_now_leaves_that_unwatched() {
+    with_own_descriptors(|| {
+        let mut state = State::with_streams(1);
+        let mut events = loop_reading(&state, read);
+        events.on_writable(state.stream(0), 5, write).unwrap();
+        let (_client, other) = connected_pair();
+        let number = state.stream(0).as_fd().as_raw_fd();
+        state.streams[0] = None;
+        let reused = Stream::from(rustix::io::dup(&other).unwrap());
+        assert_eq!(reused.as_fd().as_raw_fd(), number);
+        events.remove_readable(&reused).unwrap();
+        let not_there = Err(Error::new(Op::EventControl, Errno::NOENT));
+        assert_eq!(events.write_first(&reused, true), not_there);
     });
 }
 

@@ -190,35 +190,40 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
             return Err(Error::new(Op::EventControl, Errno::RANGE));
         };
         let mut after = before.with(direction, handler);
-        if after.interest().is_empty() {
-            self.forget(fd, before)?;
-            after = File::NONE;
-        } else if before.registration == 0 || !self.change(fd, &after)? {
+        if before.registration == 0 || !self.change(fd, &after)? {
             // Of a number that the kernel does not know any more nothing is left that could be kept.
             after = File::NONE.with(direction, handler);
-            after.registration = self.next_registration();
-            self.poller.add(fd, key(after.registration, number), after.interest())?;
+            self.begin(fd, &mut after)?;
         }
         if let Some(file) = self.files.get_mut(number) {
-            *file = after;
+            *file = if after.interest().is_empty() { File::NONE } else { after };
         }
         Ok(())
     }
 
-    /// That the kernel does not know it is what was wanted.
-    fn forget(&self, fd: BorrowedFd<'_>, file: File<S, FILES, TIMES>) -> Result<()> {
-        if file.registration == 0 {
-            return Ok(());
-        }
-        self.poller.delete(fd).or_else(|error| if error.is(Errno::NOENT) { Ok(()) } else { Err(error) })
-    }
-
-    /// Says whether there was something to change.
+    /// Changes or ends a registration; `false` if the kernel does not know it. The number of a descriptor that was closed
+    /// may belong to another one now, even to a regular file (`EPERM`).
     fn change(&self, fd: BorrowedFd<'_>, file: &File<S, FILES, TIMES>) -> Result<bool> {
-        match self.poller.modify(fd, key(file.registration, number(fd)), file.interest()) {
-            Err(error) if error.is(Errno::NOENT) => Ok(false),
+        let interest = file.interest();
+        let changed = if interest.is_empty() {
+            self.poller.delete(fd)
+        } else {
+            self.poller.modify(fd, key(file.registration, number(fd)), interest)
+        };
+        match changed {
+            Err(error) if error.is(Errno::NOENT) || error.is(Errno::PERM) => Ok(false),
             other => other.map(|()| true),
         }
+    }
+
+    /// Makes a registration, unless there is nothing to wait for.
+    fn begin(&mut self, fd: BorrowedFd<'_>, file: &mut File<S, FILES, TIMES>) -> Result<()> {
+        let interest = file.interest();
+        if interest.is_empty() {
+            return Ok(());
+        }
+        file.registration = self.next_registration();
+        self.poller.add(fd, key(file.registration, number(fd)), interest)
     }
 
     /// Never 0. After four thousand million registrations numbers come again, long after their events.

@@ -97,7 +97,7 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if it is not watched, `EINVAL` for `EXCLUSIVE`.
+    /// `ENOENT` if it is not watched, `EPERM` for a regular file or directory, `EINVAL` for `EXCLUSIVE`.
     #[doc(alias = "EPOLL_CTL_MOD")]
     pub fn modify(&self, fd: impl AsFd, key: u64, interest: Interest) -> Result<()> {
         self.selector.modify(fd.as_fd(), key, interest.bits()).op(Op::EventControl)
@@ -107,7 +107,7 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if it is not watched.
+    /// `ENOENT` if it is not watched, `EPERM` for a regular file or directory.
     #[doc(alias = "EPOLL_CTL_DEL")]
     pub fn delete(&self, fd: impl AsFd) -> Result<()> {
         self.selector.delete(fd.as_fd()).op(Op::EventControl)
