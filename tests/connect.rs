@@ -4,11 +4,12 @@ mod support;
 
 use std::{
     net::SocketAddr,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
 use anet::{
-    Endpoint, Errno, Error, Op, Profile, Result, Stream, UnixAddr,
+    Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
     connect::{self, Progress, Source},
     error::Cause,
     event::{Events, Interest, Poller},
@@ -190,7 +191,7 @@ fn a_listener_that_does_not_answer_is_given_up_in_time() {
 }
 
 /// A listener whose queue is full, so that the kernel drops every further attempt; and what fills it.
-fn silent_listener() -> (anet::Listener, Stream) {
+fn silent_listener() -> (Listener, Stream) {
     let listener = listen::tcp(any_local_address(), &Profile::new().with_backlog(0)).unwrap();
     let fills_the_queue = client_of(&listener);
     (listener, fills_the_queue)
@@ -205,12 +206,17 @@ fn a_connection_to_itself_is_an_error() {
     }
 }
 
-#[test]
-fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
+/// A Unix listener whose backlog is full, the list of its address, and what fills it.
+fn full_unix_listener() -> (Listener, [Endpoint; 1], Stream) {
     let profile = Profile::new().with_backlog(0);
     let listener = listen::unix(&UnixAddr::UNNAMED, &profile, &Access::default()).unwrap();
-    let server = [listener.local_addr().unwrap()];
-    let _fills_the_backlog = client_at(server[0]);
+    let server = listener.local_addr().unwrap();
+    (listener, [server], client_at(server))
+}
+
+#[test]
+fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
+    let (listener, server, _fills_the_backlog) = full_unix_listener();
     let error = connect::start(&server, Source::Any).unwrap_err();
     assert_eq!((error.op(), error.is_would_block()), (Op::Connect, true));
     accept_within(&listener, SECOND);
@@ -219,10 +225,7 @@ fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
 
 #[test]
 fn a_wait_for_room_in_a_unix_backlog_ends_in_time_or_with_room() {
-    let profile = Profile::new().with_backlog(0);
-    let listener = listen::unix(&UnixAddr::UNNAMED, &profile, &Access::default()).unwrap();
-    let server = [listener.local_addr().unwrap()];
-    let _fills_the_backlog = client_at(server[0]);
+    let (listener, server, _fills_the_backlog) = full_unix_listener();
     let timeout = Duration::from_millis(50);
     let start = Instant::now();
     let error = connect::blocking(&server, Source::Any, Some(timeout)).unwrap_err();
@@ -238,6 +241,41 @@ fn a_wait_for_room_in_a_unix_backlog_ends_in_time_or_with_room() {
             assert_eq!(option::send_timeout(&stream).unwrap(), None);
         });
     }
+}
+
+#[test]
+fn signals_do_not_lengthen_a_wait_for_room_in_a_unix_backlog() {
+    let (listener, server, _fills_the_backlog) = full_unix_listener();
+    let timeout = Duration::from_millis(100);
+    let (to_test, from_client) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let start = Instant::now();
+            let result = interrupted(|| connect::blocking(&server, Source::Any, Some(timeout)));
+            to_test.send((result, start.elapsed())).unwrap();
+        });
+        let in_time = from_client.recv_timeout(SECOND);
+        // Whatever came of it, the client must not wait for ever.
+        listener.accept_batch(10, |_, _| {});
+        let (result, elapsed) = in_time.expect("not given up within a second");
+        assert_eq!(result.unwrap_err(), Error::new(Op::Connect, Errno::TIMEDOUT));
+        assert!(elapsed >= timeout);
+    });
+}
+
+/// The kernel alone takes 2.23 s for a limit of 2.1 s. One undisturbed round is enough.
+#[test]
+fn a_long_wait_for_room_in_a_unix_backlog_is_not_much_longer_than_its_limit() {
+    let (_listener, server, _fills_the_backlog) = full_unix_listener();
+    let timeout = Duration::from_millis(2100);
+    let given_up_after = || {
+        let start = Instant::now();
+        connect::blocking(&server, Source::Any, Some(timeout)).unwrap_err();
+        start.elapsed()
+    };
+    let rounds: Vec<_> =
+        (0..3).map(|_| given_up_after()).take_while(|&elapsed| elapsed > timeout * 104 / 100).collect();
+    assert!(rounds.len() < 3, "{rounds:?}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::{
     error::{Cause, Errno, Error, Op, Result, ResultExt},
     option,
     stream::Stream,
-    sys,
+    sys::{self, Deadline},
 };
 
 /// The address a TCP connection comes from.
@@ -114,9 +114,9 @@ fn attempt(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -
 }
 
 fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Option<Duration>) -> Result<Stream> {
-    let deadline = sys::Deadline::after(timeout);
+    let deadline = Deadline::after(timeout);
     if endpoint.as_unix().is_some() {
-        return wait_for_room(endpoint, timeout, deadline);
+        return wait_for_room(endpoint, deadline);
     }
     let mut progress = attempt(endpoint, source, timeout.is_some())?;
     let stream = loop {
@@ -132,26 +132,38 @@ fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Op
 }
 
 /// A Unix connect is done at once or waits for room in the server's backlog; interrupted while it waits, it has not
-/// begun.
-fn wait_for_room(endpoint: &Endpoint, timeout: Option<Duration>, deadline: sys::Deadline) -> Result<Stream> {
+/// begun. The deadline decides when it has waited long enough: the kernel begins to count anew after each signal.
+fn wait_for_room(endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
     let stream = Stream::from(socket(endpoint, None, false)?);
-    loop {
-        if timeout.is_some() {
-            // A wait of no time would be one for ever.
-            let remaining = deadline.remaining().map(|time| time.max(Duration::from_micros(1)));
-            option::set_send_timeout(&stream, remaining)?;
-        }
-        match sys::connect(stream.as_fd(), endpoint) {
-            Ok(()) => break,
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => return Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
-            Err(errno) => return Err(Error::new(Op::Connect, errno)),
+    while !connect_within(&stream, endpoint, deadline.remaining())? {
+        if deadline.is_over() {
+            return Err(Error::new(Op::Connect, Errno::TIMEDOUT));
         }
     }
-    if timeout.is_some() {
+    if deadline.remaining().is_some() {
         option::set_send_timeout(&stream, None)?;
     }
     Ok(stream)
+}
+
+/// Waits for room at most this long (`None`: for ever), or until a signal comes; says whether there was room.
+fn connect_within(stream: &Stream, endpoint: &Endpoint, time: Option<Duration>) -> Result<bool> {
+    if let Some(time) = time {
+        option::set_send_timeout(stream, Some(without_lateness(time)))?;
+    }
+    match sys::connect(stream.as_fd(), endpoint) {
+        Ok(()) => Ok(true),
+        Err(Errno::INTR) => Ok(false),
+        Err(Errno::AGAIN) if time.is_some() => Ok(false),
+        Err(errno) => Err(Error::new(Op::Connect, errno)),
+    }
+}
+
+/// How long to let a call wait that may be an eighth late and must not be: Linux sorts long timeouts by their magnitude
+/// (`kernel/time/timer.c`). What is left of the time is waited for after that.
+fn without_lateness(time: Duration) -> Duration {
+    // A wait of no time would be one for ever.
+    (time - time / 8).max(Duration::from_micros(1))
 }
 
 /// A socket ready to connect.

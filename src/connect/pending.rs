@@ -75,8 +75,8 @@ impl Pending {
         loop {
             match sys::poll_writable(self.fd.as_fd(), deadline.remaining()) {
                 Ok(true) => return Ok(self),
-                Ok(false) => return Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
-                Err(Errno::INTR) => {}
+                Err(Errno::INTR) if !deadline.is_over() => {}
+                Ok(false) | Err(Errno::INTR) => return Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
                 Err(errno) => return Err(Error::new(Op::Poll, errno)),
             }
         }

@@ -21,9 +21,14 @@ impl Deadline {
         Self { at: timeout.and_then(end_of) }
     }
 
-    /// What is left of it.
+    /// What is left of it; `None`: it has no end.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.at.map(|at| if at.is_zero() { at } else { at.saturating_sub(now()) })
+    }
+
+    /// Whether nothing is left of it.
+    pub(crate) fn is_over(self) -> bool {
+        self.remaining().is_some_and(|time| time.is_zero())
     }
 }
 
