@@ -10,7 +10,7 @@ use std::{
 
 use anet::{
     Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
-    connect::{self, Progress, Source},
+    connect::{self, Pending, Progress, Source},
     error::Cause,
     event::{Events, Interest, Poller},
     fd::OwnedFd,
@@ -25,19 +25,27 @@ fn nobody() -> Endpoint {
 }
 
 /// Sees a non-blocking connection through with a poller, as a server would.
-fn finished(progress: Progress) -> Result<Stream> {
+fn finished<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
     let poller = Poller::new()?;
-    let mut progress = progress;
     loop {
-        match progress {
+        let pending = match progress {
             Progress::Connected(stream) => return Ok(stream),
-            Progress::Pending(pending) => {
+            Progress::Started(pending) => {
                 poller.add(&pending, 1, Interest::WRITABLE)?;
-                assert_eq!(poller.wait(&mut Events::<4>::new(), Some(5 * SECOND))?, 1, "not in time");
-                poller.delete(&pending)?;
-                progress = pending.finish()?;
+                pending
             }
-        }
+            Progress::Pending(pending) => pending,
+        };
+        assert_eq!(poller.wait(&mut Events::<4>::new(), Some(5 * SECOND))?, 1, "not in time");
+        progress = pending.finish()?;
+    }
+}
+
+/// The attempt under way.
+fn pending<L>(progress: Progress<L>) -> Pending<L> {
+    match progress {
+        Progress::Started(pending) | Progress::Pending(pending) => pending,
+        Progress::Connected(stream) => panic!("connected at once: {stream:?}"),
     }
 }
 
@@ -80,7 +88,7 @@ fn a_started_stream_is_nonblocking_and_a_waited_for_one_blocks() {
 fn nobody_listening_is_refused_and_leaves_nothing_open() {
     with_own_descriptors(|| {
         let before = open_fds();
-        for result in connect_both_ways(&[nobody()], Source::Any) {
+        for result in connect_both_ways(&[nobody(), nobody()], Source::Any) {
             assert_eq!(result.unwrap_err().to_string(), "connect: Connection refused");
         }
         assert_eq!(open_fds(), before);
@@ -101,19 +109,99 @@ fn the_next_address_is_tried_when_one_fails_at_once() {
 }
 
 #[test]
+fn the_next_address_is_tried_when_one_refuses_after_a_while() {
+    let listener = any_listener();
+    let good = listener.local_addr().unwrap();
+    for list in [&[nobody(), good][..], &[nobody(), nobody(), good], &[nobody(), "[fe80::1]:1".parse().unwrap(), good]]
+    {
+        for result in connect_both_ways(list, Source::Any) {
+            assert_eq!(result.unwrap().peer_addr().unwrap(), good);
+        }
+    }
+}
+
+#[test]
 fn the_last_error_is_reported() {
     let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
-    let error = connect::blocking(&[unusable, nobody()], Source::Any, None).unwrap_err();
+    for result in connect_both_ways(&[unusable, nobody()], Source::Any) {
+        assert_eq!(result.unwrap_err().errno(), Some(Errno::CONNREFUSED));
+    }
+    for result in connect_both_ways(&[nobody(), unusable], Source::Any) {
+        assert_eq!(result.unwrap_err().errno(), Some(Errno::INVAL));
+    }
+}
+
+/// A Unix connection is made at once, and still its descriptor is shown before it is called connected.
+#[test]
+fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once() {
+    let listener = listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap();
+    let good = listener.local_addr().unwrap();
+    with_own_descriptors(|| {
+        let before = open_fds();
+        let refused = pending(connect::start([nobody(), good], Source::Any).unwrap());
+        let Progress::Started(next) = refused.finish().unwrap() else { panic!("not started anew") };
+        assert_eq!((next.peer_addr(), open_fds()), (&good, before + 1));
+        let Progress::Connected(stream) = next.finish().unwrap() else { panic!("not connected") };
+        assert_eq!(stream.peer_addr().unwrap(), good);
+        drop(stream);
+        assert_eq!(open_fds(), before);
+    });
+}
+
+#[test]
+fn an_address_whose_time_is_over_gives_way_to_the_next() {
+    let ((silent, _fills_the_queue), listener) = (silent_listener(), any_listener());
+    let (silent, good) = (silent.local_addr().unwrap(), listener.local_addr().unwrap());
+    let next = pending(connect::start([silent, good], Source::Any).unwrap()).time_out().unwrap();
+    assert!(matches!(next, Progress::Started(_)));
+    assert_eq!(finished(next).unwrap().peer_addr().unwrap(), good);
+
+    let error = pending(connect::start([silent], Source::Any).unwrap()).time_out().unwrap_err();
+    assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
+}
+
+/// Both addresses refuse a client from there, and the second pass leaves the source out.
+#[test]
+fn a_best_effort_source_is_left_out_when_all_addresses_have_refused() {
+    let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
+    let dead = [nobody(), nobody()];
+    let mut attempts = vec![];
+    let mut progress = connect::start(&dead, Source::BestEffort(source));
+    let error = loop {
+        match progress {
+            Err(error) => break error,
+            Ok(progressed) => {
+                let pending = pending(progressed);
+                let local_ip = rustix::net::getsockname(&pending).unwrap();
+                attempts.push((*pending.peer_addr(), SocketAddr::try_from(local_ip).unwrap().ip().to_string()));
+                progress = pending.finish();
+            }
+        }
+    };
     assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
-    let error = connect::blocking(&[nobody(), unusable], Source::Any, None).unwrap_err();
-    assert_eq!(error.errno(), Some(Errno::INVAL));
+    let from = |ip: &str| dead.map(|endpoint| (endpoint, ip.to_owned()));
+    assert_eq!(attempts, [from("127.0.0.9"), from("127.0.0.1")].concat());
+}
+
+/// A list that is owned makes a table of attempts that borrows nothing.
+#[test]
+fn attempts_under_way_can_be_kept_and_sent_elsewhere() {
+    fn is_free<T: Send + 'static>(_: &T) {}
+    let listener = any_listener();
+    let good = listener.local_addr().unwrap();
+    let list: std::sync::Arc<[Endpoint]> = [nobody(), good].into();
+    let table: Vec<_> = (0..3).map(|_| connect::start(list.clone(), Source::Any).unwrap()).collect();
+    is_free(&table);
+    for progress in table {
+        assert_eq!(finished(progress).unwrap().peer_addr().unwrap(), good);
+    }
 }
 
 #[test]
 fn no_address_and_an_unknown_one_are_refused_without_a_call() {
-    let error = connect::start(&[], Source::Any).unwrap_err();
+    let error = connect::start([], Source::Any).unwrap_err();
     assert_eq!(error.to_string(), "connect: No address to try");
-    let error = connect::start(&[Endpoint::Unknown { family: 40 }], Source::Any).unwrap_err();
+    let error = connect::start([Endpoint::Unknown { family: 40 }], Source::Any).unwrap_err();
     assert_eq!(error.cause(), Cause::UnknownFamily { family: 40 });
 }
 
@@ -162,9 +250,7 @@ fn the_source_leaves_the_port_to_be_shared() {
 #[test]
 fn asked_too_early_a_connection_is_still_pending() {
     let (silent, _fills_the_queue) = silent_listener();
-    let Progress::Pending(pending) = connect::start(&[silent.local_addr().unwrap()], Source::Any).unwrap() else {
-        panic!("connected to a listener that does not answer");
-    };
+    let pending = pending(connect::start([silent.local_addr().unwrap()], Source::Any).unwrap());
     assert_eq!(pending.peer_addr(), &silent.local_addr().unwrap());
     assert!(matches!(pending.finish(), Ok(Progress::Pending(_))));
 }
@@ -172,9 +258,7 @@ fn asked_too_early_a_connection_is_still_pending() {
 #[test]
 fn a_connection_under_way_can_be_given_to_somebody_else() {
     let listener = any_listener();
-    let Progress::Pending(pending) = connect::start(&[listener.local_addr().unwrap()], Source::Any).unwrap() else {
-        panic!("connected at once");
-    };
+    let pending = pending(connect::start([listener.local_addr().unwrap()], Source::Any).unwrap());
     let stream = Stream::from(OwnedFd::from(pending));
     let (_, peer) = accept_within(&listener, SECOND);
     assert_eq!(stream.local_addr().unwrap(), peer);

@@ -17,7 +17,7 @@ use crate::{
     error::{Errno, Error, Op},
 };
 
-/// Starts to connect to a host, whose addresses are tried in their order until one is on its way ([`connect::start`]).
+/// Starts to connect to a host, whose addresses are tried in their order until one is on its way.
 /// Returns the descriptor, non-blocking and close-on-exec, with `EINPROGRESS` in `errno` while it is not connected.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn anetTcpNonBlockConnect(err: *mut c_char, addr: *const c
     // SAFETY: the caller answers for `addr`.
     let addr = unsafe { text::read(addr) };
     // SAFETY: the caller answers for `err`.
-    unsafe { answer(err, connecting(start(addr, port, None))) }
+    unsafe { answer(err, start(addr, port, None)) }
 }
 
 /// Starts to connect from `source_addr`, an address or a host name of this host, and if anything fails with that, or it
@@ -57,18 +57,19 @@ pub unsafe extern "C" fn anetTcpNonBlockBestEffortBindConnect(
     let addr = unsafe { text::read(addr) };
     // SAFETY: the caller answers for `source_addr`.
     let source = unsafe { text::read(source_addr) };
-    let progress = start(addr, port, (!source_addr.is_null()).then_some(source));
+    let descriptor = start(addr, port, (!source_addr.is_null()).then_some(source));
     // SAFETY: the caller answers for `err`.
-    unsafe { answer(err, connecting(progress)) }
+    unsafe { answer(err, descriptor) }
 }
 
 /// Each address of the source is tried for all of the host, in the order of both.
-fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<Progress, Failure> {
+fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<c_int, Failure> {
     let addrs = resolve::host(host, resolve::port(port)?, Family::Any)?;
     let endpoints: Vec<Endpoint> = addrs.into_iter().map(Endpoint::from).collect();
     let sources = source.and_then(|source| resolve::host(source, 0, Family::Any).ok()).unwrap_or_default();
-    let bound = sources.into_iter().find_map(|source| connect::start(&endpoints, Source::Bound(source)).ok());
-    bound.map_or_else(|| connect::start(&endpoints, Source::Any), Ok).map_err(labelled_by_redis)
+    let bound = sources.into_iter().find_map(|source| connect::start_reusing(&endpoints, Source::Bound(source)).ok());
+    let progress = bound.map_or_else(|| connect::start_reusing(&endpoints, Source::Any), Ok);
+    progress.map(descriptor).map_err(labelled_by_redis)
 }
 
 /// Redis has one label for the socket and for connecting it.
@@ -79,13 +80,14 @@ fn labelled_by_redis(error: Error) -> Failure {
     }
 }
 
-fn connecting(progress: Result<Progress, Failure>) -> Result<c_int, Failure> {
-    let fd = match progress? {
+/// C has no place for the addresses still to be tried.
+fn descriptor<L>(progress: Progress<L>) -> c_int {
+    let fd = match progress {
         Progress::Connected(stream) => OwnedFd::from(stream),
-        Progress::Pending(pending) => {
+        Progress::Started(pending) | Progress::Pending(pending) => {
             errno::set(Errno::INPROGRESS);
             OwnedFd::from(pending)
         }
     };
-    Ok(fd.into_raw_fd())
+    fd.into_raw_fd()
 }

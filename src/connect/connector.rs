@@ -1,6 +1,6 @@
 //! [`Connector`]: how to connect, said once for all connections made with it.
 
-use core::time::Duration;
+use core::{net::SocketAddr, time::Duration};
 
 use rustix::fd::AsFd;
 
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// ```
 /// use anet::connect::Connector;
-/// use core::time::Duration;
+/// use core::{net::SocketAddr, time::Duration};
 ///
 /// let connector = Connector::new()
 ///     .with_attempt_timeout(Some(Duration::from_millis(250)))
@@ -71,14 +71,20 @@ impl Connector {
     /// Begins to connect to one address, without waiting: `socket` and `connect` and no other call, unless a source
     /// address is bound. The connection is under way, or made already.
     pub(crate) fn begin(&self, endpoint: &Endpoint) -> Result<Stream> {
-        super::with_source(self.source, |source| {
-            let fd = super::socket(endpoint, source, true)?;
-            match sys::connect(fd.as_fd(), endpoint) {
-                // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
-                Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::from(fd)),
-                Err(errno) => Err(Error::new(Op::Connect, errno)),
-            }
-        })
+        let bound = begin(endpoint, self.source.addr());
+        match self.source {
+            Source::BestEffort(_) => bound.or_else(|_| begin(endpoint, None)),
+            Source::Any | Source::Bound(_) => bound,
+        }
+    }
+}
+
+fn begin(endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Stream> {
+    let fd = super::socket(endpoint, source, true)?;
+    match sys::connect(fd.as_fd(), endpoint) {
+        // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::from(fd)),
+        Err(errno) => Err(Error::new(Op::Connect, errno)),
     }
 }
 

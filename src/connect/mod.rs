@@ -1,8 +1,10 @@
 //! Connecting: TCP and Unix, waiting or not, over a list of addresses in their order.
 //!
-//! The first address that connects, or is on its way to, wins; an address that fails at once gives way to the next. The
-//! last error is the one reported. Every socket is close-on-exec and, with a source address over TCP, has `SO_REUSEADDR`.
+//! The first address that connects wins; one that fails gives way to the next, at once or when its refusal comes. The
+//! last error is the one reported. Every socket is close-on-exec and, with a source address over TCP, has
+//! `SO_REUSEADDR`.
 
+mod attempts;
 mod connector;
 mod pending;
 
@@ -20,6 +22,7 @@ use crate::{
     stream::Stream,
     sys::{self, Deadline},
 };
+use attempts::Attempts;
 
 /// The address a TCP connection comes from.
 ///
@@ -36,19 +39,38 @@ pub enum Source {
     BestEffort(SocketAddr),
 }
 
+impl Source {
+    const fn addr(self) -> Option<SocketAddr> {
+        match self {
+            Self::Any => None,
+            Self::Bound(addr) | Self::BestEffort(addr) => Some(addr),
+        }
+    }
+}
+
 /// Starts to connect and does not wait.
 ///
+/// The list goes into the [`Pending`], which tries the other addresses when one refuses: give a reference, or a list
+/// that is owned to have a `Pending` that borrows nothing.
+///
 /// ```
-/// use anet::{Endpoint, connect::{self, Progress, Source}};
+/// use anet::{Endpoint, connect::{self, Progress, Source}, event::{Events, Interest, Poller}};
 ///
 /// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let server_addr = Endpoint::from(server.local_addr()?);
-/// let mut progress = connect::start(&[server_addr], Source::Any)?;
+/// let poller = Poller::new()?;
+/// let mut progress = connect::start([server_addr], Source::Any)?;
 /// let stream = loop {
-///     match progress {
+///     progress = match progress {
 ///         Progress::Connected(stream) => break stream,
-///         // A server waits with a poller, until the descriptor is writable.
-///         Progress::Pending(pending) => progress = pending.finish()?,
+///         Progress::Started(pending) => {
+///             poller.add(&pending, 0, Interest::WRITABLE)?;
+///             Progress::Pending(pending)
+///         }
+///         Progress::Pending(pending) => {
+///             poller.wait(&mut Events::<1>::new(), None)?;
+///             pending.finish()?
+///         }
 ///     }
 /// };
 /// assert_eq!(stream.peer_addr()?, server_addr);
@@ -57,15 +79,40 @@ pub enum Source {
 ///
 /// # Errors
 ///
-/// The last address's: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL` for a source that is not this
-/// host's or when the ephemeral ports are used up, `EAFNOSUPPORT` for a source of the other family, `EINVAL` for a
-/// link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket `ENOENT`, `EACCES`, and `EAGAIN` when the
-/// server's backlog is full: nothing has been started then, and the call is to be repeated after a while.
+/// The last address's, if all fail at once: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL` for a source
+/// that is not this host's or when the ephemeral ports are used up, `EAFNOSUPPORT` for a source of the other family,
+/// `EINVAL` for a link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket `ENOENT`, `EACCES`, and `EAGAIN`
+/// when the server's backlog is full: nothing has been started then, and the call is to be repeated after a while.
 /// [`NothingToTry`](Cause::NothingToTry) for an empty list.
 #[doc(alias = "anetTcpNonBlockConnect")]
 #[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
-pub fn start(endpoints: &[Endpoint], source: Source) -> Result<Progress> {
-    with_source(source, |source| first(endpoints, |endpoint| attempt(endpoint, source, true)))
+pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, source: Source) -> Result<Progress<L>> {
+    start_with(endpoints, source, begin)
+}
+
+/// The same, with `SO_REUSEADDR` on every socket over TCP, as Redis has it.
+#[cfg(feature = "capi")]
+pub(crate) fn start_reusing(endpoints: &[Endpoint], source: Source) -> Result<Progress<&[Endpoint]>> {
+    start_with(endpoints, source, |endpoint, source| {
+        let fd = socket(endpoint, source, true)?;
+        if source.is_none() && endpoint.as_inet().is_some() {
+            option::set_reuse_address(&fd, true)?;
+        }
+        attempt(fd, endpoint)
+    })
+}
+
+fn start_with<L: AsRef<[Endpoint]>>(
+    endpoints: L,
+    source: Source,
+    attempt: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<Attempt>,
+) -> Result<Progress<L>> {
+    let mut attempts = Attempts::new(endpoints, source);
+    let (peer, attempt) = attempts.first(NOTHING_TO_TRY, attempt)?;
+    Ok(match attempt {
+        Attempt::Connected(stream) => Progress::Connected(stream),
+        Attempt::UnderWay(fd) => Progress::Started(Pending::new(fd, peer, attempts)),
+    })
 }
 
 /// Connects and waits, for each address at most `timeout` (`None`: as long as the kernel tries). The stream is
@@ -73,42 +120,36 @@ pub fn start(endpoints: &[Endpoint], source: Source) -> Result<Progress> {
 ///
 /// # Errors
 ///
-/// Those of [`start`], and `ETIMEDOUT`.
+/// Those of [`start`] and [`Pending::finish`], and `ETIMEDOUT`.
 #[doc(alias = "connect")]
 pub fn blocking(endpoints: &[Endpoint], source: Source, timeout: Option<Duration>) -> Result<Stream> {
-    with_source(source, |source| first(endpoints, |endpoint| attempt_and_wait(endpoint, source, timeout)))
+    let mut attempts = Attempts::new(endpoints, source);
+    let connected = attempts.first(NOTHING_TO_TRY, |endpoint, source| attempt_and_wait(endpoint, source, timeout));
+    connected.map(|(_, stream)| stream)
 }
 
-/// Goes through with the source address, and if that fails and may, without.
-fn with_source<T>(source: Source, connect: impl Fn(Option<SocketAddr>) -> Result<T>) -> Result<T> {
-    match source {
-        Source::Any => connect(None),
-        Source::Bound(addr) => connect(Some(addr)),
-        Source::BestEffort(addr) => connect(Some(addr)).or_else(|_| connect(None)),
-    }
+const NOTHING_TO_TRY: Error = Error::refused(Op::Connect, Cause::NothingToTry);
+
+/// What has come of an attempt so far.
+enum Attempt {
+    Connected(Stream),
+    UnderWay(OwnedFd),
 }
 
-/// The first success, or the last error.
-fn first<T>(endpoints: &[Endpoint], connect: impl Fn(&Endpoint) -> Result<T>) -> Result<T> {
-    let mut last = Error::refused(Op::Connect, Cause::NothingToTry);
-    for endpoint in endpoints {
-        match connect(endpoint) {
-            Ok(connected) => return Ok(connected),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+/// Begins an attempt that does not wait.
+fn begin(endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Attempt> {
+    attempt(socket(endpoint, source, true)?, endpoint)
 }
 
-fn attempt(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -> Result<Progress> {
-    let fd = socket(endpoint, source, nonblocking)?;
+fn attempt(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt> {
     match sys::connect(fd.as_fd(), endpoint) {
         Ok(()) => {
             let peer = sys::peer_addr(fd.as_fd()).op(Op::PeerAddr)?;
-            pending::connected(fd, peer).map(Progress::Connected)
+            pending::refuse_itself(fd.as_fd(), &peer)?;
+            Ok(Attempt::Connected(Stream::from(fd)))
         }
         // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
-        Err(Errno::INPROGRESS | Errno::INTR) => Ok(Progress::Pending(Pending::new(fd, *endpoint))),
+        Err(Errno::INPROGRESS | Errno::INTR) => Ok(Attempt::UnderWay(fd)),
         Err(errno) => Err(Error::new(Op::Connect, errno)),
     }
 }
@@ -118,11 +159,11 @@ fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Op
     if endpoint.as_unix().is_some() {
         return wait_for_room(endpoint, deadline);
     }
-    let mut progress = attempt(endpoint, source, timeout.is_some())?;
-    let stream = loop {
-        match progress {
-            Progress::Connected(stream) => break stream,
-            Progress::Pending(pending) => progress = pending.wait(deadline)?.finish()?,
+    let stream = match attempt(socket(endpoint, source, timeout.is_some())?, endpoint)? {
+        Attempt::Connected(stream) => stream,
+        Attempt::UnderWay(fd) => {
+            pending::wait(fd.as_fd(), deadline)?;
+            Stream::from(fd)
         }
     };
     if timeout.is_some() {

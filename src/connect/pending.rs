@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::{Attempt, attempts::Attempts};
 use crate::{
     addr::Endpoint,
     error::{Cause, Errno, Error, Op, Result, ResultExt},
@@ -14,24 +15,78 @@ use crate::{
 
 /// How far a connection has come.
 #[derive(Debug)]
-pub enum Progress {
-    /// It is made.
+pub enum Progress<L> {
+    /// It is made. The descriptor is that of the [`Pending`] that was finished; of a connection that
+    /// [`start`](super::start) has made at once it is new.
     Connected(Stream),
-    /// It is under way.
-    Pending(Pending),
+    /// An attempt has begun on a new descriptor, which no poller knows yet: [`add`](crate::event::Poller::add) it.
+    Started(Pending<L>),
+    /// The attempt goes on, on the same descriptor.
+    Pending(Pending<L>),
 }
 
-/// A connection under way. Wait until it is writable or has an error, then [`finish`](Self::finish) it; dropping it
-/// gives it up.
+/// An attempt to connect that is under way, and the addresses still to be tried. Wait until it is writable or has an
+/// error, then [`finish`](Self::finish) it; dropping it gives all of them up.
+///
+/// `L` is the list that [`start`](super::start) was given. With a list that is owned, such as an array, a `Vec` or an
+/// `Arc<[Endpoint]>`, so is the `Pending`, and a table can hold many:
+///
+/// ```
+/// use anet::{Endpoint, Stream, connect::{self, Pending, Progress, Source}, event::{Events, Interest, Poller}};
+/// use std::sync::Arc;
+///
+/// struct Dials {
+///     poller: Poller,
+///     /// By the poller's key.
+///     pending: [Option<Pending<Arc<[Endpoint]>>>; 2],
+/// }
+///
+/// impl Dials {
+///     /// Keeps what is under way, and returns what is connected.
+///     fn keep(&mut self, key: usize, progress: Progress<Arc<[Endpoint]>>) -> anet::Result<Option<Stream>> {
+///         let pending = match progress {
+///             Progress::Connected(stream) => return Ok(Some(stream)),
+///             Progress::Started(pending) => {
+///                 self.poller.add(&pending, key as u64, Interest::WRITABLE)?;
+///                 pending
+///             }
+///             Progress::Pending(pending) => pending,
+///         };
+///         self.pending[key] = Some(pending);
+///         Ok(None)
+///     }
+/// }
+///
+/// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let live = Endpoint::from(server.local_addr()?);
+/// # let dead = "127.0.0.1:1".parse()?;
+/// let mut dials = Dials { poller: Poller::new()?, pending: [None, None] };
+/// for (key, list) in [[dead, live], [live, dead]].into_iter().enumerate() {
+///     dials.keep(key, connect::start(Arc::from(list), Source::Any)?)?;
+/// }
+/// let (mut streams, mut events) = (Vec::new(), Events::<8>::new());
+/// while streams.len() < 2 {
+///     dials.poller.wait(&mut events, None)?;
+///     for event in &events {
+///         let key = event.key() as usize;
+///         if let Some(pending) = dials.pending[key].take() {
+///             streams.extend(dials.keep(key, pending.finish()?)?);
+///         }
+///     }
+/// }
+/// assert!(streams.iter().all(|stream| stream.peer_addr() == Ok(live)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub struct Pending {
+pub struct Pending<L> {
     fd: OwnedFd,
     peer: Endpoint,
+    attempts: Attempts<L>,
 }
 
-impl Pending {
-    pub(super) const fn new(fd: OwnedFd, peer: Endpoint) -> Self {
-        Self { fd, peer }
+impl<L: AsRef<[Endpoint]>> Pending<L> {
+    pub(super) const fn new(fd: OwnedFd, peer: Endpoint, attempts: Attempts<L>) -> Self {
+        Self { fd, peer, attempts }
     }
 
     /// The address being connected to.
@@ -39,67 +94,136 @@ impl Pending {
         &self.peer
     }
 
-    /// Asks how it went: connected, failed, or still pending if asked too early.
+    /// Asks how it went: connected, still pending if asked too early, or refused. After a refusal the descriptor is
+    /// closed and the next address that does not fail at once is [`Started`](Progress::Started), on a new descriptor,
+    /// even if it is connected already.
+    ///
+    /// Closing makes a poller forget the descriptor unless a forked child has it too; a server that forks calls
+    /// [`delete`](crate::event::Poller::delete) before this.
     ///
     /// # Errors
     ///
-    /// `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNRESET`;
-    /// [`SelfConnected`](Cause::SelfConnected) if the kernel has chosen the very port that was connected to, and nobody
-    /// listens there. The socket is closed then.
+    /// The last address's: `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNRESET`, those of
+    /// [`start`](super::start); [`SelfConnected`](Cause::SelfConnected) if the kernel has chosen the very port that was
+    /// connected to, and no listener has it.
     #[doc(alias = "SO_ERROR")]
-    pub fn finish(self) -> Result<Progress> {
-        if let Some(errno) = option::take_error(&self.fd)? {
-            return Err(Error::new(Op::Connect, errno));
-        }
-        match sys::peer_addr(self.fd.as_fd()) {
-            Err(Errno::NOTCONN) => self.pending_or_decided(),
-            Err(errno) => Err(Error::new(Op::PeerAddr, errno)),
-            Ok(peer) => connected(self.fd, peer).map(Progress::Connected),
+    pub fn finish(self) -> Result<Progress<L>> {
+        match is_connected(self.fd.as_fd()) {
+            Ok(true) => Ok(Progress::Connected(Stream::from(self.fd))),
+            Ok(false) => Ok(Progress::Pending(self)),
+            Err(error) => self.next_attempt(error),
         }
     }
 
-    /// There was no error and no peer: it goes on, or one of them has come since.
-    fn pending_or_decided(self) -> Result<Progress> {
-        if !sys::poll_writable(self.fd.as_fd(), Some(Duration::ZERO)).op(Op::Poll)? {
-            return Ok(Progress::Pending(self));
-        }
-        if let Some(errno) = option::take_error(&self.fd)? {
-            return Err(Error::new(Op::Connect, errno));
-        }
-        let peer = sys::peer_addr(self.fd.as_fd()).op(Op::Connect)?;
-        connected(self.fd, peer).map(Progress::Connected)
+    /// Gives this address up because its time is over, and goes on with the next as [`finish`](Self::finish) does after
+    /// a refusal.
+    ///
+    /// A proxy that leaves each of its upstreams a second:
+    ///
+    /// ```
+    /// use anet::{Endpoint, connect::{self, Progress, Source}, event::{Events, Interest, Poller}};
+    /// use core::time::Duration;
+    ///
+    /// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let live = Endpoint::from(server.local_addr()?);
+    /// # let dead: Endpoint = "127.0.0.1:1".parse()?;
+    /// let upstreams = [dead, live];
+    /// let (poller, mut events) = (Poller::new()?, Events::<1>::new());
+    /// let mut progress = connect::start(&upstreams, Source::Any)?;
+    /// let upstream = loop {
+    ///     let pending = match progress {
+    ///         Progress::Connected(stream) => break stream,
+    ///         Progress::Started(pending) => {
+    ///             poller.add(&pending, 0, Interest::WRITABLE)?;
+    ///             pending
+    ///         }
+    ///         Progress::Pending(pending) => pending,
+    ///     };
+    ///     let is_in_time = poller.wait(&mut events, Some(Duration::from_secs(1)))? > 0;
+    ///     progress = if is_in_time { pending.finish()? } else { pending.time_out()? };
+    /// };
+    /// assert_eq!(upstream.peer_addr()?, live);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` if it was the last address; those of [`start`](super::start).
+    pub fn time_out(self) -> Result<Progress<L>> {
+        self.next_attempt(Error::new(Op::Connect, Errno::TIMEDOUT))
     }
 
-    /// Waits until there is something to ask.
-    pub(super) fn wait(self, deadline: Deadline) -> Result<Self> {
-        loop {
-            match sys::poll_writable(self.fd.as_fd(), deadline.remaining()) {
-                Ok(true) => return Ok(self),
-                Err(Errno::INTR) if !deadline.is_over() => {}
-                Ok(false) | Err(Errno::INTR) => return Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
-                Err(errno) => return Err(Error::new(Op::Poll, errno)),
-            }
-        }
+    /// What comes after an attempt that ended with `error`.
+    fn next_attempt(self, error: Error) -> Result<Progress<L>> {
+        let Self { fd, mut attempts, .. } = self;
+        // The next one may need its place under the limit of descriptors.
+        drop(fd);
+        let (peer, attempt) = attempts.first(error, super::begin)?;
+        let fd = match attempt {
+            Attempt::Connected(stream) => OwnedFd::from(stream),
+            Attempt::UnderWay(fd) => fd,
+        };
+        Ok(Progress::Started(Self::new(fd, peer, attempts)))
     }
 }
 
-impl AsFd for Pending {
+impl<L> AsFd for Pending<L> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
-/// Gives the socket away; writable or in error, `SO_ERROR` says how it went.
-impl From<Pending> for OwnedFd {
-    fn from(pending: Pending) -> Self {
+/// Gives the socket away, and the other addresses up; writable or in error, `SO_ERROR` says how it went.
+impl<L> From<Pending<L>> for OwnedFd {
+    fn from(pending: Pending<L>) -> Self {
         pending.fd
     }
 }
 
-/// A connected socket as a stream, unless it is connected to itself.
-pub(super) fn connected(fd: OwnedFd, peer: Endpoint) -> Result<Stream> {
-    if peer.as_inet().is_some() && sys::local_addr(fd.as_fd()).op(Op::LocalAddr)? == peer {
+/// Waits until an attempt has come to its end.
+pub(super) fn wait(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<()> {
+    while !is_writable(fd, deadline)? || !is_connected(fd)? {}
+    Ok(())
+}
+
+/// Waits until there is something to ask, or a signal comes.
+fn is_writable(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
+    match sys::poll_writable(fd, deadline.remaining()) {
+        Ok(true) => Ok(true),
+        Err(Errno::INTR) if !deadline.is_over() => Ok(false),
+        Ok(false) | Err(Errno::INTR) => Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
+        Err(errno) => Err(Error::new(Op::Poll, errno)),
+    }
+}
+
+/// Whether an attempt has succeeded; `false`: it goes on.
+fn is_connected(fd: BorrowedFd<'_>) -> Result<bool> {
+    fail_with_waiting_error(fd)?;
+    match sys::peer_addr(fd) {
+        Ok(peer) => refuse_itself(fd, &peer).map(|()| true),
+        Err(Errno::NOTCONN) => is_connected_since(fd),
+        Err(errno) => Err(Error::new(Op::PeerAddr, errno)),
+    }
+}
+
+/// There was no error and no peer: it goes on, or one of them has come since.
+fn is_connected_since(fd: BorrowedFd<'_>) -> Result<bool> {
+    if !sys::poll_writable(fd, Some(Duration::ZERO)).op(Op::Poll)? {
+        return Ok(false);
+    }
+    fail_with_waiting_error(fd)?;
+    let peer = sys::peer_addr(fd).op(Op::Connect)?;
+    refuse_itself(fd, &peer).map(|()| true)
+}
+
+fn fail_with_waiting_error(fd: BorrowedFd<'_>) -> Result<()> {
+    option::take_error(fd)?.map_or(Ok(()), |errno| Err(Error::new(Op::Connect, errno)))
+}
+
+/// Refuses a socket that is connected to itself.
+pub(super) fn refuse_itself(fd: BorrowedFd<'_>, peer: &Endpoint) -> Result<()> {
+    if peer.as_inet().is_some() && sys::local_addr(fd).op(Op::LocalAddr)? == *peer {
         return Err(Error::refused(Op::Connect, Cause::SelfConnected));
     }
-    Ok(Stream::from(fd))
+    Ok(())
 }

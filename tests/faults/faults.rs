@@ -264,7 +264,7 @@ fn accepting_survives_every_fault() {
         with_every_errno(name, syscall, || {
             let results = [&tcp, &unix].map(|listener| {
                 let server = listener.local_addr()?;
-                let progress = connect::start(&[server], Source::Any);
+                let progress = connect::start([server], Source::Any);
                 let accepted = listener.accept().map(drop);
                 // Whoever is left in the queue must not be there for the next round.
                 drop(progress);

@@ -175,11 +175,13 @@ fn waiting_does_not_allocate() {
 #[test]
 fn connecting_does_not_allocate() {
     let source = Source::BestEffort(([127, 0, 0, 1], 0).into());
+    // Outside the range that the kernel chooses from, so that no other test can come to listen there.
+    let closed = "127.0.0.1:1".parse().unwrap();
     for listener in [tcp(&profile()), unix(&profile())] {
         let addr = listener.local_addr().unwrap();
         let count = allocations(|| {
             for _ in 0..TIMES {
-                let client = finish(connect::start(&[addr], source).unwrap());
+                let client = finish(connect::start([closed, addr], source).unwrap());
                 drop(accept(&listener));
                 reset_on_close(&client);
             }
@@ -337,11 +339,11 @@ fn accept(listener: &Listener) -> (Stream, Endpoint) {
     listener.accept().unwrap()
 }
 
-fn finish(mut progress: Progress) -> Stream {
+fn finish<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Stream {
     loop {
         match progress {
             Progress::Connected(stream) => return stream,
-            Progress::Pending(pending) => {
+            Progress::Started(pending) | Progress::Pending(pending) => {
                 wait(&pending, Interest::WRITABLE);
                 progress = pending.finish().unwrap();
             }

@@ -18,7 +18,7 @@ fn a_connection_made_between_two_looks_at_it_is_a_connection() {
         let listener = listen::tcp(([127, 0, 0, 1], 0).into(), &Profile::new().with_backlog(0)).unwrap();
         let addr = listener.local_addr().unwrap();
         let _fills_the_queue = connect::blocking(&[addr], Source::Any, None).unwrap();
-        let Ok(Progress::Pending(pending)) = connect::start(&[addr], Source::Any) else { panic!("there was room") };
+        let Ok(Progress::Started(pending)) = connect::start([addr], Source::Any) else { panic!("there was room") };
         thread::scope(|scope| {
             let server = scope.spawn(|| {
                 thread::sleep(Duration::from_millis(100));

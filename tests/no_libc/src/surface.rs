@@ -68,7 +68,8 @@ fn tcp_connects_both_ways() -> Result<()> {
     let listener = listen::tcp(localhost, &profile)?;
     let server_addr = listener.local_addr()?;
 
-    let client = finish(connect::start(&[server_addr], Source::Bound(localhost))?)?;
+    let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
+    let client = finish(connect::start([closed, server_addr], Source::Bound(localhost))?)?;
     let server = accept(&listener, &client)?;
     assert_eq!(client.peer_addr()?, server_addr);
     options_read_back(&server)?;
@@ -146,16 +147,16 @@ fn accept(listener: &Listener, client: &Stream) -> Result<Stream> {
     Ok(server)
 }
 
-fn finish(mut progress: Progress) -> Result<Stream> {
+fn finish<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
     loop {
         match progress {
             Progress::Connected(stream) => return Ok(stream),
-            Progress::Pending(pending) => progress = ready(pending)?.finish()?,
+            Progress::Started(pending) | Progress::Pending(pending) => progress = ready(pending)?.finish()?,
         }
     }
 }
 
-fn ready(pending: Pending) -> Result<Pending> {
+fn ready<L>(pending: Pending<L>) -> Result<Pending<L>> {
     wait(&pending, Interest::WRITABLE)?;
     Ok(pending)
 }

@@ -1,0 +1,77 @@
+//! What is still to be tried. Pure.
+
+use core::net::SocketAddr;
+
+use super::Source;
+use crate::{
+    addr::Endpoint,
+    error::{Error, Result},
+};
+
+/// The addresses of a list in their order, each with the address to connect from; with a source that is best effort the
+/// list comes a second time, without it.
+#[derive(Debug)]
+pub(super) struct Attempts<L> {
+    endpoints: L,
+    next: usize,
+    source: Source,
+}
+
+impl<L: AsRef<[Endpoint]>> Attempts<L> {
+    pub(super) const fn new(endpoints: L, source: Source) -> Self {
+        Self { endpoints, next: 0, source }
+    }
+
+    /// The first success and its address, or the last error; `none` if there is nothing to try.
+    pub(super) fn first<T>(
+        &mut self,
+        none: Error,
+        mut connect: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<T>,
+    ) -> Result<(Endpoint, T)> {
+        let mut last = none;
+        for (endpoint, source) in self {
+            match connect(&endpoint, source) {
+                Ok(connected) => return Ok((endpoint, connected)),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+impl<L: AsRef<[Endpoint]>> Iterator for Attempts<L> {
+    type Item = (Endpoint, Option<SocketAddr>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let endpoints = self.endpoints.as_ref();
+        if self.next >= endpoints.len() && matches!(self.source, Source::BestEffort(_)) {
+            (self.next, self.source) = (0, Source::Any);
+        }
+        let endpoint = *endpoints.get(self.next)?;
+        self.next += 1;
+        Some((endpoint, self.source.addr()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn attempts(list: &str, source: Source) -> Vec<(u16, bool)> {
+        let endpoints: Vec<Endpoint> = list.split_whitespace().map(|text| text.parse().unwrap()).collect();
+        let attempts = Attempts::new(endpoints, source);
+        attempts.map(|(endpoint, source)| (endpoint.port().unwrap(), source.is_some())).collect()
+    }
+
+    #[test]
+    fn a_list_is_tried_in_its_order_and_without_a_best_effort_source_again() {
+        let (list, source) = ("1.1.1.1:1 [::1]:2", "127.0.0.1:0".parse().unwrap());
+        assert_eq!(attempts(list, Source::Any), [(1, false), (2, false)]);
+        assert_eq!(attempts(list, Source::Bound(source)), [(1, true), (2, true)]);
+        assert_eq!(attempts(list, Source::BestEffort(source)), [(1, true), (2, true), (1, false), (2, false)]);
+        for source in [Source::Any, Source::Bound(source), Source::BestEffort(source)] {
+            assert_eq!(attempts("", source), []);
+        }
+    }
+}
