@@ -2,13 +2,17 @@
 
 mod support;
 
-use std::{thread, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anet::{
     Errno, Error, Op, Stream,
     error::Cause,
     option,
-    stream::{Incomplete, IoSlice, IoSliceMut, Shutdown},
+    stream::{Deadline, Incomplete, IoSlice, IoSliceMut, Shutdown},
 };
 use support::*;
 
@@ -166,6 +170,120 @@ fn whole_transfers_go_on_through_signals() {
     assert!(sent == received);
 }
 
+/// A blocking and a non-blocking end, each with its peer.
+fn both_kinds() -> [(Stream, Stream); 2] {
+    let ((blocking, other), (peer, nonblocking)) = (blocking_pair(), connected_pair());
+    [(blocking, other), (nonblocking, peer)]
+}
+
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// What `transfer` came to; it must have ended at its deadline, or at most a second later.
+fn ended_by_its_deadline(transfer: impl FnOnce(Deadline) -> Result<(), Incomplete>) -> usize {
+    let start = Instant::now();
+    let Incomplete { done, error } = transfer(Deadline::after(LIMIT)).unwrap_err();
+    let elapsed = start.elapsed();
+    assert_eq!(error.cause(), Cause::DeadlinePassed);
+    assert!(elapsed >= LIMIT && elapsed < SECOND, "{elapsed:?}");
+    done
+}
+
+#[test]
+fn signals_do_not_put_a_deadline_off() {
+    for (stream, _peer) in both_kinds() {
+        // Each of them would begin anew with each signal.
+        stream.set_read_timeout(Some(SECOND)).unwrap();
+        stream.set_write_timeout(Some(SECOND)).unwrap();
+        let read = interrupted(|| ended_by_its_deadline(|deadline| stream.read_exact_deadline(&mut [0], deadline)));
+        assert_eq!(read, 0);
+        let all = vec![0; 50_000_000];
+        let written = interrupted(|| ended_by_its_deadline(|deadline| stream.write_all_deadline(&all, deadline)));
+        assert!(written > 0 && written < all.len());
+    }
+}
+
+#[test]
+fn bytes_that_come_one_by_one_do_not_put_a_deadline_off() {
+    for (stream, peer) in both_kinds() {
+        let is_over = &AtomicBool::new(false);
+        let done = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) {
+                    peer.write_all(b"x").unwrap();
+                    thread::sleep(Duration::from_millis(5));
+                }
+            });
+            let done = ended_by_its_deadline(|deadline| stream.read_exact_deadline(&mut [0; 10_000], deadline));
+            is_over.store(true, Ordering::SeqCst);
+            done
+        });
+        assert!(done > 0, "{done}");
+    }
+}
+
+#[test]
+fn a_flood_does_not_put_a_deadline_off() {
+    for (stream, peer) in both_kinds() {
+        thread::scope(|scope| {
+            scope.spawn(|| while peer.write_all(&[0; 65536]).is_ok() {});
+            let mut buf = vec![0; 10_000_000];
+            // Some whole buffers may come in time; all of them share one deadline.
+            ended_by_its_deadline(|deadline| {
+                loop {
+                    stream.read_exact_deadline(&mut buf, deadline)?;
+                }
+            });
+            // Ends the flood.
+            reset(stream);
+        });
+    }
+}
+
+#[test]
+fn what_is_there_is_transferred_even_after_the_deadline() {
+    for (stream, peer) in both_kinds() {
+        let over = Deadline::after(Duration::ZERO);
+        peer.write_all(b"abc").unwrap();
+        eventually(SECOND, || (option::tcp_info(&stream).unwrap().bytes_received() == Some(3)).then_some(()));
+        let mut buf = [0; 8];
+        stream.read_exact_deadline(&mut buf[..2], over).unwrap();
+        let Incomplete { done, error } = stream.read_exact_deadline(&mut buf[2..], over).unwrap_err();
+        assert_eq!((done, error.to_string().as_str(), &buf[..3]), (1, "read: Deadline passed", &b"abc"[..]));
+        stream.write_all_deadline(b"def", over).unwrap();
+        assert!(over.is_over() && Deadline::after(None).remaining().is_none());
+    }
+}
+
+#[test]
+fn whole_transfers_without_a_deadline_go_on_through_signals() {
+    for (stream, peer) in both_kinds() {
+        let was_nonblocking = option::nonblocking(&stream);
+        option::set_send_buffer_size(&stream, 4096).unwrap();
+        let sent = pattern(2_000_000);
+        let mut received = vec![0; sent.len()];
+        let never = Deadline::after(None);
+        thread::scope(|scope| {
+            scope.spawn(|| interrupted(|| stream.write_all_deadline(&sent, never).unwrap()));
+            interrupted(|| received.chunks_mut(777).for_each(|part| peer.read_exact_deadline(part, never).unwrap()));
+        });
+        assert!(sent == received);
+        assert_eq!(option::nonblocking(&stream), was_nonblocking);
+    }
+}
+
+#[test]
+fn a_transfer_with_a_deadline_reports_the_end_and_the_lost_peer() {
+    let deadline = Deadline::after(5 * SECOND);
+    for (stream, peer) in both_kinds() {
+        peer.write_all(b"abc").unwrap();
+        drop(peer);
+        let Incomplete { done, error } = stream.read_exact_deadline(&mut [0; 8], deadline).unwrap_err();
+        assert_eq!((done, error.cause()), (3, Cause::EndOfStream));
+        let lost = eventually(SECOND, || stream.write_all_deadline(b"x", deadline).err());
+        assert!(lost.error.is_disconnected(), "{lost}");
+    }
+}
+
 #[test]
 fn a_stream_that_ends_early_tells_how_far_it_came() {
     let (client, server) = blocking_pair();
@@ -226,6 +344,9 @@ fn std_reads_and_writes_a_stream() {
     assert_eq!(copy(&mut &server, &mut std::io::sink()).unwrap(), 0);
     let error = std::io::Error::from(Stream::read_exact(&server, &mut [0]).unwrap_err());
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    let (client, _server) = blocking_pair();
+    let incomplete = client.read_exact_deadline(&mut [0], Deadline::after(Duration::ZERO)).unwrap_err();
+    assert_eq!(std::io::Error::from(incomplete).kind(), ErrorKind::TimedOut);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! From "in progress" to a connected stream.
 
-use core::time::Duration;
-
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{Attempt, attempts::Attempts};
@@ -10,7 +8,7 @@ use crate::{
     error::{Cause, Errno, Error, Op, Result, ResultExt},
     option,
     stream::Stream,
-    sys::{self, Deadline},
+    sys::{self, Deadline, PollFlags},
 };
 
 /// How far a connection has come.
@@ -188,7 +186,7 @@ pub(super) fn wait(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<()> {
 
 /// Waits until there is something to ask, or a signal comes.
 fn is_writable(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
-    match sys::poll_writable(fd, deadline.remaining()) {
+    match sys::poll(fd, PollFlags::OUT, deadline.remaining()) {
         Ok(true) => Ok(true),
         Err(Errno::INTR) if !deadline.is_over() => Ok(false),
         Ok(false) | Err(Errno::INTR) => Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
@@ -208,7 +206,7 @@ fn is_connected(fd: BorrowedFd<'_>) -> Result<bool> {
 
 /// There was no error and no peer: it goes on, or one of them has come since.
 fn is_connected_since(fd: BorrowedFd<'_>) -> Result<bool> {
-    if !sys::poll_writable(fd, Some(Duration::ZERO)).op(Op::Poll)? {
+    if !sys::poll_now(fd, PollFlags::OUT).op(Op::Poll)? {
         return Ok(false);
     }
     fail_with_waiting_error(fd)?;

@@ -41,6 +41,7 @@ const _: () = assert!(size_of::<Result<rustix::fd::OwnedFd>>() == 8);
 
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 enum Kind {
+    DeadlinePassed,
     EmbeddedNul,
     EmptyPath,
     EndOfStream,
@@ -62,6 +63,8 @@ enum Kind {
 pub enum Cause {
     /// The kernel said so.
     Errno(Errno),
+    /// The caller's deadline has passed.
+    DeadlinePassed,
     /// A path or name with a NUL byte at this position, which the kernel would silently cut there.
     EmbeddedNul {
         /// The position of the first NUL.
@@ -113,6 +116,7 @@ impl Error {
     pub(crate) const fn refused(op: Op, cause: Cause) -> Self {
         let (kind, detail) = match cause {
             Cause::Errno(errno) => (Kind::Errno, errno.raw_os_error() as u32),
+            Cause::DeadlinePassed => (Kind::DeadlinePassed, 0),
             Cause::EmbeddedNul { at } => (Kind::EmbeddedNul, at),
             Cause::EmptyPath => (Kind::EmptyPath, 0),
             Cause::EndOfStream => (Kind::EndOfStream, 0),
@@ -138,6 +142,7 @@ impl Error {
     pub const fn cause(&self) -> Cause {
         match self.kind {
             Kind::Errno => Cause::Errno(Errno::from_raw_os_error(self.detail as i32)),
+            Kind::DeadlinePassed => Cause::DeadlinePassed,
             Kind::EmbeddedNul => Cause::EmbeddedNul { at: self.detail },
             Kind::EmptyPath => Cause::EmptyPath,
             Kind::EndOfStream => Cause::EndOfStream,
@@ -225,6 +230,7 @@ impl fmt::Display for Error {
         match self.cause() {
             Cause::Errno(errno) => fmt::Display::fmt(&errno::text(errno), f),
             Cause::OutOfRange { value } => self.fmt_out_of_range(value, f),
+            Cause::DeadlinePassed => f.write_str("Deadline passed"),
             Cause::EmbeddedNul { at } => write!(f, "NUL byte at position {at}"),
             Cause::EmptyPath => f.write_str("Empty path"),
             Cause::EndOfStream => f.write_str("Unexpected end of stream"),
@@ -282,6 +288,7 @@ impl From<Error> for std::io::Error {
         use std::io::ErrorKind;
         match error.cause() {
             Cause::Errno(errno) => Self::from_raw_os_error(errno.raw_os_error()),
+            Cause::DeadlinePassed => Self::new(ErrorKind::TimedOut, error),
             Cause::EndOfStream => Self::new(ErrorKind::UnexpectedEof, error),
             Cause::SelfConnected => Self::new(ErrorKind::ConnectionRefused, error),
             _ => Self::new(ErrorKind::InvalidInput, error),
@@ -333,6 +340,7 @@ mod tests {
     fn causes_survive_the_packing_and_say_what_is_wrong() {
         let cases = [
             (Cause::Errno(Errno::ADDRINUSE), "bind: Address already in use"),
+            (Cause::DeadlinePassed, "bind: Deadline passed"),
             (Cause::EmbeddedNul { at: 3 }, "bind: NUL byte at position 3"),
             (Cause::EmptyPath, "bind: Empty path"),
             (Cause::EndOfStream, "bind: Unexpected end of stream"),

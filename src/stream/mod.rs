@@ -1,7 +1,7 @@
 //! [`Stream`]: a connected socket, TCP or Unix.
 //!
 //! Reads and writes are one system call each and say what the kernel says; [`read_exact`](Stream::read_exact) and
-//! [`write_all`](Stream::write_all) go on until all bytes are through. Writing to a closed peer is `EPIPE`, never a
+//! [`write_all`](Stream::write_all) go on until all bytes are through, and their kin until a [`Deadline`]. Writing to a closed peer is `EPIPE`, never a
 //! `SIGPIPE`. Options are set with [`option`]; dropping a `Stream` closes it and never waits, unless
 //! `SO_LINGER` asks for it.
 
@@ -13,6 +13,7 @@ use core::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub use crate::sys::Deadline;
 pub use exact::Incomplete;
 pub use rustix::io::{IoSlice, IoSliceMut};
 
@@ -134,8 +135,8 @@ impl Stream {
         option::take_error(self)
     }
 
-    /// Lets reads wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even where
-    /// the signal's handler asks for restarts (`signal(7)`).
+    /// Lets each read wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even where
+    /// the signal's handler asks for restarts (`signal(7)`), and a read that is repeated waits as long again.
     ///
     /// # Errors
     ///
@@ -145,7 +146,7 @@ impl Stream {
         option::set_recv_timeout(self, time)
     }
 
-    /// Lets writes wait this long at most; `None`: for ever.
+    /// Lets each write wait this long at most; `None`: for ever.
     ///
     /// # Errors
     ///

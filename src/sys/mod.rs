@@ -31,7 +31,8 @@ pub(crate) use rustix::{
     io::{readv, retry_on_intr, write},
     net::{Shutdown, listen, shutdown, sockopt},
 };
-pub(crate) use time::{Deadline, now, sleep, timespec};
+pub use time::Deadline;
+pub(crate) use time::{now, sleep, timespec};
 pub(crate) use wake::WakeFds;
 
 pub(crate) type Result<T> = core::result::Result<T, Errno>;
@@ -183,6 +184,16 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::empty()).map(|(len, _)| len)
 }
 
+/// `recv(fd, buf, MSG_DONTWAIT)`: `EAGAIN` instead of a wait, also on a blocking socket.
+pub(crate) fn recv_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    net::recv(fd, buf, RecvFlags::DONTWAIT).map(|(len, _)| len)
+}
+
+/// `send(fd, buf, MSG_NOSIGNAL | MSG_DONTWAIT)`: `EAGAIN` instead of a wait, also on a blocking socket.
+pub(crate) fn send_now(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
+    net::send(fd, buf, NO_SIGNAL | SendFlags::DONTWAIT)
+}
+
 /// `send(fd, buf, MSG_NOSIGNAL)`: a closed peer is `EPIPE`, never a signal.
 #[inline]
 pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
@@ -200,9 +211,10 @@ const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
-/// Waits until `fd` is writable, has an error or the time is over; says whether it was in time.
-pub(crate) fn poll_writable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool> {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+/// Waits until `fd` is ready for any of what is asked, has an error or a hang-up, or the time is over (`None`: never);
+/// says whether it was in time.
+pub(crate) fn poll(fd: BorrowedFd<'_>, asked: PollFlags, timeout: Option<Duration>) -> Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, asked)];
     rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()).map(|ready| ready > 0)
 }
 

@@ -7,27 +7,29 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-/// The end of a wait.
+/// A point of the monotonic clock at which waiting ends, whatever happens until then. 16 bytes.
+///
+/// A time limit begins anew with each call that takes it; a deadline holds for as many calls as it is given to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
-    /// On the monotonic clock; `None`: never.
+pub struct Deadline {
+    /// `None`: never.
     at: Option<Duration>,
 }
 
 impl Deadline {
-    /// A wait that may take this long from now; `None`: for ever.
+    /// This long from now; `None`, and what the clock cannot count, is never.
     #[inline]
-    pub(crate) fn after(timeout: Option<Duration>) -> Self {
-        Self { at: timeout.and_then(end_of) }
+    pub fn after(timeout: impl Into<Option<Duration>>) -> Self {
+        Self { at: timeout.into().and_then(end_of) }
     }
 
-    /// What is left of it; `None`: it has no end.
-    pub(crate) fn remaining(self) -> Option<Duration> {
+    /// What is left until then, zero if it has passed; `None`: it never comes.
+    pub fn remaining(self) -> Option<Duration> {
         self.at.map(|at| if at.is_zero() { at } else { at.saturating_sub(now()) })
     }
 
-    /// Whether nothing is left of it.
-    pub(crate) fn is_over(self) -> bool {
+    /// Whether it has passed.
+    pub fn is_over(self) -> bool {
         self.remaining().is_some_and(|time| time.is_zero())
     }
 }

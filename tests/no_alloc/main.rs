@@ -26,7 +26,7 @@ use anet::{
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, TcpKeepalive},
     pipe::{EndFlags, pipe},
-    stream::{IoSlice, IoSliceMut, Shutdown},
+    stream::{Deadline, IoSlice, IoSliceMut, Shutdown},
 };
 
 /// How often each thing is done.
@@ -369,6 +369,12 @@ fn exchange(client: &Stream, server: &Stream) {
     let (first, second) = buf.split_at_mut(3);
     assert_eq!(client.read_vectored(&mut [IoSliceMut::new(first), IoSliceMut::new(second)]), Ok(7));
     assert_eq!(&buf[..7], b"one two");
+
+    let deadline = Deadline::after(PATIENCE);
+    server.write_all_deadline(b"timed", deadline).unwrap();
+    client.read_exact_deadline(&mut buf[..5], deadline).unwrap();
+    let incomplete = server.read_exact_deadline(&mut buf, Deadline::after(Duration::ZERO)).unwrap_err();
+    assert_eq!(incomplete.done, 0);
 
     server.write_all(b"whole").unwrap();
     assert_eq!(client.read(&mut buf), Ok(5));

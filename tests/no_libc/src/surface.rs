@@ -10,7 +10,7 @@ use anet::{
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, DeviceName, TcpKeepalive},
     pipe::{EndFlags, is_fifo, pipe},
-    stream::{IoSlice, IoSliceMut, Shutdown},
+    stream::{Deadline, IoSlice, IoSliceMut, Shutdown},
 };
 
 /// Longer than anything here takes.
@@ -196,10 +196,15 @@ fn bytes_pass(from: &Stream, to: &Stream) -> Result<()> {
     assert_eq!((&first, &second), (b"one", b" two"));
 
     from.write_all(b"three")?;
-    from.shutdown(Shutdown::Write)?;
     wait(to, Interest::READABLE)?;
     let mut third = [0; 5];
     to.read_exact(&mut third)?;
     assert_eq!(&third, b"three");
+
+    let deadline = Deadline::after(PATIENCE);
+    from.write_all_deadline(b"four", deadline)?;
+    from.shutdown(Shutdown::Write)?;
+    to.read_exact_deadline(&mut second, deadline)?;
+    assert_eq!(&second, b"four");
     Ok(())
 }
