@@ -30,7 +30,7 @@ use std::{
 };
 
 use anet::{
-    Datagram, Errno, UnixAddr,
+    Datagram, Errno,
     accept::Admission,
     event::Interest,
     listen::{self, BindList, ListenerSet, SpecError, port_file},
@@ -55,23 +55,30 @@ const REJECTED: u64 = 128;
 const GRACE: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    let served = match Flags::from_args() {
-        Ok(Some(flags)) => serve(&flags),
+    let flags = match Flags::from_args() {
+        Ok(Some(flags)) => flags,
         Ok(None) => {
             announce(flags::help());
             return ExitCode::SUCCESS;
         }
-        Err(error) => {
-            complain(format_args!("kv: {error}"));
-            return ExitCode::from(2);
-        }
+        Err(error) => return refuse(&error),
     };
-    let Err(error) = served else { return ExitCode::SUCCESS };
+    let list = match flags.bind_list() {
+        Ok(list) => list,
+        Err(error) => return refuse(&error),
+    };
+    let Err(error) = serve(&flags, &list) else { return ExitCode::SUCCESS };
     complain(error);
     ExitCode::FAILURE
 }
 
-fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
+/// Flags that are wrong end the program before it opens anything, with a status of their own.
+fn refuse(error: &str) -> ExitCode {
+    complain(format_args!("kv: {error}; see --help"));
+    ExitCode::from(2)
+}
+
+fn serve(flags: &Flags, list: &BindList<'_>) -> Result<(), Box<dyn Error>> {
     // There are never more connections than descriptors.
     let max_clients = flags.limits.max_clients().into();
     let slots = raise_descriptor_limit(max_clients).min(max_clients + REJECTED) as usize;
@@ -84,7 +91,7 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
         .with_rejection(|reason| reason.message().as_bytes())
         .with_idle_timeout(flags.idle_timeout);
     let mut kv = Kv::watching_signals(server, flags)?;
-    kv.listen(flags)?;
+    kv.listen(flags, list)?;
     kv.run()
 }
 
@@ -143,15 +150,13 @@ impl<'t> Kv<'t> {
         })
     }
 
-    fn listen(&mut self, flags: &Flags) -> Result<(), Box<dyn Error>> {
-        let list = BindList::parse(&flags.bind, flags.port)
-            .map_err(|error| format!("kv: invalid value {:?} for --bind: {error}", flags.bind))?;
-        let set = ListenerSet::open_with(&list, flags.protocols, &flags.profile, &flags.access)
-            .map_err(|failed| not_bound(&list, &failed))?;
+    fn listen(&mut self, flags: &Flags, list: &BindList<'_>) -> Result<(), Box<dyn Error>> {
+        let set = ListenerSet::open_with(list, flags.protocols, &flags.profile, &flags.access)
+            .map_err(|failed| not_bound(list, &failed))?;
         for skipped in set.skipped() {
-            complain(format_args!("Warning: {}", not_bound(&list, skipped)));
+            complain(format_args!("Warning: {}", not_bound(list, skipped)));
         }
-        if let Some(path) = flags.path("port-file") {
+        if let Some(path) = flags.port_file() {
             port_file::write(path, &set, set.datagrams())
                 .map_err(|error| format!("Failed writing port file: {error}"))?;
         }
@@ -160,9 +165,8 @@ impl<'t> Kv<'t> {
         for datagram in datagrams {
             self.datagrams.push((self.clients.watch(&datagram, Interest::READABLE)?, datagram));
         }
-        if let Some(path) = flags.path("unixsocket") {
-            let listener = UnixAddr::path(path)
-                .and_then(|addr| listen::unix(&addr, &flags.profile, &flags.access))
+        if let Some(addr) = flags.unix_socket {
+            let listener = listen::unix(&addr, &flags.profile, &flags.access)
                 .map_err(|error| format!("Failed opening Unix socket: {error}"))?;
             self.clients.listen(listener)?;
         }

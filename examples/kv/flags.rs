@@ -1,12 +1,16 @@
 //! What the flags say.
 
-use core::{error::Error, str::FromStr, time::Duration};
-use std::{collections::BTreeMap, env, ffi::OsString};
+use core::{fmt, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+};
 
 use anet::{
-    Profile,
+    Profile, UnixAddr,
     accept::Limits,
-    listen::{Access, Protocols},
+    listen::{Access, BindList, Protocols},
     option::TcpKeepalive,
 };
 
@@ -29,10 +33,14 @@ Flags mean what they mean to Redis; --port 0 lets the system choose, and 0 is of
 in seconds) and --max-per-source, the most clients from one IPv4 address or IPv6 /64 network. --udp takes requests as
 datagrams too, and --port-file writes down the ports in use, as memcached does.";
 
+/// How many characters of a value an error shows.
+const SHOWN: usize = 64;
+
 /// What the server is to be.
 pub struct Flags {
-    pub bind: String,
-    pub port: u16,
+    bind: String,
+    port: u16,
+    pub unix_socket: Option<UnixAddr>,
     pub protocols: Protocols,
     pub access: Access,
     pub profile: Profile,
@@ -45,7 +53,7 @@ type Values = BTreeMap<&'static str, OsString>;
 
 impl Flags {
     /// `None` if help is asked for.
-    pub fn from_args() -> Result<Option<Self>, Box<dyn Error>> {
+    pub fn from_args() -> Result<Option<Self>, String> {
         let mut values = Values::from(FLAGS.map(|(name, value)| (name, value.into())));
         let mut protocols = Protocols::Tcp;
         let mut args = env::args_os().skip(1);
@@ -54,20 +62,21 @@ impl Flags {
             match (name, values.get_mut(name)) {
                 ("help", _) => return Ok(None),
                 ("udp", _) => protocols = Protocols::TcpAndUdp,
-                (_, Some(value)) => *value = args.next().ok_or_else(|| format!("no value for {flag:?}; see --help"))?,
-                _ => return Err(format!("unknown flag {flag:?}; see --help").into()),
+                (_, Some(value)) => *value = args.next().ok_or_else(|| format!("no value for --{name}"))?,
+                _ => return Err(format!("unknown flag {}", shown(&flag))),
             }
         }
         Self::from_values(values, protocols).map(Some)
     }
 
-    fn from_values(values: Values, protocols: Protocols) -> Result<Self, Box<dyn Error>> {
+    fn from_values(values: Values, protocols: Protocols) -> Result<Self, String> {
         let max_clients = parsed(&values, "maxclients", |text| number(text).filter(|max| *max > 0))?;
         let max_per_source = parsed(&values, "max-per-source", number)?;
         let permissions = |text: &str| u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
         Ok(Self {
             bind: parsed(&values, "bind", number)?,
             port: parsed(&values, "port", number)?,
+            unix_socket: unix_socket(&values)?,
             protocols,
             access: Access { mode: Some(parsed(&values, "unixsocketperm", permissions)?), group: None },
             profile: Profile::new()
@@ -83,9 +92,14 @@ impl Flags {
         })
     }
 
+    /// Where TCP, and UDP with `--udp`, is to be served.
+    pub fn bind_list(&self) -> Result<BindList<'_>, String> {
+        BindList::parse(&self.bind, self.port).map_err(|error| refused(&self.values, "bind", error))
+    }
+
     /// `None` where none is given.
-    pub fn path(&self, name: &str) -> Option<&[u8]> {
-        self.values.get(name).map(|path| path.as_encoded_bytes()).filter(|path| !path.is_empty())
+    pub fn port_file(&self) -> Option<&[u8]> {
+        path(&self.values, "port-file")
     }
 
     /// What `CONFIG GET` tells: the flags, and what else Redis's clients ask for.
@@ -103,7 +117,30 @@ pub fn help() -> String {
 
 fn parsed<T>(values: &Values, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, String> {
     let value = &values[name];
-    value.to_str().and_then(parse).ok_or_else(|| format!("invalid value {value:?} for --{name}; see --help"))
+    value.to_str().and_then(parse).ok_or_else(|| format!("invalid value {} for --{name}", shown(value)))
+}
+
+fn unix_socket(values: &Values) -> Result<Option<UnixAddr>, String> {
+    let addr = path(values, "unixsocket").map(UnixAddr::path).transpose();
+    addr.map_err(|error| refused(values, "unixsocket", error))
+}
+
+/// `None` where none is given.
+fn path<'a>(values: &'a Values, name: &str) -> Option<&'a [u8]> {
+    values.get(name).map(|path| path.as_encoded_bytes()).filter(|path| !path.is_empty())
+}
+
+fn refused(values: &Values, name: &str, error: impl fmt::Display) -> String {
+    format!("invalid value {} for --{name}: {error}", shown(&values[name]))
+}
+
+/// A value in quotes, cut where it would fill the screen.
+fn shown(value: &OsStr) -> String {
+    let text = value.to_string_lossy();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
 }
 
 fn number<T: FromStr>(text: &str) -> Option<T> {

@@ -16,6 +16,7 @@ use redis::{cmd, pipe};
 use rustix::process::Signal;
 
 mod datagrams;
+mod flags;
 mod limits;
 mod server;
 #[path = "../support/mod.rs"]
@@ -385,45 +386,4 @@ fn an_address_of_another_host_is_a_warning_where_it_is_optional() {
     assert_eq!(server.stderr().lines().last(), warning.lines().last());
     let output = kv(&["--bind", "127.0.0.1 192.0.2.1", "--port", "0"]);
     assert_eq!((stderr(&output).as_str(), output.status.code()), (&warning["Warning: ".len()..], Some(1)));
-}
-
-#[test]
-fn a_flag_that_is_wrong_is_told_in_one_line() {
-    let cases: [&[&str]; 15] = [
-        &["--port", "65536"],
-        &["--port", "-1"],
-        &["--port"],
-        &["--unixsocketperm", "799"],
-        &["--unixsocketperm", "1777"],
-        &["--maxclients", "0"],
-        &["--maxclients", "4294967296"],
-        &["--max-per-source", "-1"],
-        &["--protected-mode", "maybe"],
-        &["--timeout", "1.5"],
-        &["--timeout"],
-        &["--tcp-keepalive", "32768"],
-        &["--tcp-backlog", "x"],
-        &["--sport", "1"],
-        &["port"],
-    ];
-    for flags in cases {
-        let output = kv(flags);
-        let text = stderr(&output);
-        assert_eq!(output.status.code(), Some(2), "{flags:?}");
-        assert!(text.starts_with("kv: ") && text.contains(flags[0]) && text.lines().count() == 1, "{text}");
-    }
-    let output = kv(&["--bind", "127.0.0.1:x"]);
-    assert!(stderr(&output).starts_with("kv: invalid value \"127.0.0.1:x\" for --bind: "));
-    assert_eq!(output.status.code(), Some(1));
-}
-
-#[test]
-fn help_shows_every_flag() {
-    let output = kv(&["--help"]);
-    let text = String::from_utf8(output.stdout).unwrap();
-    let flags = ["bind", "port", "unixsocket", "unixsocketperm", "maxclients", "tcp-keepalive", "tcp-backlog"];
-    for flag in flags.into_iter().chain(["max-per-source", "protected-mode", "timeout", "port-file"]) {
-        assert!(text.contains(&format!("[--{flag} ")), "{flag}");
-    }
-    assert_eq!(output.status.code(), Some(0));
 }
