@@ -53,6 +53,8 @@ const RESERVED_DESCRIPTORS: u64 = 32;
 const REJECTED: u64 = 128;
 /// How long clients may take at the end to read what they are owed.
 const GRACE: Duration = Duration::from_secs(3);
+/// The reply to a datagram whose first reply is an array: arrays are requests as well.
+const ARRAY_REFUSED: &[u8] = b"-ERR an array cannot begin a datagram of replies, use a connection\r\n";
 
 fn main() -> ExitCode {
     let flags = match Flags::from_args() {
@@ -257,8 +259,9 @@ impl Kv<'_> {
     fn answer(&mut self, id: WatchId, buffer: &mut [u8]) {
         let Some((_, datagram)) = self.datagrams.iter().find(|(watched, _)| *watched == id) else { return };
         let Ok((received, from)) = datagram.recv_from(buffer) else { return };
-        // Whoever is said to have sent it is not told: that may be a lie.
-        if self.clients.admission().limits().protected_mode() && !from.is_loopback() {
+        // The source may be forged, and then an answer would go to a stranger.
+        let is_refused = self.clients.admission().limits().protected_mode() && !from.is_loopback();
+        if is_refused || is_reply(received.bytes) {
             return;
         }
         let mut session = Session::default();
@@ -266,7 +269,11 @@ impl Kv<'_> {
         if received.bytes.is_empty() || !session.input.is_empty() {
             session.output.protocol_error("incomplete request");
         }
-        let reply = session.output.unsent();
+        let reply = match session.output.unsent() {
+            [] => return,
+            reply if is_reply(reply) => reply,
+            _ => ARRAY_REFUSED,
+        };
         self.store.input_bytes += received.bytes.len() as u64;
         self.store.output_bytes += reply.len() as u64;
         if datagram.send_to(reply, &from).is_err_and(|error| error.errno() == Some(Errno::MSGSIZE)) {
@@ -293,6 +300,16 @@ impl Kv<'_> {
             self.send(key);
         }
     }
+}
+
+/// Whether a datagram begins as replies do and requests do not.
+///
+/// A server that answers replies can be set against another one for ever by a single datagram with a forged source
+/// address. memcached has a frame that is the same for requests and replies, and two memcacheds (1.6.18) go on
+/// exchanging `ERROR` as fast as they can. Here the first byte decides, and no reply has that of a request:
+/// [`ARRAY_REFUSED`] stands for one that would.
+fn is_reply(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'+' | b'-' | b':' | b'$', ..])
 }
 
 fn is_passing(error: anet::Error) -> bool {

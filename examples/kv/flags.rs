@@ -31,7 +31,8 @@ const FLAGS: [(&str, &str); 11] = [
 const MEANINGS: &str = "
 Flags mean what they mean to Redis; --port 0 lets the system choose, and 0 is off for --tcp-keepalive, --timeout (both
 in seconds) and --max-per-source, the most clients from one IPv4 address or IPv6 /64 network. --udp takes requests as
-datagrams too, and --port-file writes down the ports in use, as memcached does.";
+datagrams too, and --port-file writes down the ports in use, as memcached does. A forged source address sends replies to
+a stranger: with --protected-mode no, --udp is for networks where no address can be forged.";
 
 /// How many characters of a value an error shows.
 const SHOWN: usize = 64;

@@ -206,7 +206,7 @@ fn is_connected(fd: BorrowedFd<'_>) -> Result<bool> {
 
 /// There was no error and no peer: it goes on, or one of them has come since.
 fn is_connected_since(fd: BorrowedFd<'_>) -> Result<bool> {
-    if !sys::poll_now(fd, PollFlags::OUT).op(Op::Poll)? {
+    if sys::poll_now(fd, PollFlags::OUT).op(Op::Poll)?.is_empty() {
         return Ok(false);
     }
     fail_with_waiting_error(fd)?;

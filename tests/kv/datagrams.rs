@@ -90,6 +90,134 @@ fn an_empty_datagram_is_not_the_end_of_anything() {
     assert_eq!(ask(&client, b"PING\r\n"), "+PONG\r\n");
 }
 
+/// What servers that speak RESP2 reply. An answer to one of them would be read before the one to the ping.
+#[test]
+fn a_reply_is_never_answered() {
+    let replies = [
+        "+PONG\r\n",
+        "+OK\r\n",
+        "-ERR unknown command\r\n",
+        "-ERR Protocol error: incomplete request\r\n",
+        "$5\r\nhello\r\n",
+        "$-1\r\n",
+        ":1\r\n",
+        ":-1\r\n",
+        "*0\r\n",
+        "*-1\r\n",
+        "+PONG\r\nPING\r\n",
+        "-",
+        "+",
+    ];
+    let server = Server::start(&["--udp"]);
+    for client in addrs(&server).map(udp_client) {
+        for reply in replies {
+            client.send(reply.as_bytes()).unwrap();
+            assert_eq!(ask(&client, b"PING\r\n"), "+PONG\r\n", "{reply:?} was answered");
+        }
+    }
+}
+
+/// An array of values would be a request if the first of them were a command.
+#[test]
+fn no_reply_is_a_request_to_another_server() {
+    let requests = [
+        "PING",
+        "ECHO PING",
+        "SET a PING",
+        "GET a",
+        "GET missing",
+        "MGET a",
+        "MGET missing a",
+        "PING\r\nMGET a",
+        "MGET a\r\nPING",
+        "INCR n",
+        "DEL n a",
+        "DBSIZE",
+        "INFO",
+        "HELLO",
+        "HELLO 3",
+        "CLIENT LIST",
+        "CONFIG GET *",
+        "CONFIG SET a b",
+        "COMMAND",
+        "COMMAND COUNT",
+        "SELECT 0",
+        "QUIT",
+        "nonsense",
+        "\"unbalanced",
+        "*1",
+    ];
+    let server = Server::start(&["--udp"]);
+    let [v4, _] = addrs(&server);
+    let client = udp_client(v4);
+    for request in requests {
+        let reply = ask(&client, format!("{request}\r\n").as_bytes());
+        assert!(reply.starts_with(['+', '-', ':', '$']), "{request:?}: {reply:?}");
+        client.send(reply.as_bytes()).unwrap();
+        assert_eq!(ask(&client, b"PING\r\n"), "+PONG\r\n", "{reply:?} was answered");
+    }
+    let refused = "-ERR an array cannot begin a datagram of replies, use a connection\r\n";
+    assert_eq!(ask(&client, b"MGET a\r\n"), refused);
+    assert_eq!(ask(&client, b"PING\r\nMGET a\r\n"), "+PONG\r\n*1\r\n$-1\r\n");
+}
+
+#[test]
+fn where_there_is_nothing_to_say_no_datagram_is_sent() {
+    let server = Server::start(&["--udp"]);
+    let [v4, _] = addrs(&server);
+    let client = udp_client(v4);
+    for request in ["\r\n", "*0\r\n", "POST / HTTP/1.1\r\n"] {
+        client.send(request.as_bytes()).unwrap();
+        assert_eq!(ask(&client, b"PING\r\n"), "+PONG\r\n", "{request:?} was answered");
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod forged {
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    use rustix::net::{AddressFamily, SocketType, ipproto, socket};
+
+    use super::*;
+    use crate::support::namespace::in_namespace;
+
+    /// Sends a datagram that says it comes from another port of this host.
+    fn forge(from: u16, to: u16, payload: &[u8]) {
+        let len = u16::try_from(8 + payload.len()).unwrap();
+        // No checksum, as IPv4 allows.
+        let header = [from, to, len, 0].map(u16::to_be_bytes).concat();
+        let raw = UdpSocket::from(socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::UDP)).unwrap());
+        raw.send_to(&[&header, payload].concat(), (Ipv4Addr::LOCALHOST, 0)).unwrap();
+    }
+
+    /// A server that has answered this has dealt with all that came before.
+    fn catch_up(servers: [&Server; 2]) {
+        for server in servers {
+            assert_eq!(ask(&udp_client(addrs(server)[0]), b"PING\r\n"), "+PONG\r\n");
+        }
+    }
+
+    #[test]
+    #[ignore = "needs CAP_SYS_ADMIN and CAP_NET_RAW"]
+    fn two_servers_do_not_go_on_answering_each_other() {
+        in_namespace(|| {
+            let [victim, other] = [(); 2].map(|()| Server::start(&["--udp"]));
+            let received = |server: &Server| info(&mut server.client(), "total_net_input_bytes");
+            for request in
+                ["PING\r\n", "GET missing\r\n", "nonsense\r\n", "MGET a\r\n", "DBSIZE\r\n", "", "x", "+PONG\r\n"]
+            {
+                forge(victim.port, other.port, request.as_bytes());
+                catch_up([&other, &victim]);
+                let before = [&other, &victim].map(received);
+                (0..10).for_each(|_| catch_up([&other, &victim]));
+                // The pings, and the question how much it was.
+                let asked = 10 * "PING\r\n".len() + "*1\r\n$4\r\nINFO\r\n".len();
+                assert_eq!([&other, &victim].map(received), before.map(|bytes| bytes + asked as u64), "{request:?}");
+            }
+        });
+    }
+}
+
 /// A client in another language, with nothing of this crate in it.
 #[test]
 fn a_python_client_is_answered() {
