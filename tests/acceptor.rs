@@ -165,8 +165,9 @@ fn all_that_comes(client: &Stream) -> Vec<u8> {
 
 #[test]
 fn with_a_reserve_those_who_find_no_descriptor_are_told_and_counted() {
-    for listener in [any_listener(), unix_listener()] {
+    for listen in [any_listener, unix_listener] {
         with_own_descriptors(|| {
+            let listener = listen();
             let mut reserve = Reserve::new(FULL).unwrap();
             let mut acceptor = Acceptor::new().with_limit(4);
             let clients = clients_of(&listener, 6);

@@ -2,10 +2,14 @@
 
 mod support;
 
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Barrier,
+};
 
 use anet::{
     Errno, Error, Op,
+    connect::{self, Source},
     error::Cause,
     listen::{self, Access, BindList, ListenerSet, Profile, SpecError},
     option::{self, TcpKeepalive},
@@ -44,7 +48,7 @@ fn v6_leaves_v4_alone_unless_told_otherwise() {
     assert!(!option::only_v6(&both).unwrap());
     let mapped = SocketAddr::from(([127, 0, 0, 1], both.local_addr().unwrap().port().unwrap()));
     client_at(mapped.into());
-    let (_, peer) = accept_within(&both, SECOND);
+    let (_, peer) = accept_within(&both, PATIENCE);
     assert!(peer.is_v4_mapped() && peer.is_loopback());
 }
 
@@ -90,6 +94,28 @@ fn a_busy_port_is_an_error_and_leaves_nothing_open() {
         let error = listen::tcp(other.local_addr().unwrap(), &Profile::new()).unwrap_err();
         assert_eq!(error.to_string(), "bind: Address already in use");
         assert_eq!(open_fds(), before);
+    });
+}
+
+/// What the tests beside it do in the meantime must not keep the listener open.
+#[test]
+fn a_listener_that_is_closed_refuses_clients_at_once() {
+    let (begun, closed) = (&Barrier::new(2), &Barrier::new(2));
+    std::thread::scope(|scope| {
+        let held = HeldPort::new();
+        let listener = listen::tcp(held.addr(), &Profile::new()).unwrap();
+        client_of(&listener);
+        scope.spawn(|| {
+            with_own_descriptors(|| {
+                begun.wait();
+                closed.wait();
+            });
+        });
+        begun.wait();
+        drop(listener);
+        let refused = connect::blocking(&[held.endpoint()], Source::Any, Some(PATIENCE)).map(drop);
+        closed.wait();
+        assert_eq!(refused, Err(Error::new(Op::Connect, Errno::CONNREFUSED)));
     });
 }
 
@@ -180,7 +206,7 @@ fn an_inherited_descriptor_must_listen() {
     let set = open(&format!("fd@{}", inherited.as_raw_fd())).unwrap();
     let [listener] = set.as_slice() else { panic!("{set:?}") };
     client_at(inherited.local_addr().unwrap().into());
-    accept_within(listener, SECOND);
+    accept_within(listener, PATIENCE);
 
     let (client, _server) = connected_pair();
     use anet::fd::AsFd;

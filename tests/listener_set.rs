@@ -81,8 +81,8 @@ fn taken_for_udp() -> UdpSocket {
 fn a_port_taken_for_udp_alone_fails_the_list_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");
-    let taken = taken_for_udp();
     with_own_descriptors(|| {
+        let taken = taken_for_udp();
         let before = open_fds();
         let list = format!("127.0.0.2 ::1 {} {}", path.display(), taken.local_addr().unwrap());
         let failed = open(&list, Protocols::TcpAndUdp).unwrap_err();

@@ -174,7 +174,6 @@ fn leftover_temporary_files_and_symlinks_are_in_nobodys_way() {
 #[test]
 fn a_path_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     let place = Place::new();
-    let set = open("127.0.0.1");
     let within = |name: &str| place.0.path().join(name);
     fs::write(within("file"), "").unwrap();
     fs::create_dir(within("directory")).unwrap();
@@ -190,6 +189,7 @@ fn a_path_that_cannot_be_written_is_an_error_and_leaves_nothing() {
         (PathBuf::from("a\0b"), Op::Create, Errno::INVAL),
     ];
     with_own_descriptors(|| {
+        let set = open("127.0.0.1");
         let before = open_fds();
         for (path, op, errno) in cases {
             assert_eq!(write(&path, &set), Err(Error::new(op, errno)), "{}", path.display());

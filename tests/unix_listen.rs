@@ -161,6 +161,7 @@ fn of_two_starters_at_a_stale_path_exactly_one_serves() {
 #[test]
 fn the_mode_is_the_one_asked_for_whatever_the_umask() {
     // A umask is the process's, so each one is tried in a process of its own: this test, run again.
+    const THIS: &str = "the_mode_is_the_one_asked_for_whatever_the_umask";
     const ASKED: &str = "ANET_TEST_MODE";
     if let Ok(asked) = std::env::var(ASKED) {
         let place = Place::new();
@@ -170,19 +171,19 @@ fn the_mode_is_the_one_asked_for_whatever_the_umask() {
         return;
     }
     for umask in ["000", "022", "077", "777"] {
+        // A directory that is made under umask 777 is of no use to its owner, unless that is root.
+        if umask == "777" && !rustix::process::geteuid().is_root() {
+            continue;
+        }
+        let again = format!("umask {umask}; exec \"$0\" --exact {THIS} --nocapture");
         for mode in ["700", "770", "777", "600", "666", "622"] {
-            let again = format!("umask {umask}; exec \"$0\" --exact {} --nocapture", thread::current().name().unwrap());
-            // A directory that is made under umask 777 is of no use to its owner, unless that is root.
-            if umask == "777" && !rustix::process::geteuid().is_root() {
-                continue;
-            }
-            let child = Command::new("sh")
-                .args(["-c", &again])
-                .arg(std::env::current_exe().unwrap())
-                .env(ASKED, mode)
-                .output()
-                .unwrap();
-            assert!(child.status.success(), "umask {umask} mode {mode}: {}", String::from_utf8_lossy(&child.stdout));
+            let mut child = Command::new("sh");
+            child.args(["-c", &again]).arg(std::env::current_exe().unwrap()).env(ASKED, mode);
+            // A child has copies of its parent's descriptors until it executes something: here it must not be those of
+            // the tests beside this one, whose sockets would live on.
+            let output = with_own_descriptors(|| child.output().unwrap());
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "umask {umask} mode {mode}: {said}");
         }
     }
 }

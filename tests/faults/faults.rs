@@ -8,7 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use anet::{
-    Errno, Error, Op, Profile, Result, UnixAddr,
+    Datagram, Endpoint, Errno, Error, Listener, Op, Profile, Result, UnixAddr,
     connect::{self, Source},
     event::{Events, Interest, Poller},
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
@@ -46,13 +46,24 @@ fn assert_reported(syscall: &str, errno: i32, result: Result<()>, leaked: usize)
 
 /// Runs `scenario` once for each error number, with `syscall` failing; `EINTR` without end is no fault but a hang.
 fn with_every_errno(name: &str, syscall: i64, scenario: impl Fn() -> Result<()> + Sync) {
+    with_every_errno_given(name, syscall, || (), |()| scenario());
+}
+
+/// The same with something that is made each time before the call begins to fail.
+fn with_every_errno_given<T>(
+    name: &str,
+    syscall: i64,
+    given: impl Fn() -> T + Sync,
+    scenario: impl Fn(&T) -> Result<()> + Sync,
+) {
     // In debug builds std asks `fcntl` whether a descriptor is open, and aborts if it hears `EBADF`.
     let hurts_std = |errno| syscall == libc::SYS_fcntl && errno == libc::EBADF;
     for errno in (1..=133).filter(|&errno| errno != libc::EINTR && !hurts_std(errno)) {
         let (result, leaked) = with_own_descriptors(|| {
+            let given = given();
             let before = open_fds();
             fail(syscall, None, errno);
-            let result = scenario();
+            let result = scenario(&given);
             (result, open_fds() - before)
         });
         assert_reported(name, errno, result, leaked);
@@ -181,16 +192,19 @@ fn a_list_whose_udp_sockets_fail_leaves_nothing_open() {
 
 #[test]
 fn datagrams_survive_every_fault() {
-    let server = listen::udp(any_local_address(), &Profile::new()).unwrap();
-    let addr = server.local_addr().unwrap();
-    let scenario = || {
-        server.send_to(b"x", &addr)?;
+    let given = || {
+        let server = listen::udp(any_local_address(), &Profile::new()).unwrap();
+        let addr = server.local_addr().unwrap();
+        (server, addr)
+    };
+    let scenario = |(server, addr): &(Datagram, Endpoint)| {
+        server.send_to(b"x", addr)?;
         server.recv_from(&mut [0; 8]).map(drop)
     };
-    scenario().unwrap();
+    scenario(&given()).unwrap();
     for (name, syscall) in [("sendto", libc::SYS_sendto), ("recvfrom", libc::SYS_recvfrom)] {
-        with_every_errno(name, syscall, || {
-            let result = scenario();
+        with_every_errno_given(name, syscall, given, |given| {
+            let result = scenario(given);
             assert!(result.is_err());
             result
         });
@@ -201,25 +215,25 @@ fn datagrams_survive_every_fault() {
 fn writing_a_port_file_survives_every_fault() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ports");
-    let listener = any_listener();
-    let line = format!("TCP INET: {}\n", listener.local_addr().unwrap().port().unwrap());
     std::fs::write(&path, "before").unwrap();
-    let scenario = || port_file::write(&path, [&listener], []);
+    let scenario = |listener: &Listener| port_file::write(&path, [listener], []);
     for (name, syscall) in [
         ("getsockname", libc::SYS_getsockname),
         ("write", libc::SYS_write),
         ("fsync", libc::SYS_fsync),
         ("rename", libc::SYS_renameat),
     ] {
-        with_every_errno(name, syscall, || {
-            let result = scenario();
+        with_every_errno_given(name, syscall, any_listener, |listener| {
+            let result = scenario(listener);
             assert!(result.is_err());
             result
         });
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before", "{name}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "{name} leaves a temporary file behind");
     }
-    scenario().unwrap();
+    let listener = any_listener();
+    scenario(&listener).unwrap();
+    let line = format!("TCP INET: {}\n", listener.local_addr().unwrap().port().unwrap());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), line);
 }
 
@@ -258,17 +272,15 @@ fn accepting_survives_every_fault() {
         ("fcntl", libc::SYS_fcntl),
         ("accept", libc::SYS_accept),
     ] {
-        let profile = Profile::new().with_priority(Some(1));
-        let tcp = listen::tcp(any_local_address(), &profile).unwrap();
-        let unix = listen::unix(&UnixAddr::UNNAMED, &busy_profile(), &Access::default()).unwrap();
-        with_every_errno(name, syscall, || {
-            let results = [&tcp, &unix].map(|listener| {
-                let server = listener.local_addr()?;
-                let progress = connect::start([server], Source::Any);
-                let accepted = listener.accept().map(drop);
-                // Whoever is left in the queue must not be there for the next round.
-                drop(progress);
-                accepted
+        let given = || {
+            let tcp = listen::tcp(any_local_address(), &Profile::new().with_priority(Some(1))).unwrap();
+            let unix = listen::unix(&UnixAddr::UNNAMED, &busy_profile(), &Access::default()).unwrap();
+            [tcp, unix]
+        };
+        with_every_errno_given(name, syscall, given, |listeners| {
+            let results = listeners.each_ref().map(|listener| {
+                let _progress = connect::start([listener.local_addr()?], Source::Any);
+                listener.accept().map(drop)
             });
             results.into_iter().filter(|result| !result.is_err_and(|error| error.is_would_block())).collect()
         });
@@ -277,16 +289,17 @@ fn accepting_survives_every_fault() {
 
 #[test]
 fn connecting_survives_every_fault() {
-    let listener = any_listener();
-    let server = [listener.local_addr().unwrap()];
-    let source = Source::Bound("127.0.0.1:0".parse().unwrap());
-    let scenario = || {
-        // What an earlier round has left in the queue, so that it never fills up.
-        listener.accept_batch(10, |_, _| {});
-        connect::blocking(&server, source, Some(SECOND))?;
-        connect::start(&server, source).map(drop)
+    let given = || {
+        let listener = any_listener();
+        let server = [listener.local_addr().unwrap()];
+        (listener, server)
     };
-    scenario().unwrap();
+    let source = Source::Bound("127.0.0.1:0".parse().unwrap());
+    let scenario = |(_, server): &(Listener, [Endpoint; 1])| {
+        connect::blocking(server, source, Some(PATIENCE))?;
+        connect::start(server, source).map(drop)
+    };
+    scenario(&given()).unwrap();
     for (name, syscall) in [
         ("socket", libc::SYS_socket),
         ("setsockopt", libc::SYS_setsockopt),
@@ -296,12 +309,12 @@ fn connecting_survives_every_fault() {
         ("getpeername", libc::SYS_getpeername),
         ("fcntl", libc::SYS_fcntl),
     ] {
-        with_every_errno(name, syscall, scenario);
+        with_every_errno_given(name, syscall, given, scenario);
     }
     for errno in (1..=133).filter(|&errno| ![libc::EINTR, libc::EINPROGRESS].contains(&errno)) {
         let error = with_own_descriptors(|| {
             fail(libc::SYS_connect, None, errno);
-            connect::blocking(&server, Source::Any, Some(SECOND)).unwrap_err()
+            connect::blocking(&[any_local_address().into()], Source::Any, Some(PATIENCE)).unwrap_err()
         });
         assert_eq!(error.errno(), Some(Errno::from_raw_os_error(errno)));
     }

@@ -3,7 +3,8 @@
 
 use std::{
     fmt::Debug,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
+    os::fd::IntoRawFd,
     time::{Duration, Instant},
 };
 
@@ -13,11 +14,14 @@ use anet::{
     fd::OwnedFd,
     listen,
 };
+use rustix::net::{AddressFamily, SocketType};
 
 #[cfg(target_os = "linux")]
 pub mod namespace;
 
 pub const SECOND: Duration = Duration::from_secs(1);
+/// Longer than anything takes that works, however busy the host is.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn any_local_address() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
@@ -38,14 +42,14 @@ pub fn client_of(listener: &Listener) -> Stream {
 }
 
 pub fn client_at(server: Endpoint) -> Stream {
-    connect::blocking(&[server], Source::Any, Some(5 * SECOND)).unwrap()
+    connect::blocking(&[server], Source::Any, Some(PATIENCE)).unwrap()
 }
 
 /// A client, blocking, and the accepted stream, non-blocking.
 pub fn connected_pair() -> (Stream, Stream) {
     let listener = any_listener();
     let client = client_of(&listener);
-    let (server, _) = accept_within(&listener, SECOND);
+    let (server, _) = accept_within(&listener, PATIENCE);
     (client, server)
 }
 
@@ -79,26 +83,83 @@ pub fn open_fds() -> usize {
     std::fs::read_dir("/proc/thread-self/fd").unwrap().count() - 1
 }
 
-/// Runs `test` in a thread with a descriptor table of its own, so that [`open_fds`] counts what it opens alone.
+/// Runs `test` in a thread whose descriptor table is its own and has nothing but the standard streams, so that
+/// [`open_fds`] counts what the test opens, and what the test closes is closed: a descriptor that another table has a
+/// copy of keeps its socket listening, its connection open and its lock held.
+///
+/// The table is empty, so `test` makes what it uses itself.
 pub fn with_own_descriptors<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            // SAFETY: unsharing the table changes nothing for the other threads; this one opens and closes its own.
-            assert_eq!(unsafe { libc::unshare(libc::CLONE_FILES) }, 0);
+            leave_all_descriptors();
             test()
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
+/// Gives this thread a new table with the standard streams. Nothing else is copied, not even for a moment.
+fn leave_all_descriptors() {
+    const FIRST: libc::c_uint = libc::STDERR_FILENO as libc::c_uint + 1;
+    // SAFETY: the other threads keep the table as it is, and nothing that this one owns is in it: it has just begun.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    assert_eq!(answer, 0, "close_range: {}", std::io::Error::last_os_error());
+}
+
 /// Takes every descriptor that this thread's table has left.
-pub fn occupy_all_descriptors() -> Vec<OwnedFd> {
+pub fn occupy_all_descriptors() -> Occupied {
     let first = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
     let mut occupied = vec![first];
     while let Ok(next) = occupied[0].try_clone() {
         occupied.push(next);
     }
-    occupied
+    Occupied(occupied)
+}
+
+/// Descriptors that are in the way.
+pub struct Occupied(Vec<OwnedFd>);
+
+impl Occupied {
+    /// Makes room for one.
+    pub fn pop(&mut self) {
+        self.0.pop();
+    }
+}
+
+impl Drop for Occupied {
+    /// Closes each row of them with one call: there may be a million.
+    fn drop(&mut self) {
+        let mut numbers: Vec<_> = self.0.drain(..).map(|fd| fd.into_raw_fd() as libc::c_uint).collect();
+        numbers.sort_unstable();
+        for row in numbers.chunk_by(|one, next| one + 1 == *next) {
+            // SAFETY: they were taken out of their owners above.
+            let answer = unsafe { libc::syscall(libc::SYS_close_range, row[0], row[row.len() - 1], 0) };
+            assert_eq!(answer, 0, "close_range: {}", std::io::Error::last_os_error());
+        }
+    }
+}
+
+/// A TCP port where no socket listens, and which the kernel does not choose for another one while this is there. A
+/// listener or client that asks for it by its number gets it.
+pub struct HeldPort(TcpListener);
+
+impl HeldPort {
+    pub fn new() -> Self {
+        let bound = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        // Where both have it, a socket that does not listen does not keep another one from the port.
+        anet::option::set_reuse_address(&bound, true).unwrap();
+        rustix::net::bind(&bound, &any_local_address()).unwrap();
+        // Which it does not become before `listen`.
+        Self(bound.into())
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    pub fn endpoint(&self) -> Endpoint {
+        self.addr().into()
+    }
 }
 
 /// Runs `test` in a thread that gets a signal every 200 us; system calls are not restarted after it.
@@ -117,13 +178,11 @@ pub fn interrupted<T: Send>(test: impl FnOnce() -> T + Send) -> T {
             to_main.send(unsafe { libc::pthread_self() }).unwrap();
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test));
             done.store(true, std::sync::atomic::Ordering::SeqCst);
-            // The handle stays valid until the other thread has stopped using it.
-            std::thread::sleep(Duration::from_millis(20));
             result
         });
         let thread = from_tested.recv().unwrap();
         while !done.load(std::sync::atomic::Ordering::SeqCst) {
-            // SAFETY: the thread lives for 20 ms after `done`.
+            // SAFETY: the handle is valid until the thread is joined, which comes after the loop.
             unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
             std::thread::sleep(Duration::from_micros(200));
         }
