@@ -36,7 +36,7 @@ fn finished<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
             }
             Progress::Pending(pending) => pending,
         };
-        assert_eq!(poller.wait(&mut Events::<4>::new(), Some(5 * SECOND))?, 1, "not in time");
+        assert_eq!(poller.wait(&mut Events::<4>::new(), Some(PATIENCE))?, 1, "not in time");
         progress = pending.finish()?;
     }
 }
@@ -53,7 +53,7 @@ fn connect_both_ways(endpoints: &[Endpoint], source: Source) -> [Result<Stream>;
     [
         connect::start(endpoints, source).and_then(finished),
         connect::blocking(endpoints, source, None),
-        connect::blocking(endpoints, source, Some(5 * SECOND)),
+        connect::blocking(endpoints, source, Some(PATIENCE)),
     ]
 }
 
@@ -260,7 +260,7 @@ fn a_connection_under_way_can_be_given_to_somebody_else() {
     let listener = any_listener();
     let pending = pending(connect::start([listener.local_addr().unwrap()], Source::Any).unwrap());
     let stream = Stream::from(OwnedFd::from(pending));
-    let (_, peer) = accept_within(&listener, SECOND);
+    let (_, peer) = accept_within(&listener, PATIENCE);
     assert_eq!(stream.local_addr().unwrap(), peer);
 }
 
@@ -303,7 +303,7 @@ fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
     let (listener, server, _fills_the_backlog) = full_unix_listener();
     let error = connect::start(&server, Source::Any).unwrap_err();
     assert_eq!((error.op(), error.is_would_block()), (Op::Connect, true));
-    accept_within(&listener, SECOND);
+    accept_within(&listener, PATIENCE);
     assert!(matches!(connect::start(&server, Source::Any), Ok(Progress::Connected(_))));
 }
 
@@ -315,12 +315,12 @@ fn a_wait_for_room_in_a_unix_backlog_ends_in_time_or_with_room() {
     let error = connect::blocking(&server, Source::Any, Some(timeout)).unwrap_err();
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
     assert!(start.elapsed() >= timeout);
-    for timeout in [None, Some(5 * SECOND)] {
+    for timeout in [None, Some(PATIENCE)] {
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| interrupted(|| connect::blocking(&server, Source::Any, timeout).unwrap()));
             // Signals must find it waiting.
             std::thread::sleep(Duration::from_millis(20));
-            accept_within(&listener, SECOND);
+            accept_within(&listener, PATIENCE);
             let stream = waiting.join().unwrap();
             assert_eq!(option::send_timeout(&stream).unwrap(), None);
         });

@@ -198,6 +198,25 @@ fn a_chosen_port_that_a_later_place_asks_for_is_given_up() {
     });
 }
 
+/// What other tests rely on.
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn a_port_that_is_held_is_not_chosen_and_can_be_asked_for() {
+    in_namespace(|| {
+        set_ephemeral_ports(20000, 20001);
+        let held = HeldPort::new();
+        let other = 40001 - held.addr().port();
+        for list in ["127.0.0.1", "*", "* ::*"] {
+            for _ in 0..20 {
+                assert_eq!(port(&open(list, Protocols::Tcp).unwrap()), other);
+            }
+        }
+        for _ in 0..2 {
+            assert_eq!(port(&open(&held.addr().to_string(), Protocols::Tcp).unwrap()), held.addr().port());
+        }
+    });
+}
+
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
 fn sixteen_places_open_and_roll_back() {

@@ -204,11 +204,11 @@ fn a_device_name_has_1_to_15_bytes_and_no_nul() {
 
 #[test]
 fn the_error_of_a_failed_connect_is_taken_once() {
-    let nobody = any_listener().local_addr().unwrap().as_inet().unwrap();
+    let nobody = HeldPort::new();
     let fd = tcp_socket();
     option::set_nonblocking(&fd, true).unwrap();
-    let _ = rustix::net::connect(&fd, &nobody);
-    let taken = eventually(SECOND, || option::take_error(&fd).unwrap());
+    let _ = rustix::net::connect(&fd, &nobody.addr());
+    let taken = eventually(PATIENCE, || option::take_error(&fd).unwrap());
     assert_eq!(taken, Errno::CONNREFUSED);
     assert_eq!(option::take_error(&fd).unwrap(), None);
 }
@@ -217,7 +217,7 @@ fn the_error_of_a_failed_connect_is_taken_once() {
 fn tcp_info_reads_what_this_kernel_has() {
     let (client, server) = connected_pair();
     client.write_all(b"twelve bytes").unwrap();
-    eventually(SECOND, || (option::tcp_info(&server).unwrap().bytes_received() == Some(12)).then_some(()));
+    eventually(PATIENCE, || (option::tcp_info(&server).unwrap().bytes_received() == Some(12)).then_some(()));
     let info = option::tcp_info(&client).unwrap();
     assert_eq!(info.state(), Some(1));
     assert!(info.rtt().unwrap() > Duration::ZERO);

@@ -84,7 +84,7 @@ int is_cloexec(int fd);
 int option_of(int fd, int level, int number);
 int port_of(int fd);
 int open_fds(void);
-/* Waits until the descriptor is ready, for ten seconds at most. */
+/* Waits until the descriptor is ready, for a minute at most. */
 void await(int fd, short events);
 
 /* A number that is open nowhere. */
@@ -95,9 +95,8 @@ int not_a_socket(void);
 /* A listener on 127.0.0.1 or ::1, non-blocking. */
 int listener_v4(void);
 int listener_v6(void);
-/* A port of NOBODY, where nobody listens and no other test of this host gets a port. */
-#define NOBODY "127.0.79.2"
-int port_of_nobody(void);
+/* A socket that has a port of 127.0.0.1 and does not listen, so that none other does there while this is open. */
+int silent_port(void);
 /* A blocking client of the listener. */
 int client_of(int listener);
 /* Takes the connection that comes next. */

@@ -7,6 +7,8 @@
 #![allow(unsafe_code)]
 
 mod serving;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -28,6 +30,8 @@ use anet::{
     pipe::{EndFlags, pipe},
     stream::{Deadline, IoSlice, IoSliceMut, Shutdown},
 };
+
+use support::HeldPort;
 
 /// How often each thing is done.
 const TIMES: usize = 10_000;
@@ -192,8 +196,8 @@ fn connecting_does_not_allocate() {
 
 #[test]
 fn failing_to_connect_does_not_allocate() {
-    // Outside the range that the kernel chooses from, so that no other test can come to listen there.
-    let closed = "127.0.0.1:1".parse().unwrap();
+    let held = HeldPort::new();
+    let closed = held.endpoint();
     let nowhere = Endpoint::Unix(UnixAddr::abstract_name("anet-no-alloc-nobody").unwrap());
     let count = allocations(|| {
         for _ in 0..TIMES {

@@ -99,16 +99,20 @@ fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
     let path = dir.path().join("socket");
     let unix_addr = UnixAddr::path(path.as_os_str().as_encoded_bytes()).unwrap();
     let mut slots = slots(32);
-    let (mut server, addr) = server(&mut slots);
+    let mut server = Server::new(&mut slots).unwrap();
+    let held = HeldPort::new();
+    let addr = held.endpoint();
+    server.listen(listen::tcp(held.addr(), &Profile::new()).unwrap()).unwrap();
     server.listen(listen::unix(&unix_addr, &Profile::new(), &Access::default()).unwrap()).unwrap();
     let mut clients = vec![client_at(addr), client_at(unix_addr.into())];
     echo_until(&mut server, |server| server.len() == 2);
     // They are in the backlog when the server begins to drain.
     clients.extend((0..12).flat_map(|_| [client_at(addr), client_at(unix_addr.into())]));
     assert!(!server.is_drained());
-    server.drain(10 * SECOND).unwrap();
+    server.drain(PATIENCE).unwrap();
     assert_eq!((server.len(), server.listeners().count()), (26, 0));
-    assert!(!path.exists() && connect::blocking(&[addr], Source::Any, Some(SECOND)).is_err());
+    let refused = connect::blocking(&[addr], Source::Any, Some(PATIENCE)).unwrap_err();
+    assert!(!path.exists() && refused.errno() == Some(anet::Errno::CONNREFUSED), "{refused}");
     for client in clients {
         client.write_all(b"x").unwrap();
         echo_until(&mut server, |_| client.read_now());
