@@ -25,7 +25,7 @@ fn listeners_with(profile: &Profile) -> [Listener; 3] {
 
 fn accepted_by(listener: &Listener) -> (Stream, Stream) {
     let client = client_of(listener);
-    (accept_within(listener, SECOND).0, client)
+    (accept_within(listener, PATIENCE).0, client)
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn with_nobody_waiting_accept_would_block() {
 fn the_peer_address_is_the_clients() {
     for listener in listeners_with(&Profile::new()).into_iter().take(2) {
         let client = client_of(&listener);
-        let (server, peer) = accept_within(&listener, SECOND);
+        let (server, peer) = accept_within(&listener, PATIENCE);
         assert_eq!(peer, client.local_addr().unwrap());
         assert_eq!(peer, server.peer_addr().unwrap());
     }
@@ -61,7 +61,7 @@ fn the_address_of_a_peer_that_has_reset_the_connection_is_known() {
     let addr = client.local_addr().unwrap();
     option::set_linger(&client, Some(Duration::ZERO)).unwrap();
     drop(client);
-    let (server, peer) = accept_within(&listener, SECOND);
+    let (server, peer) = accept_within(&listener, PATIENCE);
     assert_eq!(peer, addr);
     assert!(server.peer_addr().unwrap_err().is_disconnected());
 }
@@ -175,7 +175,7 @@ fn a_unix_client_with_a_name_is_named() {
     rustix::net::bind(&client, &rustix::net::SocketAddrUnix::new(&client_path).unwrap()).unwrap();
     let server = rustix::net::SocketAddrUnix::new(server_path.as_path().unwrap()).unwrap();
     rustix::net::connect(&client, &server).unwrap();
-    let (_, peer) = accept_within(&listener, SECOND);
+    let (_, peer) = accept_within(&listener, PATIENCE);
     assert_eq!(peer, Endpoint::Unix(UnixAddr::path(client_path.to_str().unwrap()).unwrap()));
 }
 
@@ -186,5 +186,5 @@ fn a_unix_listener_serves_std_clients() {
     let addr = UnixAddr::path(path.to_str().unwrap()).unwrap();
     let listener = listen::unix(&addr, &Profile::new(), &Access::default()).unwrap();
     let _client = UnixStream::connect(path).unwrap();
-    assert_eq!(accept_within(&listener, SECOND).1, Endpoint::Unix(UnixAddr::UNNAMED));
+    assert_eq!(accept_within(&listener, PATIENCE).1, Endpoint::Unix(UnixAddr::UNNAMED));
 }

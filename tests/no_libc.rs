@@ -22,7 +22,7 @@ use std::{
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Longer than the server takes for anything.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// More than the server needs and less than a part of std would add.
 const SIZE_MAX: u64 = 200_000;
 

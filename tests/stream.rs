@@ -103,17 +103,18 @@ fn shutting_down_both_ways_ends_both_ways() {
 fn shutting_down_a_lost_connection_is_an_error() {
     let (client, server) = blocking_pair();
     reset(client);
-    eventually(SECOND, || server.take_error().unwrap());
+    eventually(PATIENCE, || server.take_error().unwrap());
     assert_eq!(server.shutdown(Shutdown::Both).unwrap_err(), Error::new(Op::Shutdown, Errno::NOTCONN));
 }
 
 /// The Rust runtime ignores the signal, so this is tried in a process that does not: this test, run again.
 #[test]
 fn writing_to_a_closed_peer_is_an_error_and_no_sigpipe() {
+    const THIS: &str = "writing_to_a_closed_peer_is_an_error_and_no_sigpipe";
     const CHILD: &str = "ANET_TEST_SIGPIPE";
     if std::env::var_os(CHILD).is_none() {
         let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", thread::current().name().unwrap()]).env(CHILD, "");
+        child.args(["--exact", THIS]).env(CHILD, "");
         let output = child.output().unwrap();
         assert!(output.status.success(), "{}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
         return;
@@ -123,7 +124,7 @@ fn writing_to_a_closed_peer_is_an_error_and_no_sigpipe() {
     let (client, server) = blocking_pair();
     reset(client);
     let parts = [IoSlice::new(b"x")];
-    let errors: Vec<_> = eventually(SECOND, || {
+    let errors: Vec<_> = eventually(PATIENCE, || {
         let results = [server.write(b"x"), server.write_vectored(&parts), server.write(b"x")];
         results.into_iter().map(Result::err).collect::<Option<Vec<_>>>()
     });
@@ -135,7 +136,7 @@ fn writing_to_a_closed_peer_is_an_error_and_no_sigpipe() {
 fn a_reset_is_read_as_an_error() {
     let (client, server) = blocking_pair();
     reset(client);
-    let error = eventually(SECOND, || server.read(&mut [0]).err());
+    let error = eventually(PATIENCE, || server.read(&mut [0]).err());
     assert_eq!(error, Error::new(Op::Read, Errno::CONNRESET));
 }
 
@@ -301,7 +302,7 @@ fn a_stream_that_ends_early_tells_how_far_it_came() {
 fn a_whole_transfer_that_would_block_tells_how_far_it_came() {
     let (client, server) = connected_pair();
     client.write_all(b"abc").unwrap();
-    eventually(SECOND, || (option::tcp_info(&server).unwrap().bytes_received() == Some(3)).then_some(()));
+    eventually(PATIENCE, || (option::tcp_info(&server).unwrap().bytes_received() == Some(3)).then_some(()));
     let Incomplete { done, error } = server.read_exact(&mut [0; 8]).unwrap_err();
     assert_eq!((done, error.is_would_block()), (3, true));
 

@@ -12,9 +12,10 @@ use std::{
     process::Command,
     sync::{
         Barrier,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
+    time::Instant,
 };
 
 use anet::{
@@ -77,7 +78,7 @@ fn clients_connect_by_path() {
     let listener = place.listen().unwrap();
     assert_eq!(listener.local_addr().unwrap(), Endpoint::Unix(place.addr()));
     let client = client_of(&listener);
-    let (server, peer) = accept_within(&listener, SECOND);
+    let (server, peer) = accept_within(&listener, PATIENCE);
     assert_eq!(peer, Endpoint::Unix(UnixAddr::UNNAMED));
     client.write_all(b"x").unwrap();
     server.read_exact(&mut [0]).unwrap();
@@ -154,7 +155,7 @@ fn of_two_starters_at_a_stale_path_exactly_one_serves() {
         assert_eq!((serving.len(), refused.len()), (1, 3));
         let winner = serving.into_iter().next().unwrap().unwrap();
         UnixStream::connect(place.path()).unwrap();
-        accept_within(&winner, SECOND);
+        accept_within(&winner, PATIENCE);
     }
 }
 
@@ -202,26 +203,24 @@ fn without_a_mode_the_umask_decides() {
 #[test]
 fn the_mode_is_never_wider_than_asked_at_any_instant() {
     let place = Place::new();
-    let done = AtomicBool::new(false);
-    let widest = thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let (mut widest, mut seen) = (0, 0_u32);
+    let (done, widest) = (AtomicBool::new(false), AtomicU32::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 if let Ok(metadata) = fs::symlink_metadata(place.path()) {
-                    widest |= metadata.permissions().mode() & 0o777;
-                    seen += 1;
+                    widest.fetch_or(metadata.permissions().mode() & 0o777, Ordering::Relaxed);
                 }
             }
-            assert!(seen > 0);
-            widest
         });
-        for _ in 0..2000 {
+        let (start, mut rounds) = (Instant::now(), 0);
+        // On a busy host the watcher begins late.
+        while rounds < 2000 || (widest.load(Ordering::Relaxed) == 0 && start.elapsed() < PATIENCE) {
             place.listen_with(&PRIVATE).unwrap().remove_file().unwrap();
+            rounds += 1;
         }
         done.store(true, Ordering::Relaxed);
-        watcher.join().unwrap()
     });
-    assert_eq!(format!("{widest:o}"), "600");
+    assert_eq!(format!("{:o}", widest.into_inner()), "600");
 }
 
 #[test]
@@ -317,7 +316,7 @@ fn a_peer_with_the_longest_name_is_named_in_full() {
     let client = rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM, None).unwrap();
     rustix::net::bind(&client, &rustix::net::SocketAddrUnix::new(long.as_str()).unwrap()).unwrap();
     rustix::net::connect(&client, &rustix::net::SocketAddrUnix::new(place.path()).unwrap()).unwrap();
-    let (server, peer) = accept_within(&listener, SECOND);
+    let (server, peer) = accept_within(&listener, PATIENCE);
     assert_eq!(peer.as_unix().unwrap().as_path(), Some(long.as_bytes()));
     assert_eq!(server.peer_addr().unwrap(), peer);
     assert_eq!(peer.to_string(), long);

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::Shutdown,
+    net::{Shutdown, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -62,7 +62,7 @@ fn the_client_list_tells_who_is_idle_and_since_when_they_are_there() {
 
 #[test]
 fn who_is_idle_for_too_long_is_closed_and_who_is_active_is_not() {
-    let server = Server::start(&["--timeout", "1"]);
+    let server = Server::start(&["--timeout", "3"]);
     let mut active = server.client();
     let mut idle = server.sockets();
     for socket in &mut idle {
@@ -70,7 +70,7 @@ fn who_is_idle_for_too_long_is_closed_and_who_is_active_is_not() {
         assert_eq!(read(socket, 7), "+PONG\r\n");
     }
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(1500) {
+    while begun.elapsed() < Duration::from_secs(4) {
         cmd("PING").exec(&mut active).unwrap();
         thread::sleep(Duration::from_millis(50));
     }
@@ -129,8 +129,6 @@ fn clients_for_whom_there_is_no_descriptor_wait_and_are_served_when_others_leave
         socket.write_all(b"PING\r\n").unwrap();
     }
     wait_until(|| server.open_fds() >= 24);
-    // It tries to take one more.
-    thread::sleep(Duration::from_millis(50));
     // The first to come are the first to be served; each leaves when it has been.
     for mut socket in waiting {
         assert_eq!(read(&mut socket, 7), "+PONG\r\n");
@@ -159,25 +157,29 @@ fn a_low_limit_of_descriptors_is_raised_as_far_as_it_may_be() {
 #[test]
 fn a_client_that_is_owed_replies_gets_them_all_after_the_signal() {
     let len = "$1048576\r\n\r\n".len() + (1 << 20);
-    let server = Server::start(&[]);
-    let mut idle = server.client();
-    cmd("SET").arg("big").arg(vec![b'x'; 1 << 20]).exec(&mut idle).unwrap();
-    let mut sockets = server.sockets();
-    for socket in &mut sockets {
-        socket.write_all(&b"GET big\r\n".repeat(30)).unwrap();
-        // The first byte shows that the requests have been executed.
-        assert_eq!(read(socket, 1), "$");
-    }
-    server.signal(Signal::TERM);
-    // Who is owed nothing is closed meanwhile.
-    wait_until(|| cmd("PING").exec(&mut idle).is_err());
-    for socket in &mut sockets {
-        let mut replies = Vec::new();
-        socket.read_to_end(&mut replies).unwrap();
-        assert_eq!(replies.len(), 30 * len - 1);
-    }
-    drop(sockets);
-    assert_eq!(server.wait(), Some(0));
+    within_the_grace(|| {
+        let server = Server::start(&[]);
+        let mut idle = server.client();
+        cmd("SET").arg("big").arg(vec![b'x'; 1 << 20]).exec(&mut idle).unwrap();
+        let mut sockets = server.sockets();
+        for socket in &mut sockets {
+            socket.write_all(&b"GET big\r\n".repeat(30)).unwrap();
+            // The first byte shows that the requests have been executed.
+            assert_eq!(read(socket, 1), "$");
+        }
+        let signalled = Instant::now();
+        server.signal(Signal::TERM);
+        // A client that is owed nothing is closed meanwhile.
+        wait_until(|| cmd("PING").exec(&mut idle).is_err());
+        let replies = sockets.each_mut().map(|socket| {
+            let mut replies = Vec::new();
+            let read = socket.read_to_end(&mut replies);
+            (read.is_ok(), replies.len())
+        });
+        drop(sockets);
+        assert_eq!(server.wait(), Some(0));
+        (signalled, replies == [(true, 30 * len - 1); 2])
+    });
 }
 
 #[test]
@@ -203,37 +205,51 @@ fn a_request_that_has_come_before_the_signal_is_answered() {
 
 #[test]
 fn the_second_signal_ends_the_server_at_once() {
-    let server = Server::start(&[]);
+    within_the_grace(|| {
+        let server = Server::start(&[]);
+        let _deaf = client_that_does_not_read(&server);
+        let signalled = Instant::now();
+        server.signal(Signal::INT);
+        wait_until(|| !server.path.exists());
+        assert_eq!(server.end(Signal::TERM), Some(0));
+        (signalled, signalled.elapsed() < GRACE)
+    });
+}
+
+/// What the server gives its clients after the first signal.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The test says when it sent that signal and whether it held, which it must unless the grace was over by then. Then
+/// the host was too busy, and the test is made again.
+fn within_the_grace(mut test: impl FnMut() -> (Instant, bool)) {
+    let held = (0..10).any(|_| {
+        let (signalled, held) = test();
+        assert!(held || signalled.elapsed() >= GRACE);
+        held
+    });
+    assert!(held, "the grace was always over");
+}
+
+/// It is owed more than the socket buffers take.
+fn client_that_does_not_read(server: &Server) -> TcpStream {
     cmd("SET").arg("big").arg(vec![b'x'; 8 << 20]).exec(&mut server.client()).unwrap();
     let mut deaf = server.socket();
     deaf.write_all(b"GET big\r\n").unwrap();
     assert_eq!(read(&mut deaf, 1), "$");
-    server.signal(Signal::INT);
-    wait_until(|| !server.path.exists());
-    let begun = Instant::now();
-    assert_eq!(server.end(Signal::TERM), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    deaf
 }
 
 #[test]
 fn the_end_does_not_wait_for_ever_for_a_client_that_does_not_read() {
     let server = Server::start(&[]);
-    cmd("SET").arg("big").arg(vec![b'x'; 8 << 20]).exec(&mut server.client()).unwrap();
-    let mut deaf = server.socket();
-    deaf.write_all(b"GET big\r\n").unwrap();
-    assert_eq!(read(&mut deaf, 1), "$");
+    let deaf = client_that_does_not_read(&server);
     deaf.shutdown(Shutdown::Write).unwrap();
-    let begun = Instant::now();
     assert_eq!(server.end(Signal::TERM), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[cfg(target_os = "linux")]
 mod elsewhere {
-    use std::{
-        net::{Ipv4Addr, UdpSocket},
-        time::Duration,
-    };
+    use std::net::{Ipv4Addr, UdpSocket};
 
     use redis::cmd;
 
@@ -274,13 +290,17 @@ mod elsewhere {
             add_address(ELSEWHERE);
             for (mode, is_answered) in [("yes", false), ("no", true)] {
                 let server = Server::start(&["--bind", "0.0.0.0", "--udp", "--protected-mode", mode]);
-                let asks = |from: Ipv4Addr| {
+                let asked = |from: Ipv4Addr| {
                     let client = UdpSocket::bind((from, 0)).unwrap();
-                    client.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+                    client.set_read_timeout(Some(PATIENCE)).unwrap();
                     client.send_to(b"PING\r\n", (from, server.port)).unwrap();
-                    client.recv(&mut [0; 16]).is_ok()
+                    client
                 };
-                assert_eq!((asks(ELSEWHERE), asks(Ipv4Addr::LOCALHOST)), (is_answered, true), "{mode}");
+                let [elsewhere, here] = [ELSEWHERE, Ipv4Addr::LOCALHOST].map(asked);
+                // The one that is answered shows that the server has seen the one before.
+                assert_eq!(here.recv(&mut [0; 16]).unwrap(), "+PONG\r\n".len());
+                elsewhere.set_nonblocking(true).unwrap();
+                assert_eq!(elsewhere.recv(&mut [0; 16]).is_ok(), is_answered, "{mode}");
             }
         });
     }

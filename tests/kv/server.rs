@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Longer than anything takes that works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server, ended with the test.
 pub(crate) struct Server {
@@ -143,12 +143,12 @@ impl Server {
         text
     }
 
-    /// Processor time used so far, in hundredths of a second.
     pub(crate) fn open_fds(&self) -> usize {
         let pid = self.child.lock().unwrap().id();
         fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
     }
 
+    /// Processor time used so far, in hundredths of a second.
     pub(crate) fn cpu_ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.lock().unwrap().id())).unwrap();
         let (_, behind_name) = stat.rsplit_once(')').unwrap();

@@ -6,12 +6,14 @@ use super::*;
 fn who_is_idle_is_closed_in_the_order_of_the_last_activity() {
     let mut slots = slots(4);
     let idle = Duration::from_millis(300);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(idle)));
-    let (clients, keys): (Vec<_>, Vec<_>) = (0..3).map(|_| watched_client(&mut server, addr)).unzip();
+    let (mut server, addr) = server(&mut slots);
     let start = Instant::now();
+    let (clients, keys): (Vec<_>, Vec<_>) = (0..3).map(|_| watched_client(&mut server, addr)).unzip();
     std::thread::sleep(idle / 3);
     clients[0].write_all(b"x").unwrap();
     echo_once(&mut server);
+    // Not before, because a host that is busy may take as long for all that.
+    server.set_idle_timeout(Some(idle));
     let mut closed = Vec::new();
     while closed.len() < 3 {
         let key = told(&mut server, |event| match event {
@@ -23,8 +25,7 @@ fn who_is_idle_is_closed_in_the_order_of_the_last_activity() {
     }
     assert!(server.next_event().is_none() && server.is_empty());
     assert_eq!(closed.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [keys[1], keys[2], keys[0]]);
-    // The first clients may have come a little before the time was taken.
-    assert!(closed[0].1 + SHORT >= idle && closed[2].1 + SHORT >= idle + idle / 3, "{closed:?}");
+    assert!(closed[0].1 >= idle && closed[2].1 >= idle + idle / 3, "{closed:?}");
     for (client, text) in clients.iter().zip(["xbye", "bye", "bye"]) {
         assert_reads(client, text);
         assert_ends(client);
@@ -50,7 +51,7 @@ fn who_is_touched_is_kept() {
 #[test]
 fn a_lingering_close_lets_a_peer_that_goes_on_sending_read_everything() {
     let mut slots = slots(4);
-    let (mut server, addr) = server(&mut slots);
+    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_linger_timeout(PATIENCE));
     let text = vec![b'r'; 100_000];
     let (client, key) = watched_client(&mut server, addr);
 
@@ -89,7 +90,7 @@ fn a_peer_that_never_closes_is_read_from_as_long_as_the_linger_timeout() {
         while open_fds() > idle + 1 {
             assert!(events(&mut server, SECOND).is_empty());
         }
-        assert!((Duration::from_millis(200)..SECOND).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert!((Duration::from_millis(200)..PATIENCE).contains(&start.elapsed()), "{:?}", start.elapsed());
     });
 }
 
@@ -136,7 +137,7 @@ fn who_is_still_there_when_the_grace_is_over_is_closed() {
             closing.push(key);
         }
     }
-    assert!((SHORT..SECOND).contains(&start.elapsed()));
+    assert!((SHORT..PATIENCE).contains(&start.elapsed()));
     assert_eq!(closing, keys);
     clients.iter().for_each(assert_ends);
 }
@@ -158,7 +159,7 @@ fn who_may_not_be_idle_at_all_and_is_kept_does_not_hold_up_the_turn() {
     let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(Duration::ZERO)));
     let _client = client_at(addr);
     let mut told = 0;
-    eventually(SECOND, || {
+    eventually(PATIENCE, || {
         server.wait(Some(SHORT)).unwrap();
         while let Some(event) = server.next_event() {
             if let Some((key, _)) = closing(&event) {
@@ -218,32 +219,39 @@ fn who_has_sent_something_that_was_not_told_yet_is_not_idle() {
 
 #[test]
 fn who_comes_when_the_server_begins_to_drain_has_come_then() {
-    let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(4 * SHORT)));
-    std::thread::sleep(5 * SHORT);
-    let _client = client_at(addr);
-    server.drain(SECOND).unwrap();
-    let told = events(&mut server, SHORT);
-    assert!(told.iter().all(|event| closing(event).is_none()), "{told:?}");
+    const IDLE: Duration = SHORT.saturating_mul(4);
+    in_less_than(IDLE, || {
+        let mut slots = slots(4);
+        let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(IDLE)));
+        std::thread::sleep(IDLE + SHORT);
+        let start = Instant::now();
+        let _client = client_at(addr);
+        server.drain(PATIENCE).unwrap();
+        (start, events(&mut server, SHORT).iter().all(|event| closing(event).is_none()))
+    });
 }
 
 #[test]
 fn the_time_to_leave_begins_with_the_close() {
+    const LINGER: Duration = SHORT.saturating_mul(4);
     with_own_descriptors(|| {
-        let mut slots = slots(4);
-        let server = Server::new(&mut slots).unwrap().with_linger_timeout(4 * SHORT);
-        let (mut server, addr) = listening(server);
-        let (client, key) = watched_client(&mut server, addr);
-        client.write_all(b"x").unwrap();
-        server.wait(Some(SECOND)).unwrap();
-        // A handler that takes its time.
-        std::thread::sleep(5 * SHORT);
-        server.close_lingering(key);
-        let lingering = open_fds();
-        for _ in 0..2 {
-            assert!(events(&mut server, Duration::ZERO).is_empty());
-        }
-        assert_eq!(open_fds(), lingering);
+        in_less_than(LINGER, || {
+            let mut slots = slots(4);
+            let server = Server::new(&mut slots).unwrap().with_linger_timeout(LINGER);
+            let (mut server, addr) = listening(server);
+            let (client, key) = watched_client(&mut server, addr);
+            client.write_all(b"x").unwrap();
+            server.wait(Some(PATIENCE)).unwrap();
+            // A handler that takes its time.
+            std::thread::sleep(LINGER + SHORT);
+            let start = Instant::now();
+            server.close_lingering(key);
+            let lingering = open_fds();
+            for _ in 0..2 {
+                assert!(events(&mut server, Duration::ZERO).is_empty());
+            }
+            (start, open_fds() == lingering)
+        });
     });
 }
 
@@ -255,7 +263,7 @@ fn draining_accepts_with_descriptors_that_were_released_just_before() {
         let (_first, key) = watched_client(&mut server, addr);
         let _second = client_at(addr);
         let _occupied = occupy_all_descriptors();
-        assert!(matches!(events(&mut server, SECOND)[..], [Event::AcceptFailed(..)]));
+        assert!(matches!(events(&mut server, PATIENCE)[..], [Event::AcceptFailed(..)]));
         server.close(key);
         server.drain(SECOND).unwrap();
         assert_eq!(server.len(), 1);

@@ -3,15 +3,6 @@
 use super::*;
 use anet::connect::Connector;
 
-/// An address where nothing listens: its socket is bound, so that no other test gets the port.
-fn dead_address() -> (anet::fd::OwnedFd, Endpoint) {
-    use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
-    let fd = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&fd, &any_local_address()).unwrap();
-    let addr: std::net::SocketAddr = getsockname(&fd).unwrap().try_into().unwrap();
-    (fd, addr.into())
-}
-
 /// A listener whose backlog is full, so that the kernel drops what comes.
 fn full_listener() -> (Listener, Vec<Stream>) {
     let listener = listen::tcp(any_local_address(), &Profile::new().with_backlog(0)).unwrap();
@@ -57,9 +48,13 @@ fn an_outgoing_connection_is_reported_and_carries_bytes_both_ways() {
 
 #[test]
 fn an_address_that_refuses_gives_way_to_the_next() {
-    let (_held, dead) = dead_address();
+    let dead = HeldPort::new();
     let listener = any_listener();
-    let addrs = [dead, Endpoint::from(UnixAddr::path("/nonexistent/socket").unwrap()), listener.local_addr().unwrap()];
+    let addrs = [
+        dead.endpoint(),
+        Endpoint::from(UnixAddr::path("/nonexistent/socket").unwrap()),
+        listener.local_addr().unwrap(),
+    ];
     let mut slots = slots(1);
     let mut server = Server::<u32>::new(&mut slots).unwrap();
     let key = server.connect(&addrs, &Connector::new(), 0).unwrap();
@@ -70,8 +65,8 @@ fn an_address_that_refuses_gives_way_to_the_next() {
 #[test]
 fn when_every_address_refuses_the_last_error_is_the_reason_and_nothing_stays_open() {
     with_own_descriptors(|| {
-        let held = [(); 3].map(|()| dead_address());
-        let addrs = held.each_ref().map(|(_, addr)| *addr);
+        let dead = [(); 3].map(|()| HeldPort::new());
+        let addrs = dead.each_ref().map(HeldPort::endpoint);
         let mut slots = slots(1);
         let mut server = Server::<u32>::new(&mut slots).unwrap();
         let before = open_fds();

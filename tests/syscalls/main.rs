@@ -33,7 +33,7 @@ use trace::between_marks;
 const MANY: usize = 10;
 const IDLE: Duration = Duration::from_secs(300);
 /// Longer than anything on this host takes.
-const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 
 /// What a wait costs; the newer architectures do not have the call without a signal mask.
 const WAIT: &str =
