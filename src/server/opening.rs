@@ -81,7 +81,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     /// Whether anything is to be reported, or done, without the poller.
     pub(super) fn has_work(&self) -> bool {
-        const WAITING: [List; 7] = [
+        const WAITING: [List; 8] = [
+            List::Dialled,
             List::New,
             List::Greeted,
             List::OfferedAtOnce,

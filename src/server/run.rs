@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+#[cfg(doc)]
+use rustix::fd::AsFd;
+
 use super::{
     Event, Key, ListenerId, Server,
     connections::{Connections, Sharing},
@@ -31,10 +34,6 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     /// Those of [`Poller::wait`](crate::event::Poller::wait).
     #[doc(alias = "aeProcessEvents")]
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<()> {
-        self.connections.close_doomed();
-        self.connections.watch_changed();
-        self.connections.watch_new();
-        self.renew_poller();
         let until_next = self.next_timeout();
         let timeout = [timeout, until_next].into_iter().flatten().min();
         self.connections.poller.wait(&mut self.events, timeout)?;
@@ -42,9 +41,16 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         Ok(())
     }
 
-    /// How long the next [`wait`](Self::wait) lasts at most, whatever its own timeout: for a server that is embedded in
-    /// another loop, which waits for the [descriptor](Self::as_fd) to become readable. `None`: until then.
+    /// How long the next [`wait`](Self::wait) lasts at most, whatever its own timeout; `None`: until something happens.
+    ///
+    /// For a server that is embedded in another loop: ask before every wait of that loop, and call `wait` with a timeout
+    /// of zero when the time is over or the server's [descriptor](AsFd) is readable. What has changed since the last
+    /// turn reaches the kernel here.
     pub fn next_timeout(&mut self) -> Option<Duration> {
+        self.connections.close_doomed();
+        self.connections.watch_changed();
+        self.connections.watch_new();
+        self.renew_poller();
         if self.connections.has_work() || self.is_drained() {
             return Some(Duration::ZERO);
         }
