@@ -9,7 +9,7 @@ use std::{
 
 use anet::{
     Errno, Error, Op, Stream,
-    event::{EventLoop, TimerError, TimerId},
+    event::{EventLoop, FileHandler, FileSlot, TimerError, TimerId, TimerSlot},
     fd::{AsFd, OwnedFd},
 };
 use support::*;
@@ -17,7 +17,7 @@ use support::*;
 const MS: Duration = Duration::from_millis(1);
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
-type Loop<S> = EventLoop<S, 1024, 8>;
+type Loop = EventLoop<'static, State>;
 
 /// Streams that are all readable and writable, and what was called.
 #[derive(Default)]
@@ -45,16 +45,22 @@ impl State {
     }
 }
 
-fn read(_: &mut Loop<State>, state: &mut State, index: u64) {
+fn read(_: &mut EventLoop<'_, State>, state: &mut State, index: u64) {
     state.called.push(("read", index));
 }
 
-fn write(_: &mut Loop<State>, state: &mut State, index: u64) {
+fn write(_: &mut EventLoop<'_, State>, state: &mut State, index: u64) {
     state.called.push(("write", index));
 }
 
-fn loop_reading(state: &State, handler: fn(&mut Loop<State>, &mut State, u64)) -> Box<Loop<State>> {
-    let mut events = Box::new(Loop::<State>::new().unwrap());
+/// In memory that is never given back: as much as a test needs.
+fn any_loop() -> Loop {
+    let files = vec![FileSlot::VACANT; 1024].leak();
+    EventLoop::new(files, vec![TimerSlot::VACANT; 8].leak()).unwrap()
+}
+
+fn loop_reading(state: &State, handler: FileHandler<State>) -> Loop {
+    let mut events = any_loop();
     for index in 0..state.streams.len() as u64 {
         events.on_readable(state.stream(index), index, handler).unwrap();
     }
@@ -62,7 +68,7 @@ fn loop_reading(state: &State, handler: fn(&mut Loop<State>, &mut State, u64)) -
 }
 
 /// What a turn has called.
-fn turn(events: &mut Loop<State>, state: &mut State) -> Vec<(&'static str, u64)> {
+fn turn(events: &mut EventLoop<'_, State>, state: &mut State) -> Vec<(&'static str, u64)> {
     state.called.clear();
     events.run_once(state, NOW).unwrap();
     std::mem::take(&mut state.called)
@@ -121,7 +127,7 @@ fn a_registration_made_anew_in_a_handler_waits_for_the_next_turn() {
 /// has nothing to read.
 #[test]
 fn an_event_of_a_closed_descriptor_never_reaches_the_one_that_has_its_number_now() {
-    fn replace_the_other(events: &mut Loop<State>, state: &mut State, index: u64) {
+    fn replace_the_other(events: &mut EventLoop<'_, State>, state: &mut State, index: u64) {
         state.called.push(("old", index));
         let other = 1 - index as usize;
         let closed = state.streams[other].take().unwrap();
@@ -238,7 +244,8 @@ fn a_handler_for_reading_may_end_that_for_writing() {
 
 #[test]
 fn a_number_beyond_the_capacity_is_an_error_and_no_panic() {
-    let mut events = EventLoop::<State, 3, 1>::new().unwrap();
+    let (mut files, mut times) = ([FileSlot::VACANT; 3], [TimerSlot::VACANT; 1]);
+    let mut events = EventLoop::<State>::new(&mut files, &mut times).unwrap();
     let (_client, server) = connected_pair();
     let out_of_range = Err(Error::new(Op::EventControl, Errno::RANGE));
     assert_eq!(events.on_readable(&server, 0, |_, _, _| {}), out_of_range);
@@ -254,11 +261,12 @@ fn ten_thousand_descriptors_are_served() {
         seen: Vec<u32>,
     }
     with_own_descriptors(|| {
-        let mut events = Box::new(EventLoop::<Many, { MANY + 1000 }, 1>::new().unwrap());
+        let (mut files, mut times) = (vec![FileSlot::VACANT; MANY + 1000], []);
+        let mut events = EventLoop::new(&mut files, &mut times).unwrap();
         let pipe = anet::pipe::pipe(anet::pipe::EndFlags::empty(), anet::pipe::EndFlags::empty()).unwrap();
         let ends: Vec<_> = (0..MANY).map(|_| rustix::io::dup(&pipe.write).unwrap()).collect();
         for (index, end) in ends.iter().enumerate() {
-            events.on_writable(end, index as u64, |_, many, index| many.seen[index as usize] += 1).unwrap();
+            events.on_writable(end, index as u64, |_, many: &mut Many, index| many.seen[index as usize] += 1).unwrap();
         }
         let mut many = Many { seen: vec![0; MANY] };
         let turns = MANY.div_ceil(128);
@@ -269,6 +277,39 @@ fn ten_thousand_descriptors_are_served() {
         assert!(many.seen.iter().all(|&seen| seen == 1 || seen == 2), "{:?}", many.seen.iter().max());
         assert_eq!(many.seen.iter().sum::<u32>() as usize, turns * 128);
     });
+}
+
+#[test]
+fn slots_that_another_loop_has_used_are_as_good_as_new_ones() {
+    let mut state = State::with_streams(1);
+    let (mut files, mut times) = (vec![FileSlot::VACANT; 1024], vec![TimerSlot::VACANT; 2]);
+    for _ in 0..2 {
+        let mut events = EventLoop::new(&mut files, &mut times).unwrap();
+        assert!(events.remove(state.stream(0)).is_ok() && events.write_first(state.stream(0), true).is_err());
+        events.on_readable(state.stream(0), 0, read).unwrap();
+        events.after(Duration::ZERO, 1, |_, state, _, number| state.called.push(("once", number))).unwrap();
+        events.every(SECOND, 2, |_, _, _, _| panic!("too early")).unwrap();
+        assert_eq!(turn(&mut events, &mut state), [("read", 0), ("once", 1)]);
+    }
+}
+
+/// Twelve megabytes of timers and eight of files, made by a thread that has 64 kB.
+#[test]
+#[cfg(feature = "std")]
+fn tables_of_any_size_are_made_without_passing_over_the_stack() {
+    fn make() {
+        let mut timers = anet::event::Timers::boxed(200_000);
+        let ids: Vec<_> = (0..200_000).map(|key| timers.insert_at(SECOND, key).unwrap()).collect();
+        assert_eq!(timers.insert_at(SECOND, 0), Err(TimerError::Full));
+        assert_eq!(timers.cancel(ids[199_999]), Some(199_999));
+
+        let mut state = State::with_streams(1);
+        let mut events = EventLoop::boxed(200_000, 200_000).unwrap();
+        events.on_readable(state.stream(0), 7, read).unwrap();
+        events.after(Duration::ZERO, 8, |_, state: &mut State, _, number| state.called.push(("once", number))).unwrap();
+        assert_eq!(turn(&mut events, &mut state), [("read", 7), ("once", 8)]);
+    }
+    std::thread::Builder::new().stack_size(65536).spawn(make).unwrap().join().unwrap();
 }
 
 #[test]
@@ -283,7 +324,7 @@ fn hooks_are_called_around_the_wait() {
 #[test]
 fn a_hook_may_register_what_the_wait_then_reports() {
     let mut state = State::with_streams(1);
-    let mut events = Box::new(Loop::<State>::new().unwrap());
+    let mut events = any_loop();
     events.before_sleep(Some(|events, state| events.on_readable(state.stream(0), 3, read).unwrap()));
     assert_eq!(turn(&mut events, &mut state), [("read", 3)]);
 }
@@ -305,7 +346,7 @@ fn stopping_ends_the_run_after_the_turn() {
 #[test]
 fn stopping_before_the_wait_does_not_wait() {
     let mut state = State::default();
-    let mut events = Box::new(Loop::<State>::new().unwrap());
+    let mut events = any_loop();
     events.before_sleep(Some(|events, _| events.stop()));
     events.run(&mut state).unwrap();
 }
@@ -324,7 +365,7 @@ fn a_handler_may_run_the_loop() {
 #[test]
 fn times_come_once_or_again_and_again_and_not_too_early() {
     let mut state = State::default();
-    let mut events = Box::new(Loop::<State>::new().unwrap());
+    let mut events = any_loop();
     let start = Instant::now();
     events.after(5 * MS, 1, |_, state, _, number| state.called.push(("once", number))).unwrap();
     events
@@ -344,7 +385,7 @@ fn times_come_once_or_again_and_again_and_not_too_early() {
 #[test]
 fn a_cancelled_time_never_comes_even_if_it_is_due_already() {
     let mut state = State::default();
-    let mut events = Box::new(Loop::<State>::new().unwrap());
+    let mut events = any_loop();
     events.after(MS, 1, |events, state, _, _| assert!(events.cancel(state.timer.unwrap()))).unwrap();
     state.timer = Some(events.after(MS, 2, |_, _, _, _| panic!("cancelled")).unwrap());
     events.after(2 * MS, 3, |events, _, _, _| events.stop()).unwrap();
@@ -355,7 +396,7 @@ fn a_cancelled_time_never_comes_even_if_it_is_due_already() {
 /// Otherwise a time event that makes another one at once would keep files waiting for ever.
 #[test]
 fn a_time_that_a_time_event_makes_comes_with_the_next_turn() {
-    fn again(events: &mut Loop<State>, state: &mut State, _: TimerId, number: u64) {
+    fn again(events: &mut EventLoop<'_, State>, state: &mut State, _: TimerId, number: u64) {
         state.called.push(("time", number));
         events.after(Duration::ZERO, number + 1, again).unwrap();
     }
@@ -369,7 +410,7 @@ fn a_time_that_a_time_event_makes_comes_with_the_next_turn() {
 
 #[test]
 fn a_full_table_of_times_is_an_error() {
-    let mut events = Box::new(Loop::<State>::new().unwrap());
+    let mut events = any_loop();
     let ids: Vec<_> = (0..8).map(|number| events.after(SECOND, number, |_, _, _, _| {}).unwrap()).collect();
     assert_eq!(events.after(SECOND, 8, |_, _, _, _| {}), Err(TimerError::Full));
     assert_eq!(events.every(Duration::ZERO, 8, |_, _, _, _| {}), Err(TimerError::ZeroPeriod));

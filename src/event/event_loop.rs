@@ -1,7 +1,7 @@
 //! [`EventLoop`]: the ae model of Redis, with handlers for files and times, in memory that the caller places.
 //!
-//! File events are kept by descriptor number, so the capacity bounds the numbers and not the count, as ae's `setsize`
-//! does. A handler gets the loop and the server's state, and may change any registration, its own included, while other
+//! File events are kept by descriptor number, so the slots bound the numbers and not the count, as ae's `setsize` does.
+//! A handler gets the loop and the server's state, and may change any registration, its own included, while other
 //! events of the same wait are still to be delivered: before each delivery the loop looks whether the registration
 //! that the event belongs to is still there. A registration that was removed is never called, even if its descriptor
 //! number has been given to another one meanwhile, because each registration has a number of its own.
@@ -13,9 +13,12 @@ use core::{fmt, time::Duration};
 
 use rustix::fd::{AsFd, BorrowedFd};
 
+#[cfg(feature = "std")]
+use super::slots;
 use super::{
-    Events, Expired, Poller, Readiness, TimerError, TimerId, Timers,
-    file::{Direction, File, key, number, registration_and_number},
+    Events, Expired, FileSlot, Poller, Readiness, TimerError, TimerId, TimerSlot, Timers,
+    file::{Direction, key, number, registration_and_number},
+    slots::Slots,
 };
 use crate::{
     error::{Errno, Error, Op, Result},
@@ -27,25 +30,28 @@ const BATCH: usize = 128;
 
 /// What is called when a descriptor is ready, with the number it was registered with.
 #[doc(alias = "aeFileProc")]
-pub type FileHandler<S, const FILES: usize, const TIMES: usize> = fn(&mut EventLoop<S, FILES, TIMES>, &mut S, u64);
+pub type FileHandler<S> = fn(&mut EventLoop<'_, S>, &mut S, u64);
 
 /// What is called when a time has come, with the number it was registered with.
 #[doc(alias = "aeTimeProc")]
-pub type TimeHandler<S, const FILES: usize, const TIMES: usize> =
-    fn(&mut EventLoop<S, FILES, TIMES>, &mut S, TimerId, u64);
+pub type TimeHandler<S> = fn(&mut EventLoop<'_, S>, &mut S, TimerId, u64);
+
+/// Room for one time event of a loop whose state is an `S`.
+pub type TimeSlot<S> = TimerSlot<TimeCall<S>>;
+
+type TimeCall<S> = (TimeHandler<S>, u64);
 
 /// What is called around a wait.
 #[doc(alias = "aeBeforeSleepProc")]
-pub type SleepHandler<S, const FILES: usize, const TIMES: usize> = fn(&mut EventLoop<S, FILES, TIMES>, &mut S);
+pub type SleepHandler<S> = fn(&mut EventLoop<'_, S>, &mut S);
 
 /// Calls handlers when descriptors are ready and when times have come.
 ///
-/// `S` is the server's own state, which [`run`](Self::run) lends to the handlers. `FILES` is one more than the highest
-/// descriptor number, `TIMES` the number of time events at once; a descriptor takes 40 bytes, and a loop for many
-/// belongs in a box.
+/// `S` is the server's own state, which [`run`](Self::run) lends to the handlers. The slots are borrowed, or allocated
+/// once by [`boxed`](Self::boxed).
 ///
 /// ```
-/// use anet::{event::EventLoop, pipe::{EndFlags, Pipe, pipe}};
+/// use anet::{event::{EventLoop, FileSlot, TimerSlot}, pipe::{EndFlags, Pipe, pipe}};
 /// use core::time::Duration;
 ///
 /// struct Server {
@@ -55,7 +61,9 @@ pub type SleepHandler<S, const FILES: usize, const TIMES: usize> = fn(&mut Event
 /// }
 ///
 /// let mut server = Server { pipe: pipe(EndFlags::empty(), EndFlags::empty())?, ready: 0, ticks: 0 };
-/// let mut events = EventLoop::<Server, 64, 4>::new()?;
+/// // Descriptors below 64, and four time events at once.
+/// let (mut files, mut times) = ([FileSlot::VACANT; 64], [TimerSlot::VACANT; 4]);
+/// let mut events = EventLoop::<Server>::new(&mut files, &mut times)?;
 /// events.on_writable(&server.pipe.write, 0, |events, server, _| {
 ///     server.ready += 1;
 ///     let _ = events.remove(&server.pipe.write);
@@ -71,40 +79,67 @@ pub type SleepHandler<S, const FILES: usize, const TIMES: usize> = fn(&mut Event
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[doc(alias = "aeEventLoop")]
-pub struct EventLoop<S, const FILES: usize, const TIMES: usize> {
+pub struct EventLoop<'t, S> {
     poller: Poller,
-    files: [File<S, FILES, TIMES>; FILES],
+    files: Slots<'t, FileSlot<S>>,
     /// The number of the latest registration.
     registrations: u32,
-    timers: Timers<TIMES>,
-    /// By the place of the timer.
-    time_handlers: [Option<TimeHandler<S, FILES, TIMES>>; TIMES],
-    before_sleep: Option<SleepHandler<S, FILES, TIMES>>,
-    after_sleep: Option<SleepHandler<S, FILES, TIMES>>,
+    timers: Timers<Slots<'t, TimeSlot<S>>, TimeCall<S>>,
+    before_sleep: Option<SleepHandler<S>>,
+    after_sleep: Option<SleepHandler<S>>,
     stopped: bool,
 }
 
-/// File events.
-impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
-    /// A loop with nothing to do.
+impl<'t, S> EventLoop<'t, S> {
+    /// A loop with nothing to do. There must be a slot for each descriptor number from 0 on, in `files`, and one for each
+    /// time event at once, in `times`; what the slots hold from earlier use is forgotten.
     ///
     /// # Errors
     ///
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     #[doc(alias = "aeCreateEventLoop")]
-    pub fn new() -> Result<Self> {
+    pub fn new(files: &'t mut [FileSlot<S>], times: &'t mut [TimeSlot<S>]) -> Result<Self> {
+        files.fill(FileSlot::VACANT);
+        Self::with_slots(Slots::Borrowed(files), Slots::Borrowed(times))
+    }
+
+    /// A loop with nothing to do, for descriptor numbers below `files` and `times` time events at once, in memory that is
+    /// allocated now and never again.
+    ///
+    /// ```
+    /// # struct Server;
+    /// let events = anet::event::EventLoop::<Server>::boxed(100_000, 1000)?;
+    /// # Ok::<(), anet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new).
+    ///
+    /// # Panics
+    ///
+    /// If so many slots have more than `isize::MAX` bytes.
+    #[cfg(feature = "std")]
+    pub fn boxed(files: usize, times: usize) -> Result<Self> {
+        let files = slots::boxed(FileSlot::VACANT, files);
+        Self::with_slots(Slots::Boxed(files), Slots::Boxed(slots::boxed(TimerSlot::VACANT, times)))
+    }
+
+    fn with_slots(files: Slots<'t, FileSlot<S>>, times: Slots<'t, TimeSlot<S>>) -> Result<Self> {
         Ok(Self {
             poller: Poller::new()?,
-            files: [File::NONE; FILES],
+            files,
             registrations: 0,
-            timers: Timers::new(),
-            time_handlers: [None; TIMES],
+            timers: Timers::new(times),
             before_sleep: None,
             after_sleep: None,
             stopped: false,
         })
     }
+}
 
+/// File events.
+impl<S> EventLoop<'_, S> {
     /// Calls `handler` whenever `fd` can be read from, or has an error or an end to be read, in place of an earlier
     /// handler for that.
     ///
@@ -113,7 +148,7 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
     /// `ERANGE` for a descriptor whose number is beyond the capacity; those of [`Poller::add`].
     #[doc(alias = "aeCreateFileEvent")]
     #[doc(alias = "AE_READABLE")]
-    pub fn on_readable(&mut self, fd: impl AsFd, data: u64, handler: FileHandler<S, FILES, TIMES>) -> Result<()> {
+    pub fn on_readable(&mut self, fd: impl AsFd, data: u64, handler: FileHandler<S>) -> Result<()> {
         self.set(fd.as_fd(), Direction::Read, Some((handler, data)))
     }
 
@@ -124,7 +159,7 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
     /// Those of [`on_readable`](Self::on_readable).
     #[doc(alias = "aeCreateFileEvent")]
     #[doc(alias = "AE_WRITABLE")]
-    pub fn on_writable(&mut self, fd: impl AsFd, data: u64, handler: FileHandler<S, FILES, TIMES>) -> Result<()> {
+    pub fn on_writable(&mut self, fd: impl AsFd, data: u64, handler: FileHandler<S>) -> Result<()> {
         self.set(fd.as_fd(), Direction::Write, Some((handler, data)))
     }
 
@@ -137,7 +172,7 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
     #[doc(alias = "AE_BARRIER")]
     pub fn write_first(&mut self, fd: impl AsFd, on: bool) -> Result<()> {
         let number = number(fd.as_fd());
-        match self.files.get_mut(number) {
+        match self.files.as_mut().get_mut(number) {
             None => Err(Error::new(Op::EventControl, Errno::RANGE)),
             Some(file) if file.registration == 0 => Err(Error::new(Op::EventControl, Errno::NOENT)),
             Some(file) => {
@@ -179,31 +214,26 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
     }
 
     /// The registration changes only if the kernel has taken the change.
-    fn set(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        direction: Direction,
-        handler: Option<(FileHandler<S, FILES, TIMES>, u64)>,
-    ) -> Result<()> {
+    fn set(&mut self, fd: BorrowedFd<'_>, direction: Direction, handler: Option<(FileHandler<S>, u64)>) -> Result<()> {
         let number = number(fd);
-        let Some(&before) = self.files.get(number) else {
+        let Some(&before) = self.files.as_ref().get(number) else {
             return Err(Error::new(Op::EventControl, Errno::RANGE));
         };
         let mut after = before.with(direction, handler);
         if before.registration == 0 || !self.change(fd, &after)? {
             // Of a number that the kernel does not know any more nothing is left that could be kept.
-            after = File::NONE.with(direction, handler);
+            after = FileSlot::VACANT.with(direction, handler);
             self.begin(fd, &mut after)?;
         }
-        if let Some(file) = self.files.get_mut(number) {
-            *file = if after.interest().is_empty() { File::NONE } else { after };
+        if let Some(file) = self.files.as_mut().get_mut(number) {
+            *file = if after.interest().is_empty() { FileSlot::VACANT } else { after };
         }
         Ok(())
     }
 
     /// Changes or ends a registration; `false` if the kernel does not know it. The number of a descriptor that was closed
     /// may belong to another one now, even to a regular file (`EPERM`).
-    fn change(&self, fd: BorrowedFd<'_>, file: &File<S, FILES, TIMES>) -> Result<bool> {
+    fn change(&self, fd: BorrowedFd<'_>, file: &FileSlot<S>) -> Result<bool> {
         let interest = file.interest();
         let changed = if interest.is_empty() {
             self.poller.delete(fd)
@@ -217,7 +247,7 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
     }
 
     /// Makes a registration, unless there is nothing to wait for.
-    fn begin(&mut self, fd: BorrowedFd<'_>, file: &mut File<S, FILES, TIMES>) -> Result<()> {
+    fn begin(&mut self, fd: BorrowedFd<'_>, file: &mut FileSlot<S>) -> Result<()> {
         let interest = file.interest();
         if interest.is_empty() {
             return Ok(());
@@ -237,21 +267,15 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
 }
 
 /// Time events.
-impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
+impl<S> EventLoop<'_, S> {
     /// Calls `handler` once, when `delay` is over.
     ///
     /// # Errors
     ///
     /// [`TimerError::Full`].
     #[doc(alias = "aeCreateTimeEvent")]
-    pub fn after(
-        &mut self,
-        delay: Duration,
-        data: u64,
-        handler: TimeHandler<S, FILES, TIMES>,
-    ) -> Result<TimerId, TimerError> {
-        let id = self.timers.insert_at(sys::now().saturating_add(delay), data)?;
-        Ok(self.handle(id, handler))
+    pub fn after(&mut self, delay: Duration, data: u64, handler: TimeHandler<S>) -> Result<TimerId, TimerError> {
+        self.timers.insert_at(sys::now().saturating_add(delay), (handler, data))
     }
 
     /// Calls `handler` every `period`, for the first time when one is over, until it is cancelled. How a late one is
@@ -261,14 +285,8 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
     ///
     /// [`TimerError::Full`], [`TimerError::ZeroPeriod`].
     #[doc(alias = "aeCreateTimeEvent")]
-    pub fn every(
-        &mut self,
-        period: Duration,
-        data: u64,
-        handler: TimeHandler<S, FILES, TIMES>,
-    ) -> Result<TimerId, TimerError> {
-        let id = self.timers.insert_every(sys::now().saturating_add(period), period, data)?;
-        Ok(self.handle(id, handler))
+    pub fn every(&mut self, period: Duration, data: u64, handler: TimeHandler<S>) -> Result<TimerId, TimerError> {
+        self.timers.insert_every(sys::now().saturating_add(period), period, (handler, data))
     }
 
     /// Calls a handler no more; says whether it was still to be called.
@@ -276,26 +294,19 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
     pub fn cancel(&mut self, id: TimerId) -> bool {
         self.timers.cancel(id).is_some()
     }
-
-    fn handle(&mut self, id: TimerId, handler: TimeHandler<S, FILES, TIMES>) -> TimerId {
-        if let Some(place) = self.time_handlers.get_mut(id.slot()) {
-            *place = Some(handler);
-        }
-        id
-    }
 }
 
 /// Running.
-impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
+impl<S> EventLoop<'_, S> {
     /// Calls this before every wait; `None`: nothing.
     #[doc(alias = "aeSetBeforeSleepProc")]
-    pub const fn before_sleep(&mut self, handler: Option<SleepHandler<S, FILES, TIMES>>) {
+    pub const fn before_sleep(&mut self, handler: Option<SleepHandler<S>>) {
         self.before_sleep = handler;
     }
 
     /// Calls this after every wait, before the handlers; `None`: nothing.
     #[doc(alias = "aeSetAfterSleepProc")]
-    pub const fn after_sleep(&mut self, handler: Option<SleepHandler<S, FILES, TIMES>>) {
+    pub const fn after_sleep(&mut self, handler: Option<SleepHandler<S>>) {
         self.after_sleep = handler;
     }
 
@@ -359,14 +370,14 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
 
     fn deliver(&mut self, event: Readiness, state: &mut S) {
         let (registration, number) = registration_and_number(event.key());
-        let Some(file) = self.files.get(number) else { return };
+        let Some(file) = self.files.as_ref().get(number) else { return };
         for direction in file.order() {
             let is_ready = match direction {
                 Direction::Read => event.is_readable(),
                 Direction::Write => event.is_writable(),
             };
             // Looked up anew for each: the handler before may have changed anything.
-            let file = self.files.get(number).filter(|file| is_ready && file.registration == registration);
+            let file = self.files.as_ref().get(number).filter(|file| is_ready && file.registration == registration);
             if let Some((handler, data)) = file.and_then(|file| file.handler(direction)) {
                 handler(self, state, data);
             }
@@ -380,17 +391,15 @@ impl<S, const FILES: usize, const TIMES: usize> EventLoop<S, FILES, TIMES> {
         }
         let now = sys::now();
         for _ in 0..self.timers.len() {
-            let Some(Expired { id, key: data, .. }) = self.timers.pop_expired(now) else { return };
-            if let Some(handler) = self.time_handlers.get(id.slot()).copied().flatten() {
-                handler(self, state, id, data);
-            }
+            let Some(Expired { id, key: (handler, data), .. }) = self.timers.pop_expired(now) else { return };
+            handler(self, state, id, data);
         }
     }
 }
 
-impl<S, const FILES: usize, const TIMES: usize> fmt::Debug for EventLoop<S, FILES, TIMES> {
+impl<S> fmt::Debug for EventLoop<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let files = self.files.iter().filter(|file| file.registration != 0).count();
+        let files = self.files.as_ref().iter().filter(|file| file.registration != 0).count();
         f.debug_struct("EventLoop")
             .field("files", &files)
             .field("times", &self.timers.len())

@@ -1,16 +1,18 @@
 //! What an [`EventLoop`](super::EventLoop) knows of a descriptor, and the key by which an event finds it.
 
+use core::fmt;
+
 use rustix::fd::{AsRawFd, BorrowedFd};
 
 use super::{FileHandler, Interest};
 
-/// The registration of a descriptor.
-pub(super) struct File<S, const FILES: usize, const TIMES: usize> {
+/// Room for the registration of one descriptor with a loop whose state is an `S`. 40 bytes.
+pub struct FileSlot<S> {
     /// Which one this is; 0: none.
     pub(super) registration: u32,
     pub(super) write_first: bool,
-    on_readable: Option<(FileHandler<S, FILES, TIMES>, u64)>,
-    on_writable: Option<(FileHandler<S, FILES, TIMES>, u64)>,
+    on_readable: Option<(FileHandler<S>, u64)>,
+    on_writable: Option<(FileHandler<S>, u64)>,
 }
 
 /// What a handler is called for.
@@ -20,17 +22,18 @@ pub(super) enum Direction {
     Write,
 }
 
-impl<S, const FILES: usize, const TIMES: usize> File<S, FILES, TIMES> {
-    pub(super) const NONE: Self = Self { registration: 0, write_first: false, on_readable: None, on_writable: None };
+impl<S> FileSlot<S> {
+    /// Without a registration.
+    pub const VACANT: Self = Self { registration: 0, write_first: false, on_readable: None, on_writable: None };
 
-    pub(super) const fn handler(&self, direction: Direction) -> Option<(FileHandler<S, FILES, TIMES>, u64)> {
+    pub(super) const fn handler(&self, direction: Direction) -> Option<(FileHandler<S>, u64)> {
         match direction {
             Direction::Read => self.on_readable,
             Direction::Write => self.on_writable,
         }
     }
 
-    pub(super) fn with(mut self, direction: Direction, handler: Option<(FileHandler<S, FILES, TIMES>, u64)>) -> Self {
+    pub(super) fn with(mut self, direction: Direction, handler: Option<(FileHandler<S>, u64)>) -> Self {
         match direction {
             Direction::Read => self.on_readable = handler,
             Direction::Write => self.on_writable = handler,
@@ -51,10 +54,22 @@ impl<S, const FILES: usize, const TIMES: usize> File<S, FILES, TIMES> {
 }
 
 // A derive would ask the same of `S`.
-impl<S, const FILES: usize, const TIMES: usize> Copy for File<S, FILES, TIMES> {}
-impl<S, const FILES: usize, const TIMES: usize> Clone for File<S, FILES, TIMES> {
+impl<S> Copy for FileSlot<S> {}
+impl<S> Clone for FileSlot<S> {
     fn clone(&self) -> Self {
         *self
+    }
+}
+
+impl<S> Default for FileSlot<S> {
+    fn default() -> Self {
+        Self::VACANT
+    }
+}
+
+impl<S> fmt::Debug for FileSlot<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSlot").field("interest", &self.interest()).finish_non_exhaustive()
     }
 }
 

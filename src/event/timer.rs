@@ -1,62 +1,65 @@
 //! [`Timers`]: deadlines in order, without a clock of their own.
 //!
 //! Time is a [`Duration`] since an epoch of the caller's choosing, read from a clock that does not go back
-//! (`CLOCK_MONOTONIC`); the caller passes it in. No system call, no allocation, no panic on any time or id. Nothing
-//! runs by itself: who waits asks [`Timers::timeout`] how long, and afterwards takes what is due out, one by one.
+//! (`CLOCK_MONOTONIC`); the caller passes it in. No system call, no panic on any time or id, and no allocation but that
+//! of [`Timers::boxed`]. Nothing runs by itself: ask [`Timers::timeout`] how long to wait, and afterwards take what is
+//! due out, one by one.
 
-use core::{fmt, num::NonZero, time::Duration};
+use core::{fmt, marker::PhantomData, num::NonZero, time::Duration};
 
-/// Room for `N` timers, each with a key that comes back when its deadline has passed.
+use super::heap::{TimerSlot, at, put, sift_down, sift_up};
+
+/// Timers in slots that you place, each with a key that comes back when its deadline has passed.
 ///
 /// A timer fires at the first [`pop_expired`](Self::pop_expired) with a reading that is not before its deadline: never
 /// early, and later only as far as the caller comes later. A clock that jumps forward makes timers fire, one that jumps
 /// back makes them wait.
 ///
-/// Everything takes O(log `N`) steps at most. It holds 60 bytes a timer and 16 more, and can live in a `static`.
+/// Everything takes O(log n) steps at most; making [`Timers`] takes one, however many slots there are.
 ///
 /// ```
-/// use anet::event::Timers;
+/// use anet::event::{TimerSlot, Timers};
 /// use core::time::Duration;
 ///
-/// const IDLE: u64 = 1;
-/// const REPORT: u64 = 2;
-/// let ms = Duration::from_millis;
+/// #[derive(Clone, Copy, Debug, PartialEq)]
+/// enum Due { Idle, Report }
 ///
-/// let mut timers = Timers::<64>::new();
-/// let idle = timers.insert_at(ms(300), IDLE)?;
-/// timers.insert_every(ms(100), ms(100), REPORT)?;
+/// let ms = Duration::from_millis;
+/// let mut timers = Timers::new([TimerSlot::VACANT; 64]);
+/// let idle = timers.insert_at(ms(300), Due::Idle)?;
+/// timers.insert_every(ms(100), ms(100), Due::Report)?;
 ///
 /// // How long to wait in a poller, and then what is due.
 /// assert_eq!(timers.timeout(ms(40)), Some(ms(60)));
 /// let now = ms(101);
 /// while let Some(expired) = timers.pop_expired(now) {
-///     assert_eq!(expired.key, REPORT);
+///     assert_eq!(expired.key, Due::Report);
 ///     timers.cancel(idle);
 /// }
 /// assert_eq!(timers.next_deadline(), Some(ms(200)));
 /// # Ok::<(), anet::event::TimerError>(())
 /// ```
+///
+/// `S` holds the [`TimerSlot`]s: an array, a `&mut` slice, or a box ([`boxed`](Self::boxed)). An array is part of the
+/// value and would pass over the stack with it; a large table is a `static`, borrowed or boxed.
+///
+/// ```
+/// use anet::event::{TimerSlot, Timers};
+/// use std::sync::Mutex;
+///
+/// static TIMERS: Mutex<Timers<[TimerSlot; 200_000]>> = Mutex::new(Timers::new([TimerSlot::VACANT; 200_000]));
+///
+/// # fn memory() -> &'static mut [TimerSlot] { &mut [] }
+/// let borrowed: Timers<&mut [TimerSlot]> = Timers::new(memory());
+/// ```
 #[doc(alias = "aeTimeEvent")]
-pub struct Timers<const N: usize> {
-    slots: [Slot; N],
-    /// The numbers of all slots: first those of the `len` timers, a binary heap with the earliest on top, then those
-    /// of the free slots. Every number is here once, and its slot says where.
-    order: [u32; N],
+pub struct Timers<S, K = u64> {
     len: usize,
-    next_serial: NonZero<u64>,
-}
-
-/// One timer, or what the last one left.
-#[derive(Clone, Copy)]
-struct Slot {
-    deadline: Duration,
-    /// Zero: one-shot.
-    period: Duration,
-    key: u64,
-    /// Which of all the timers ever made it is: tells an old id from a new one, and timers of one deadline apart.
-    serial: NonZero<u64>,
-    /// Where in `order` this slot's number is.
-    position: u32,
+    /// The slots that ever had a timer come before those that never had one.
+    used: usize,
+    last_serial: u64,
+    keys: PhantomData<K>,
+    slots: S,
 }
 
 /// Which timer, for as long as it exists: until it is cancelled, or fired if it is one-shot. Afterwards the id means
@@ -70,15 +73,15 @@ pub struct TimerId {
 }
 
 // Less where 64-bit numbers are aligned to 32 bits.
-const _: () = assert!(size_of::<Option<TimerId>>() <= 16 && size_of::<Timers<1000>>() <= 60 * 1000 + 16);
+const _: () = assert!(size_of::<Option<TimerId>>() <= 16);
 
 /// A timer whose deadline has passed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Expired {
+pub struct Expired<K = u64> {
     /// Which timer. A periodic one can still be cancelled by it.
     pub id: TimerId,
     /// The key it was made with.
-    pub key: u64,
+    pub key: K,
     /// When it should have fired; for a periodic timer the first time it stands for.
     pub deadline: Duration,
 }
@@ -93,27 +96,44 @@ pub enum TimerError {
     ZeroPeriod,
 }
 
-impl TimerId {
-    /// The timer's place, below the capacity; no two timers have the same one at once.
-    pub(super) const fn slot(self) -> usize {
-        self.slot as usize
+impl<S, K> Timers<S, K> {
+    /// No timers. What the slots hold from earlier use makes no difference; at most `u32::MAX` of them are used.
+    ///
+    /// `S` must give the same slots each time it is asked, or the methods may panic.
+    pub const fn new(slots: S) -> Self {
+        Self { len: 0, used: 0, last_serial: 0, keys: PhantomData, slots }
+    }
+
+    /// The number of timers.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no timers.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 }
 
-impl<const N: usize> Timers<N> {
-    /// No timers.
-    pub const fn new() -> Self {
-        const { assert!(N <= u32::MAX as usize, "slots are numbered in 32 bits") };
-        let (mut slots, mut order) = ([Slot::UNUSED; N], [0; N]);
-        let mut slot = 0;
-        while slot < N {
-            slots[slot].position = slot as u32;
-            order[slot] = slot as u32;
-            slot += 1;
-        }
-        Self { slots, order, len: 0, next_serial: NonZero::<u64>::MIN }
+#[cfg(feature = "std")]
+impl<K: Copy> Timers<std::boxed::Box<[TimerSlot<K>]>, K> {
+    /// Room for `capacity` timers, allocated now and never again.
+    ///
+    /// ```
+    /// let mut timers = anet::event::Timers::boxed(200_000);
+    /// timers.insert_at(core::time::Duration::from_secs(1), "a key of any kind")?;
+    /// # Ok::<(), anet::event::TimerError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If so many slots have more than `isize::MAX` bytes.
+    pub fn boxed(capacity: usize) -> Self {
+        Self::new(super::slots::boxed(TimerSlot::VACANT, capacity))
     }
+}
 
+impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
     /// A timer that fires once, at `deadline`. One that has passed already fires at once; `Duration::MAX` is as good
     /// as never.
     ///
@@ -121,7 +141,7 @@ impl<const N: usize> Timers<N> {
     ///
     /// [`TimerError::Full`].
     #[doc(alias = "aeCreateTimeEvent")]
-    pub fn insert_at(&mut self, deadline: Duration, key: u64) -> Result<TimerId, TimerError> {
+    pub fn insert_at(&mut self, deadline: Duration, key: K) -> Result<TimerId, TimerError> {
         self.insert(deadline, Duration::ZERO, key)
     }
 
@@ -137,36 +157,52 @@ impl<const N: usize> Timers<N> {
     ///
     /// [`TimerError::ZeroPeriod`], [`TimerError::Full`].
     #[doc(alias = "aeCreateTimeEvent")]
-    pub fn insert_every(&mut self, first: Duration, period: Duration, key: u64) -> Result<TimerId, TimerError> {
+    pub fn insert_every(&mut self, first: Duration, period: Duration, key: K) -> Result<TimerId, TimerError> {
         if period.is_zero() {
             return Err(TimerError::ZeroPeriod);
         }
         self.insert(first, period, key)
     }
 
-    fn insert(&mut self, deadline: Duration, period: Duration, key: u64) -> Result<TimerId, TimerError> {
-        let slot = *self.order.get(self.len).ok_or(TimerError::Full)?;
-        let serial = self.next_serial;
+    fn insert(&mut self, deadline: Duration, period: Duration, key: K) -> Result<TimerId, TimerError> {
+        let slot = self.free_slot().ok_or(TimerError::Full)?;
         // Wraps after five hundred years of a timer each nanosecond.
-        self.next_serial = serial.checked_add(1).unwrap_or(NonZero::<u64>::MIN);
-        self.slots[slot as usize] = Slot { deadline, period, key, serial, position: self.len as u32 };
+        let serial = NonZero::new(self.last_serial.wrapping_add(1)).unwrap_or(NonZero::<u64>::MIN);
+        let (place, slots) = (self.len, self.slots.as_mut());
+        slots[slot as usize].period = period;
+        slots[slot as usize].key = Some(key);
+        put(slots, place, ((deadline, Some(serial)), slot));
+        sift_up(slots, place);
         self.len += 1;
-        self.sift_up(self.len - 1);
+        self.last_serial = serial.get();
         Ok(TimerId { serial, slot })
+    }
+
+    /// The one that was freed last, whose memory is still near, or one that was never used.
+    fn free_slot(&mut self) -> Option<u32> {
+        let slots = self.slots.as_ref();
+        if self.len < self.used {
+            return Some(slots[self.len].slot);
+        }
+        let slot = u32::try_from(self.used).ok().filter(|&slot| slot < u32::MAX)?;
+        slots.get(self.used)?;
+        self.used += 1;
+        Some(slot)
     }
 
     /// Ends a timer and returns its key; `None` if it has ended already, and nothing happens.
     ///
     /// Also while expired timers are being taken out: one that is due and was cancelled is not handed out any more.
     #[doc(alias = "aeDeleteTimeEvent")]
-    pub fn cancel(&mut self, id: TimerId) -> Option<u64> {
-        let slot = self.slots.get(id.slot as usize).filter(|slot| slot.serial == id.serial)?;
-        let (key, position) = (slot.key, slot.position as usize);
-        if position >= self.len {
+    pub fn cancel(&mut self, id: TimerId) -> Option<K> {
+        let timer = self.slots.as_ref().get(id.slot as usize)?;
+        let (place, key) = (timer.place as usize, timer.key);
+        let found = self.heap().get(place)?;
+        if (found.slot, found.rank.1) != (id.slot, Some(id.serial)) {
             return None;
         }
-        self.remove(position);
-        Some(key)
+        self.remove(place);
+        key
     }
 
     /// Takes out the timer with the earliest deadline, if that has come by `now`. Timers with the same deadline come in
@@ -176,22 +212,27 @@ impl<const N: usize> Timers<N> {
     /// over it therefore ends, unless its body makes timers that are due already; [`len`](Self::len) before the loop is
     /// a bound for that.
     #[doc(alias = "processTimeEvents")]
-    pub fn pop_expired(&mut self, now: Duration) -> Option<Expired> {
-        let slot = *self.order.first()?;
-        let deadline = self.next_deadline().filter(|&deadline| deadline <= now)?;
-        let timer = &mut self.slots[slot as usize];
-        let expired = Expired { id: TimerId { serial: timer.serial, slot }, key: timer.key, deadline };
-        if timer.move_beyond(now) {
-            self.sift_down(0);
-        } else {
-            self.remove(0);
+    pub fn pop_expired(&mut self, now: Duration) -> Option<Expired<K>> {
+        let &TimerSlot { rank: (deadline, serial), slot, .. } = self.heap().first()?;
+        if deadline > now {
+            return None;
+        }
+        let (len, slots) = (self.len, self.slots.as_mut());
+        let &TimerSlot { period, key, .. } = slots.get(slot as usize)?;
+        let expired = Expired { id: TimerId { serial: serial?, slot }, key: key?, deadline };
+        match first_time_after(now, deadline, period) {
+            Some(next) => {
+                slots[0].rank.0 = next;
+                sift_down(slots, len, 0);
+            }
+            None => self.remove(0),
         }
         Some(expired)
     }
 
     /// The earliest deadline; `None` without timers.
     pub fn next_deadline(&self) -> Option<Duration> {
-        (self.len > 0).then(|| self.rank_at(0).0)
+        self.heap().first().map(|earliest| earliest.rank.0)
     }
 
     /// How long to wait for the earliest deadline, zero if it has come: what a poller takes. `None` without timers.
@@ -200,83 +241,31 @@ impl<const N: usize> Timers<N> {
         self.next_deadline().map(|deadline| deadline.saturating_sub(now))
     }
 
-    /// The number of timers.
-    pub const fn len(&self) -> usize {
-        self.len
+    fn heap(&self) -> &[TimerSlot<K>] {
+        self.slots.as_ref().get(..self.len).unwrap_or_default()
     }
 
-    /// Whether there are no timers.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Its slot becomes the first free one.
-    fn remove(&mut self, position: usize) {
+    /// Its slot becomes the first free one, in the place behind the heap.
+    fn remove(&mut self, place: usize) {
         self.len -= 1;
-        self.swap(position, self.len);
-        if position < self.len {
-            self.sift_up(position);
-            self.sift_down(position);
-        }
-    }
-
-    fn sift_up(&mut self, mut position: usize) {
-        while position > 0 {
-            let parent = (position - 1) / 2;
-            if self.rank_at(position) > self.rank_at(parent) {
-                break;
-            }
-            self.swap(position, parent);
-            position = parent;
-        }
-    }
-
-    fn sift_down(&mut self, mut position: usize) {
-        while let Some(child) = self.earlier_child(position) {
-            if self.rank_at(child) > self.rank_at(position) {
-                break;
-            }
-            self.swap(child, position);
-            position = child;
-        }
-    }
-
-    fn earlier_child(&self, position: usize) -> Option<usize> {
-        let (left, right) = (2 * position + 1, 2 * position + 2);
-        if right < self.len && self.rank_at(right) < self.rank_at(left) {
-            return Some(right);
-        }
-        (left < self.len).then_some(left)
-    }
-
-    /// What the heap is ordered by: no two timers have the same.
-    fn rank_at(&self, position: usize) -> (Duration, NonZero<u64>) {
-        let slot = &self.slots[self.order[position] as usize];
-        (slot.deadline, slot.serial)
-    }
-
-    fn swap(&mut self, position: usize, other: usize) {
-        self.order.swap(position, other);
-        for position in [position, other] {
-            self.slots[self.order[position] as usize].position = position as u32;
+        let (last, slots) = (self.len, self.slots.as_mut());
+        let (removed, moved) = (at(slots, place), at(slots, last));
+        put(slots, place, moved);
+        put(slots, last, removed);
+        if place < last {
+            sift_up(slots, place);
+            sift_down(slots, last, place);
         }
     }
 }
 
-impl Slot {
-    const UNUSED: Self =
-        Self { deadline: Duration::ZERO, period: Duration::ZERO, key: 0, serial: NonZero::<u64>::MIN, position: 0 };
-
-    /// Makes the first time after `now` the deadline, which has come by then; `false` if there is none.
-    fn move_beyond(&mut self, now: Duration) -> bool {
-        if self.period.is_zero() {
-            return false;
-        }
-        let since_last = remainder(now.saturating_sub(self.deadline), self.period);
-        let next = now.saturating_sub(since_last).checked_add(self.period);
-        self.deadline = next.unwrap_or(self.deadline);
-        next.is_some()
+/// When a timer that is due fires next; `None`: never.
+fn first_time_after(now: Duration, deadline: Duration, period: Duration) -> Option<Duration> {
+    if period.is_zero() {
+        return None;
     }
+    let since_last = remainder(now.saturating_sub(deadline), period);
+    now.saturating_sub(since_last).checked_add(period)
 }
 
 /// What is left of `time` after whole periods, which are not zero.
@@ -290,17 +279,14 @@ fn remainder(time: Duration, period: Duration) -> Duration {
     Duration::new((left / NANOS_A_SECOND) as u64, (left % NANOS_A_SECOND) as u32)
 }
 
-impl<const N: usize> Default for Timers<N> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// How many and the next deadline, not the timers themselves.
-impl<const N: usize> fmt::Debug for Timers<N> {
+impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> fmt::Debug for Timers<S, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let next = self.next_deadline();
-        f.debug_struct("Timers").field("len", &self.len).field("capacity", &N).field("next_deadline", &next).finish()
+        f.debug_struct("Timers")
+            .field("len", &self.len)
+            .field("capacity", &self.slots.as_ref().len())
+            .field("next_deadline", &self.next_deadline())
+            .finish()
     }
 }
 
@@ -321,13 +307,17 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
-    fn pop_keys<const N: usize>(timers: &mut Timers<N>, now: Duration) -> std::vec::Vec<u64> {
+    fn timers<const N: usize>() -> Timers<[TimerSlot; N]> {
+        Timers::new([TimerSlot::VACANT; N])
+    }
+
+    fn pop_keys<const N: usize>(timers: &mut Timers<[TimerSlot; N]>, now: Duration) -> std::vec::Vec<u64> {
         core::iter::from_fn(|| timers.pop_expired(now)).map(|expired| expired.key).collect()
     }
 
     #[test]
     fn timers_come_by_deadline_and_then_by_age() {
-        let mut timers = Timers::<8>::new();
+        let mut timers = timers::<8>();
         for (key, deadline) in [30, 10, 20, 10, 0, 10].into_iter().enumerate() {
             timers.insert_at(MS(deadline), key as u64).unwrap();
         }
@@ -338,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_timer_that_ended_never_ends_another() {
-        let mut timers = Timers::<1>::new();
+        let mut timers = timers::<1>();
         let fired = timers.insert_at(MS(1), 1).unwrap();
         timers.pop_expired(MS(1)).unwrap();
         assert_eq!(timers.cancel(fired), None);
@@ -350,17 +340,17 @@ mod tests {
 
     #[test]
     fn an_id_of_larger_timers_is_no_reason_to_panic() {
-        let mut larger = Timers::<4>::new();
+        let mut larger = timers::<4>();
         let ids = [0; 4].map(|key| larger.insert_at(MS(1), key).unwrap());
-        assert_eq!(ids.map(|id| Timers::<2>::new().cancel(id)), [None; 4]);
+        assert_eq!(ids.map(|id| timers::<2>().cancel(id)), [None; 4]);
     }
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let mut none = Timers::<0>::new();
+        let mut none = timers::<0>();
         assert_eq!(none.insert_at(MS(1), 0), Err(TimerError::Full));
         assert_eq!((none.pop_expired(Duration::MAX), none.next_deadline()), (None, None));
-        let mut one = Timers::<1>::new();
+        let mut one = timers::<1>();
         assert_eq!(one.insert_every(MS(1), Duration::ZERO, 0), Err(TimerError::ZeroPeriod));
         one.insert_every(MS(1), MS(1), 0).unwrap();
         assert_eq!(one.insert_at(MS(1), 0), Err(TimerError::Full));
@@ -368,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_late_periodic_timer_fires_once_and_keeps_its_phase() {
-        let mut timers = Timers::<1>::new();
+        let mut timers = timers::<1>();
         let id = timers.insert_every(MS(3), MS(10), 7).unwrap();
         for (now, deadline, next) in [(3, 3, 13), (14, 13, 23), (52, 23, 53), (63, 53, 73)] {
             assert_eq!(timers.pop_expired(MS(now)), Some(Expired { id, key: 7, deadline: MS(deadline) }));
@@ -382,7 +372,7 @@ mod tests {
     #[test]
     fn the_end_of_time_is_a_deadline_like_any_other() {
         let nano = Duration::from_nanos(1);
-        let mut timers = Timers::<4>::new();
+        let mut timers = timers::<4>();
         timers.insert_at(Duration::MAX, 1).unwrap();
         timers.insert_every(Duration::MAX - nano, nano, 2).unwrap();
         timers.insert_every(MS(0), Duration::MAX, 3).unwrap();
@@ -396,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_timer_can_be_cancelled_while_another_is_handled() {
-        let mut timers = Timers::<3>::new();
+        let mut timers = timers::<3>();
         let periodic = timers.insert_every(MS(1), MS(1), 1).unwrap();
         let due = timers.insert_at(MS(2), 2).unwrap();
         timers.insert_at(MS(3), 3).unwrap();

@@ -2,15 +2,16 @@
 
 use core::time::Duration;
 
-use anet::event::{Expired, TimerError, TimerId, Timers};
+use anet::event::{Expired, TimerError, TimerId, TimerSlot, Timers};
 use proptest::{
     collection::vec,
     prelude::{Strategy, any, prop_oneof},
     prop_assert, prop_assert_eq, proptest,
     sample::Index,
+    test_runner::TestCaseError,
 };
 
-use super::{config, scales};
+use super::{Scale, config, scales};
 
 const ROOM: usize = 9;
 
@@ -93,48 +94,69 @@ impl Model {
     }
 }
 
+/// Runs a script; the timers must do what the model does.
+fn compare<S>(timers: &mut Timers<S>, scale: Scale, script: &[Step]) -> Result<(), TestCaseError>
+where
+    S: AsRef<[TimerSlot]> + AsMut<[TimerSlot]>,
+{
+    let mut model = Model::default();
+    let mut ids: Vec<(TimerId, u64)> = Vec::new();
+    let mut now = scale.base;
+    for step in script {
+        let key = model.made + 1;
+        match *step {
+            Step::At { deadline } => {
+                let deadline = scale.time(deadline);
+                let made = timers.insert_at(deadline, key);
+                prop_assert_eq!(made.map(|_| key), model.insert(deadline, None));
+                ids.extend(made.map(|id| (id, key)));
+            }
+            Step::Every { first, period } => {
+                let (first, period) = (scale.time(first), scale.span(period));
+                let made = timers.insert_every(first, period, key);
+                prop_assert_eq!(made.map(|_| key), model.insert(first, Some(period)));
+                ids.extend(made.map(|id| (id, key)));
+            }
+            Step::Cancel { which } => {
+                if !ids.is_empty() {
+                    let (id, key) = ids[which.index(ids.len())];
+                    prop_assert_eq!(timers.cancel(id), model.cancel(key));
+                }
+            }
+            Step::Clock { now: reading, pops } => {
+                now = scale.time(reading);
+                for _ in 0..pops {
+                    let expired = timers.pop_expired(now);
+                    let same_id = |expired: Expired| ids.contains(&(expired.id, expired.key));
+                    prop_assert_eq!(expired.map(|e| (e.deadline, e.key)), model.pop_expired(now));
+                    prop_assert!(expired.is_none_or(same_id));
+                }
+            }
+        }
+        let next = model.earliest().map(|earliest| earliest.0);
+        prop_assert_eq!((timers.len(), timers.is_empty()), (model.timers.len(), model.timers.is_empty()));
+        prop_assert_eq!(timers.next_deadline(), next);
+        prop_assert_eq!(timers.timeout(now), next.map(|next| next.saturating_sub(now)));
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(config())]
     #[test]
     fn timers_do_what_a_list_does(scale in scales(), script in vec(steps(), 0..120)) {
-        let (mut timers, mut model) = (Timers::<ROOM>::new(), Model::default());
-        let mut ids: Vec<(TimerId, u64)> = Vec::new();
-        let mut now = scale.base;
-        for step in script {
-            let key = model.made + 1;
-            match step {
-                Step::At { deadline } => {
-                    let deadline = scale.time(deadline);
-                    let made = timers.insert_at(deadline, key);
-                    prop_assert_eq!(made.map(|_| key), model.insert(deadline, None));
-                    ids.extend(made.map(|id| (id, key)));
-                }
-                Step::Every { first, period } => {
-                    let (first, period) = (scale.time(first), scale.span(period));
-                    let made = timers.insert_every(first, period, key);
-                    prop_assert_eq!(made.map(|_| key), model.insert(first, Some(period)));
-                    ids.extend(made.map(|id| (id, key)));
-                }
-                Step::Cancel { which } => {
-                    if !ids.is_empty() {
-                        let (id, key) = ids[which.index(ids.len())];
-                        prop_assert_eq!(timers.cancel(id), model.cancel(key));
-                    }
-                }
-                Step::Clock { now: reading, pops } => {
-                    now = scale.time(reading);
-                    for _ in 0..pops {
-                        let expired = timers.pop_expired(now);
-                        let same_id = |expired: Expired| ids.contains(&(expired.id, expired.key));
-                        prop_assert_eq!(expired.map(|e| (e.deadline, e.key)), model.pop_expired(now));
-                        prop_assert!(expired.is_none_or(same_id));
-                    }
-                }
-            }
-            let next = model.earliest().map(|earliest| earliest.0);
-            prop_assert_eq!((timers.len(), timers.is_empty()), (model.timers.len(), model.timers.is_empty()));
-            prop_assert_eq!(timers.next_deadline(), next);
-            prop_assert_eq!(timers.timeout(now), next.map(|next| next.saturating_sub(now)));
-        }
+        compare(&mut Timers::new([TimerSlot::VACANT; ROOM]), scale, &script)?;
+    }
+
+    /// The slots are left as they are by the first script.
+    #[test]
+    fn used_slots_are_as_good_as_new_ones(
+        scale in scales(),
+        before in vec(steps(), 0..120),
+        script in vec(steps(), 0..120),
+    ) {
+        let mut slots = [TimerSlot::VACANT; ROOM];
+        compare(&mut Timers::new(&mut slots), scale, &before)?;
+        compare(&mut Timers::new(&mut slots), scale, &script)?;
     }
 }

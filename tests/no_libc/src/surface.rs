@@ -5,7 +5,7 @@ use core::{net::SocketAddr, time::Duration};
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
     connect::{self, Pending, Progress, Source},
-    event::{Events, Interest, Poller},
+    event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, DeviceName, TcpKeepalive},
@@ -21,6 +21,7 @@ pub(crate) fn check() -> Result<()> {
     errors_have_text();
     addresses_have_text();
     pipes_have_flags()?;
+    a_loop_calls_handlers()?;
     tcp_connects_both_ways()?;
     unix_connects_by_name()?;
     a_list_listens();
@@ -59,6 +60,22 @@ fn pipes_have_flags() -> Result<()> {
     assert!(option::nonblocking(&pipe.read)? && !option::nonblocking(&pipe.write)?);
     assert!(option::cloexec(&pipe.read)? && option::cloexec(&pipe.write)?);
     assert_eq!(is_fifo("/dev/null"), Ok(false));
+    Ok(())
+}
+
+fn a_loop_calls_handlers() -> Result<()> {
+    let pipe = pipe(EndFlags::empty(), EndFlags::empty())?;
+    let (mut files, mut times) = ([FileSlot::VACANT; 64], [TimerSlot::VACANT; 1]);
+    let mut events = EventLoop::new(&mut files, &mut times)?;
+    events.on_writable(&pipe.write, 1, |_, called: &mut u64, number| *called |= number)?;
+    let timer = events.after(Duration::ZERO, 2, |events, called, _, number| {
+        *called |= number;
+        events.stop();
+    });
+    assert!(timer.is_ok());
+    let mut called = 0;
+    events.run(&mut called)?;
+    assert_eq!(called, 3);
     Ok(())
 }
 

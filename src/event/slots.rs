@@ -1,0 +1,37 @@
+//! [`Slots`]: the memory of a table whose owner is not generic in it.
+
+#[cfg(feature = "std")]
+use std::{boxed::Box, vec};
+
+/// Slots that the caller lends, or that were allocated at the start.
+pub(super) enum Slots<'t, V> {
+    Borrowed(&'t mut [V]),
+    #[cfg(feature = "std")]
+    Boxed(Box<[V]>),
+}
+
+/// So many slots, filled where they are: none of them passes over the stack.
+#[cfg(feature = "std")]
+pub(super) fn boxed<V: Copy>(vacant: V, len: usize) -> Box<[V]> {
+    vec![vacant; len].into_boxed_slice()
+}
+
+impl<V> AsRef<[V]> for Slots<'_, V> {
+    fn as_ref(&self) -> &[V] {
+        match self {
+            Self::Borrowed(slots) => slots,
+            #[cfg(feature = "std")]
+            Self::Boxed(slots) => slots,
+        }
+    }
+}
+
+impl<V> AsMut<[V]> for Slots<'_, V> {
+    fn as_mut(&mut self) -> &mut [V] {
+        match self {
+            Self::Borrowed(slots) => slots,
+            #[cfg(feature = "std")]
+            Self::Boxed(slots) => slots,
+        }
+    }
+}
