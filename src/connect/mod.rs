@@ -81,9 +81,9 @@ impl Source {
 ///
 /// The last address's, if all fail at once: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL` for a source
 /// that is not this host's or when the ephemeral ports are used up, `EAFNOSUPPORT` for a source of the other family,
-/// `EINVAL` for a link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket `ENOENT`, `EACCES`, and `EAGAIN`
-/// when the server's backlog is full: nothing has been started then, and the call is to be repeated after a while.
-/// [`NothingToTry`](Cause::NothingToTry) for an empty list.
+/// `EINVAL` for a link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket `ENOENT`, `EACCES`, and
+/// `EAGAIN` when the server's backlog is full: nothing has been started then, and the call is to be repeated after a
+/// while. [`NothingToTry`](Cause::NothingToTry) for an empty list.
 #[doc(alias = "anetTcpNonBlockConnect")]
 #[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
 pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, source: Source) -> Result<Progress<L>> {

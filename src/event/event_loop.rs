@@ -91,8 +91,8 @@ pub struct EventLoop<'t, S> {
 }
 
 impl<'t, S> EventLoop<'t, S> {
-    /// A loop with nothing to do. There must be a slot for each descriptor number from 0 on, in `files`, and one for each
-    /// time event at once, in `times`; what the slots hold from earlier use is forgotten.
+    /// A loop with nothing to do, for descriptor numbers below `files.len()` and `times.len()` time events at once. What
+    /// the slots hold from earlier use is forgotten.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl<'t, S> EventLoop<'t, S> {
         Self::with_slots(Slots::Borrowed(files), Slots::Borrowed(times))
     }
 
-    /// A loop with nothing to do, for descriptor numbers below `files` and `times` time events at once, in memory that is
-    /// allocated now and never again.
+    /// A loop with nothing to do, for descriptor numbers below `files` and `times` time events at once, in memory that
+    /// is allocated now and never again.
     ///
     /// ```
     /// # struct Server;
@@ -231,8 +231,8 @@ impl<S> EventLoop<'_, S> {
         Ok(())
     }
 
-    /// Changes or ends a registration; `false` if the kernel does not know it. The number of a descriptor that was closed
-    /// may belong to another one now, even to a regular file (`EPERM`).
+    /// Changes or ends a registration; `false` if the kernel does not know it. The number of a descriptor that was
+    /// closed may belong to another one now, even to a regular file (`EPERM`).
     fn change(&self, fd: BorrowedFd<'_>, file: &FileSlot<S>) -> Result<bool> {
         let interest = file.interest();
         let changed = if interest.is_empty() {

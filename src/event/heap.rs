@@ -4,9 +4,9 @@ use core::{num::NonZero, time::Duration};
 
 /// Room for one timer with a key of type `K`. 64 bytes for a key of 8.
 ///
-/// It is two things at once. As a place of the heap it has the rank of a timer and the slot where the rest of that timer
-/// is: the first `len` places are a binary heap with the earliest deadline on top, those after them have the numbers of
-/// the free slots. As a slot it has the rest of a timer and the place where its rank is.
+/// It is two things at once. As a place of the heap it has the rank of a timer and the slot where the rest of that
+/// timer is: the first `len` places are a binary heap with the earliest deadline on top, those after them have the
+/// numbers of the free slots. As a slot it has the rest of a timer and the place where its rank is.
 #[derive(Clone, Copy, Debug)]
 pub struct TimerSlot<K = u64> {
     pub(super) rank: Rank,

@@ -1,9 +1,10 @@
 //! [`Stream`]: a connected socket, TCP or Unix.
 //!
 //! Reads and writes are one system call each and say what the kernel says; [`read_exact`](Stream::read_exact) and
-//! [`write_all`](Stream::write_all) go on until all bytes are through, and their kin until a [`Deadline`]. Writing to a closed peer is `EPIPE`, never a
-//! `SIGPIPE`. Options are set with [`option`]; dropping a `Stream` closes it and never waits, unless
-//! `SO_LINGER` asks for it.
+//! [`write_all`](Stream::write_all) go on until all bytes are through, and
+//! [`read_exact_deadline`](Stream::read_exact_deadline) and [`write_all_deadline`](Stream::write_all_deadline) no longer
+//! than until a [`Deadline`]. Writing to a closed peer is `EPIPE`, never a `SIGPIPE`. Options are set with [`option`];
+//! dropping a `Stream` closes it and never waits, unless `SO_LINGER` asks for it.
 
 mod exact;
 #[cfg(feature = "std")]
@@ -135,8 +136,8 @@ impl Stream {
         option::take_error(self)
     }
 
-    /// Lets each read wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even where
-    /// the signal's handler asks for restarts (`signal(7)`), and a read that is repeated waits as long again.
+    /// Lets each read wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even
+    /// where the signal's handler asks for restarts (`signal(7)`), and a read that is repeated waits as long again.
     ///
     /// # Errors
     ///
