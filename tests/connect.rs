@@ -41,6 +41,17 @@ fn finished<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
     }
 }
 
+/// What comes after the attempt under way.
+fn after<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Progress<L>> {
+    loop {
+        progress = pending(progress).finish()?;
+        if !matches!(progress, Progress::Pending(_)) {
+            return Ok(progress);
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// The attempt under way.
 fn pending<L>(progress: Progress<L>) -> Pending<L> {
     match progress {
@@ -138,8 +149,8 @@ fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once
     let good = listener.local_addr().unwrap();
     with_own_descriptors(|| {
         let before = open_fds();
-        let refused = pending(connect::start([nobody(), good], Source::Any).unwrap());
-        let Progress::Started(next) = refused.finish().unwrap() else { panic!("not started anew") };
+        let refused = connect::start([nobody(), good], Source::Any).unwrap();
+        let Progress::Started(next) = after(refused).unwrap() else { panic!("not started anew") };
         assert_eq!((next.peer_addr(), open_fds()), (&good, before + 1));
         let Progress::Connected(stream) = next.finish().unwrap() else { panic!("not connected") };
         assert_eq!(stream.peer_addr().unwrap(), good);
@@ -167,18 +178,12 @@ fn a_best_effort_source_is_left_out_when_all_addresses_have_refused() {
     let dead = [nobody(), nobody()];
     let mut attempts = vec![];
     let mut progress = connect::start(&dead, Source::BestEffort(source));
-    let error = loop {
-        match progress {
-            Err(error) => break error,
-            Ok(progressed) => {
-                let pending = pending(progressed);
-                let local_ip = rustix::net::getsockname(&pending).unwrap();
-                attempts.push((*pending.peer_addr(), SocketAddr::try_from(local_ip).unwrap().ip().to_string()));
-                progress = pending.finish();
-            }
-        }
-    };
-    assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
+    while let Ok(Progress::Started(pending)) = progress {
+        let local = SocketAddr::try_from(rustix::net::getsockname(&pending).unwrap()).unwrap();
+        attempts.push((*pending.peer_addr(), local.ip().to_string()));
+        progress = after(Progress::Pending(pending));
+    }
+    assert_eq!(progress.unwrap_err().errno(), Some(Errno::CONNREFUSED));
     let from = |ip: &str| dead.map(|endpoint| (endpoint, ip.to_owned()));
     assert_eq!(attempts, [from("127.0.0.9"), from("127.0.0.1")].concat());
 }
