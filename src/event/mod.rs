@@ -2,16 +2,15 @@
 
 mod event_loop;
 mod file;
-mod heap;
+pub(crate) mod heap;
 mod poller;
-mod slots;
+pub(crate) mod slots;
 mod timer;
 mod wait;
 mod waker;
 
 pub use event_loop::{EventLoop, FileHandler, SleepHandler, TimeHandler, TimeSlot};
 pub use file::FileSlot;
-pub use heap::TimerSlot;
 pub use poller::{Events, Interest, Iter, Poller, Readiness};
-pub use timer::{Expired, TimerError, TimerId, Timers};
+pub use timer::{Expired, TimerError, TimerId, TimerSlot, Timers};
 pub use waker::Waker;

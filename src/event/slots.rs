@@ -1,10 +1,13 @@
 //! [`Slots`]: the memory of a table whose owner is not generic in it.
 
+use core::ops::{Deref, DerefMut};
+
 #[cfg(feature = "std")]
 use std::{boxed::Box, vec};
 
 /// Slots that the caller lends, or that were allocated at the start.
-pub(super) enum Slots<'t, V> {
+#[derive(Debug)]
+pub(crate) enum Slots<'t, V> {
     Borrowed(&'t mut [V]),
     #[cfg(feature = "std")]
     Boxed(Box<[V]>),
@@ -16,8 +19,11 @@ pub(super) fn boxed<V: Copy>(vacant: V, len: usize) -> Box<[V]> {
     vec![vacant; len].into_boxed_slice()
 }
 
-impl<V> AsRef<[V]> for Slots<'_, V> {
-    fn as_ref(&self) -> &[V] {
+impl<V> Deref for Slots<'_, V> {
+    type Target = [V];
+
+    #[inline]
+    fn deref(&self) -> &[V] {
         match self {
             Self::Borrowed(slots) => slots,
             #[cfg(feature = "std")]
@@ -26,12 +32,25 @@ impl<V> AsRef<[V]> for Slots<'_, V> {
     }
 }
 
-impl<V> AsMut<[V]> for Slots<'_, V> {
-    fn as_mut(&mut self) -> &mut [V] {
+impl<V> DerefMut for Slots<'_, V> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [V] {
         match self {
             Self::Borrowed(slots) => slots,
             #[cfg(feature = "std")]
             Self::Boxed(slots) => slots,
         }
+    }
+}
+
+impl<V> AsRef<[V]> for Slots<'_, V> {
+    fn as_ref(&self) -> &[V] {
+        self
+    }
+}
+
+impl<V> AsMut<[V]> for Slots<'_, V> {
+    fn as_mut(&mut self) -> &mut [V] {
+        self
     }
 }

@@ -7,7 +7,7 @@
 
 use core::{fmt, marker::PhantomData, num::NonZero, time::Duration};
 
-use super::heap::{TimerSlot, at, put, sift_down, sift_up};
+use super::heap::{HeapSlot, at, put, sift_down, sift_up};
 
 /// Timers in slots that you place, each with a key that comes back when its deadline has passed.
 ///
@@ -60,6 +60,57 @@ pub struct Timers<S, K = u64> {
     last_serial: u64,
     keys: PhantomData<K>,
     slots: S,
+}
+
+/// Room for one timer with a key of type `K`. 64 bytes for a key of 8.
+///
+/// The places after the heap have the numbers of the free slots.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerSlot<K = u64> {
+    rank: Rank,
+    slot: u32,
+    place: u32,
+    /// Zero: one-shot.
+    period: Duration,
+    key: Option<K>,
+}
+
+// Less where 64-bit numbers are aligned to 32 bits.
+const _: () = assert!(size_of::<TimerSlot>() <= 64);
+
+/// The deadline, and then a serial number that says which of all the timers ever made it is: it tells an old id from a
+/// new one, and timers of one deadline apart.
+type Rank = (Duration, Option<NonZero<u64>>);
+
+impl<K> TimerSlot<K> {
+    /// Without a timer.
+    pub const VACANT: Self =
+        Self { rank: (Duration::ZERO, None), slot: 0, place: 0, period: Duration::ZERO, key: None };
+}
+
+impl<K> Default for TimerSlot<K> {
+    fn default() -> Self {
+        Self::VACANT
+    }
+}
+
+impl<K> HeapSlot for TimerSlot<K> {
+    type Rank = Rank;
+
+    #[inline]
+    fn entry(&self) -> (Rank, u32) {
+        (self.rank, self.slot)
+    }
+
+    #[inline]
+    fn set_entry(&mut self, (rank, slot): (Rank, u32)) {
+        (self.rank, self.slot) = (rank, slot);
+    }
+
+    #[inline]
+    fn set_place(&mut self, place: u32) {
+        self.place = place;
+    }
 }
 
 /// Which timer, for as long as it exists: until it is cancelled, or fired if it is one-shot. Afterwards the id means

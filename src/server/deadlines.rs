@@ -7,57 +7,53 @@
 
 use core::time::Duration;
 
-/// What the heap needs of a slot.
-pub(super) trait Deadlined {
-    fn place(&self) -> &Place;
-    fn place_mut(&mut self) -> &mut Place;
+use crate::event::heap::{HeapSlot, at, put, sift_down, sift_up};
+
+/// A slot that can have a deadline.
+pub(super) trait Deadlined: HeapSlot<Rank = Duration> {
+    fn place(&mut self) -> &mut Place;
 }
 
-/// A slot's part in the heap: its own position, and the entry of whichever slot is at the position that has this slot's
-/// number.
+/// A slot's part in the heap.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    position: u32,
-    entry: Entry,
-}
-
-/// A slot, and when to look at it.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    at: Duration,
-    slot: u32,
+    /// Where in the heap this slot is; [`NOWHERE`].
+    pub(super) place: u32,
+    /// When to look at which slot, for the place that has this slot's number.
+    pub(super) entry: (Duration, u32),
 }
 
 /// Not in the heap.
 const NOWHERE: u32 = u32::MAX;
 
 impl Place {
-    pub(super) const NONE: Self = Self { position: NOWHERE, entry: Entry { at: Duration::ZERO, slot: 0 } };
+    pub(super) const NONE: Self = Self { place: NOWHERE, entry: (Duration::ZERO, 0) };
 }
 
-/// The heap: as many positions as there are slots in it, the earliest time first.
+/// The heap: as many places as there are slots in it, the earliest time first.
 #[derive(Debug)]
 pub(super) struct Deadlines {
-    len: u32,
+    len: usize,
 }
 
 impl Deadlines {
     /// An empty heap, whatever the slots were used for before.
     pub(super) fn new<S: Deadlined>(slots: &mut [S]) -> Self {
-        slots.iter_mut().for_each(|slot| *slot.place_mut() = Place::NONE);
+        slots.iter_mut().for_each(|slot| *slot.place() = Place::NONE);
         Self { len: 0 }
     }
 
     /// Sees to it that the slot is looked at no later than at this time.
-    pub(super) fn no_later_than<S: Deadlined>(&mut self, slots: &mut [S], slot: u32, at: Duration) {
-        let Some(position) = slots.get(slot as usize).map(|slot| slot.place().position) else { return };
-        if position == NOWHERE {
-            let last = self.len;
+    pub(super) fn no_later_than<S: Deadlined>(&mut self, slots: &mut [S], slot: u32, time: Duration) {
+        let Some(place) = slots.get_mut(slot as usize).map(|slot| slot.place().place) else { return };
+        let place = if place == NOWHERE { self.len } else { place as usize };
+        if place == self.len {
             self.len += 1;
-            self.rise(slots, last, Entry { at, slot });
-        } else if entry(slots, position).is_some_and(|entry| at < entry.at) {
-            self.rise(slots, position, Entry { at, slot });
+        } else if at(slots, place).0 <= time {
+            return;
         }
+        put(slots, place, (time, slot));
+        sift_up(slots, place);
     }
 
     /// The slot that is to be looked at first, and when. `due` says when something is really due at a slot, if ever.
@@ -66,73 +62,30 @@ impl Deadlines {
         slots: &mut [S],
         mut due: impl FnMut(&S) -> Option<Duration>,
     ) -> Option<(u32, Duration)> {
-        loop {
-            let first = entry(slots, 0).filter(|_| self.len > 0)?;
-            match slots.get(first.slot as usize).and_then(&mut due) {
-                Some(at) if at <= first.at => return Some((first.slot, first.at)),
-                Some(at) => self.sink(slots, 0, Entry { at, slot: first.slot }),
-                None => self.remove_first(slots, first.slot),
+        while self.len > 0 {
+            let (time, slot) = at(slots, 0);
+            match slots.get(slot as usize).and_then(&mut due) {
+                Some(really) if really <= time => return Some((slot, time)),
+                Some(really) => {
+                    put(slots, 0, (really, slot));
+                    sift_down(slots, self.len, 0);
+                }
+                None => self.remove_first(slots, slot),
             }
         }
+        None
     }
 
     fn remove_first<S: Deadlined>(&mut self, slots: &mut [S], first: u32) {
-        if let Some(slot) = slots.get_mut(first as usize) {
-            slot.place_mut().position = NOWHERE;
-        }
         self.len -= 1;
-        if let Some(last) = entry(slots, self.len).filter(|_| self.len > 0) {
-            self.sink(slots, 0, last);
+        if self.len > 0 {
+            let last = at(slots, self.len);
+            put(slots, 0, last);
+            sift_down(slots, self.len, 0);
         }
-    }
-
-    /// Puts an entry at a position or above it, where it belongs.
-    fn rise<S: Deadlined>(&self, slots: &mut [S], mut position: u32, moved: Entry) {
-        while position > 0 {
-            let parent = (position - 1) / 2;
-            match entry(slots, parent) {
-                Some(above) if moved.at < above.at => put(slots, position, above),
-                _ => break,
-            }
-            position = parent;
+        if let Some(slot) = slots.get_mut(first as usize) {
+            slot.place().place = NOWHERE;
         }
-        put(slots, position, moved);
-    }
-
-    /// Puts an entry at a position or below it, where it belongs.
-    fn sink<S: Deadlined>(&self, slots: &mut [S], mut position: u32, moved: Entry) {
-        while let Some((child, below)) = self.earlier_child(slots, position) {
-            if moved.at <= below.at {
-                break;
-            }
-            put(slots, position, below);
-            position = child;
-        }
-        put(slots, position, moved);
-    }
-
-    fn earlier_child<S: Deadlined>(&self, slots: &[S], position: u32) -> Option<(u32, Entry)> {
-        let left = position.checked_mul(2)?.checked_add(1).filter(|left| *left < self.len)?;
-        let (first, right) = (entry(slots, left)?, left + 1);
-        match entry(slots, right).filter(|_| right < self.len) {
-            Some(second) if second.at < first.at => Some((right, second)),
-            _ => Some((left, first)),
-        }
-    }
-}
-
-#[inline]
-fn entry<S: Deadlined>(slots: &[S], position: u32) -> Option<Entry> {
-    slots.get(position as usize).map(|slot| slot.place().entry)
-}
-
-#[inline]
-fn put<S: Deadlined>(slots: &mut [S], position: u32, entry: Entry) {
-    if let Some(slot) = slots.get_mut(position as usize) {
-        slot.place_mut().entry = entry;
-    }
-    if let Some(slot) = slots.get_mut(entry.slot as usize) {
-        slot.place_mut().position = position;
     }
 }
 
@@ -178,7 +131,7 @@ mod tests {
                         deadlines.no_later_than(&mut slots, slot as u32, at);
                     }
                 }
-                assert!(deadlines.len as usize <= SLOTS);
+                assert!(deadlines.len <= SLOTS);
             }
         }
     }

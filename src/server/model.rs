@@ -1,9 +1,12 @@
 //! What the model tests of [`table`](super::table) and [`deadlines`](super::deadlines) share.
 
+use core::time::Duration;
+
 use super::{
     deadlines::{Deadlined, Place},
     table::{Links, Room},
 };
+use crate::event::heap::HeapSlot;
 
 /// A slot whose values are numbers.
 #[derive(Debug)]
@@ -37,12 +40,24 @@ impl<V> Room for Slot<V> {
     }
 }
 
-impl<V> Deadlined for Slot<V> {
-    fn place(&self) -> &Place {
-        &self.place
+impl<V> HeapSlot for Slot<V> {
+    type Rank = Duration;
+
+    fn entry(&self) -> (Duration, u32) {
+        self.place.entry
     }
 
-    fn place_mut(&mut self) -> &mut Place {
+    fn set_entry(&mut self, entry: (Duration, u32)) {
+        self.place.entry = entry;
+    }
+
+    fn set_place(&mut self, place: u32) {
+        self.place.place = place;
+    }
+}
+
+impl<V> Deadlined for Slot<V> {
+    fn place(&mut self) -> &mut Place {
         &mut self.place
     }
 }

@@ -1,9 +1,6 @@
 //! [`Slot`]: room for one connection, and [`Slots`]: who owns the rooms.
 
-use core::{
-    num::NonZero,
-    ops::{Deref, DerefMut},
-};
+use core::{num::NonZero, time::Duration};
 
 #[cfg(feature = "std")]
 use std::{boxed::Box, vec::Vec};
@@ -13,6 +10,7 @@ use super::{
     deadlines::{Deadlined, Place},
     table::{Links, Room},
 };
+use crate::event::{heap::HeapSlot, slots::Slots as Memory};
 
 /// Room for one connection with data of type `T`, or for one watched descriptor.
 #[derive(Debug)]
@@ -57,14 +55,28 @@ impl<T> Room for Slot<T> {
     }
 }
 
-impl<T> Deadlined for Slot<T> {
+impl<T> HeapSlot for Slot<T> {
+    type Rank = Duration;
+
     #[inline]
-    fn place(&self) -> &Place {
-        &self.place
+    fn entry(&self) -> (Duration, u32) {
+        self.place.entry
     }
 
     #[inline]
-    fn place_mut(&mut self) -> &mut Place {
+    fn set_entry(&mut self, entry: (Duration, u32)) {
+        self.place.entry = entry;
+    }
+
+    #[inline]
+    fn set_place(&mut self, place: u32) {
+        self.place.place = place;
+    }
+}
+
+impl<T> Deadlined for Slot<T> {
+    #[inline]
+    fn place(&mut self) -> &mut Place {
         &mut self.place
     }
 }
@@ -93,19 +105,11 @@ impl<T> Deadlined for Slot<T> {
 #[derive(Debug)]
 pub struct Slots<'t, T>(pub(super) Memory<'t, Slot<T>>);
 
-/// Where the slots of a table are.
-#[derive(Debug)]
-pub(super) enum Memory<'t, R> {
-    Borrowed(&'t mut [R]),
-    #[cfg(feature = "std")]
-    Owned(Box<[R]>),
-}
-
 impl<T> Slots<'_, T> {
     /// Allocates room for `count` connections, directly on the heap.
     #[cfg(feature = "std")]
     pub fn allocate(count: usize) -> Self {
-        Self(Memory::Owned(core::iter::repeat_with(|| Slot::VACANT).take(count).collect()))
+        Self(Memory::Boxed(core::iter::repeat_with(|| Slot::VACANT).take(count).collect()))
     }
 }
 
@@ -131,31 +135,7 @@ impl<'t, T> From<&'t mut Vec<Slot<T>>> for Slots<'t, T> {
 #[cfg(feature = "std")]
 impl<T> From<Box<[Slot<T>]>> for Slots<'_, T> {
     fn from(slots: Box<[Slot<T>]>) -> Self {
-        Self(Memory::Owned(slots))
-    }
-}
-
-impl<R> Deref for Memory<'_, R> {
-    type Target = [R];
-
-    #[inline]
-    fn deref(&self) -> &[R] {
-        match self {
-            Self::Borrowed(slots) => slots,
-            #[cfg(feature = "std")]
-            Self::Owned(slots) => slots,
-        }
-    }
-}
-
-impl<R> DerefMut for Memory<'_, R> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [R] {
-        match self {
-            Self::Borrowed(slots) => slots,
-            #[cfg(feature = "std")]
-            Self::Owned(slots) => slots,
-        }
+        Self(Memory::Boxed(slots))
     }
 }
 

@@ -6,7 +6,8 @@
 
 use core::num::NonZero;
 
-use super::slot::{FIRST_GENERATION, Key, LAST_GENERATION, Memory};
+use super::slot::{FIRST_GENERATION, Key, LAST_GENERATION};
+use crate::event::slots::Slots;
 
 /// What a table needs of a slot.
 pub(super) trait Room {
@@ -95,7 +96,7 @@ struct Ends {
 
 #[derive(Debug)]
 pub(super) struct Table<'t, R: Room> {
-    slots: Memory<'t, R>,
+    slots: Slots<'t, R>,
     lists: [Ends; LISTS],
     /// The slot that was marked last.
     marked: u32,
@@ -105,7 +106,7 @@ pub(super) struct Table<'t, R: Room> {
 
 impl<'t, R: Room> Table<'t, R> {
     /// An empty table; values that are still in the slots are dropped.
-    pub(super) fn new(slots: Memory<'t, R>) -> Self {
+    pub(super) fn new(slots: Slots<'t, R>) -> Self {
         let mut table = Self { slots, lists: [Ends { first: NONE, last: NONE, len: 0 }; LISTS], marked: NONE, turn: 0 };
         // The first slot is the last vacant one, and used first.
         for slot in (0..table.slots.len().min(SLOTS_MAX) as u32).rev() {
@@ -326,7 +327,7 @@ mod tests {
     const ROOM: usize = 4;
 
     fn table<V>(slots: &mut [Slot<V>]) -> Table<'_, Slot<V>> {
-        Table::new(Memory::Borrowed(slots))
+        Table::new(Slots::Borrowed(slots))
     }
 
     fn insert<V>(table: &mut Table<'_, Slot<V>>, value: V, list: List) -> Option<Key> {
