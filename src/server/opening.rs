@@ -7,7 +7,10 @@ use super::{
     event::CloseReason,
     table::List,
 };
-use crate::{error::Result, event::Interest};
+use crate::{
+    error::{Errno, Result},
+    event::Interest,
+};
 
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     /// What is to be reported of those that have just come.
@@ -140,9 +143,13 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
 
     fn watch_again(&mut self, key: Key) -> Result<()> {
         let Some(connection) = connection(&mut self.table, key) else { return Ok(()) };
-        // It may be known to the poller with another interest.
-        let _ = self.poller.delete(&connection.stream);
-        self.poller.add(&connection.stream, key.to_bits(), connection.interest)?;
+        match self.poller.add(&connection.stream, key.to_bits(), connection.interest) {
+            // It is watched for something else.
+            Err(error) if error.is(Errno::EXIST) => {
+                self.poller.modify(&connection.stream, key.to_bits(), connection.interest)?;
+            }
+            added => added?,
+        }
         self.table.move_to(key, List::Open);
         Ok(())
     }

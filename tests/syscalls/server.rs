@@ -141,7 +141,7 @@ fn silent_connections_are_soon_not_read_from_any_more() {
 #[ignore = "needs strace"]
 fn a_connection_that_cannot_be_watched_is_told_and_closed() {
     for errno in ["ENOSPC", "ENOMEM"] {
-        let trace = traced(&[&format!("epoll_ctl:error={errno}:when=3")], || {
+        let trace = traced(&[&format!("epoll_ctl:error={errno}:when=3+")], || {
             with_server(false, |mut server, client| {
                 let mut told = Vec::new();
                 between_marks((), |()| {
@@ -155,6 +155,7 @@ fn a_connection_that_cannot_be_watched_is_told_and_closed() {
                 assert_eq!(client.read(&mut [0]), Ok(0));
             });
         });
-        assert_eq!(trace.between_marks_matching("(INJECTED)"), 1);
+        // Once to watch it, and once for the reason, which may have passed.
+        assert_eq!(trace.between_marks_matching("(INJECTED)"), 2);
     }
 }
