@@ -111,7 +111,9 @@ fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
 ///
 /// `unix socket path too long (N), must be under 108` with `ENAMETOOLONG`; `address: Empty path` with `EINVAL`;
 /// `creating socket: …`; `bind: …` with `EADDRINUSE` if a server listens there or the path is another file's, `ENOENT`,
-/// `EACCES`; `unlink: …` for the file of a dead server; `chmod: …`, `stat: …`; `listen: …`. No file is made then.
+/// `EACCES`; `unlink: …` for the file of a dead server; `flock: …` for such a file, or for a directory of more than 84
+/// bytes, if the directory cannot be locked; then also `link: …` on a file system without links; `chmod: …`,
+/// `stat: …`; `listen: …`. No file is made then.
 ///
 /// # Safety
 ///

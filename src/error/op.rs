@@ -37,10 +37,14 @@ pub enum Op {
     Get(Opt),
     /// Reading the file status flags.
     GetFlags,
+    /// Giving a Unix socket's file the path it was bound beside.
+    Link,
     /// Making a socket listen.
     Listen,
     /// Asking for a socket's own address.
     LocalAddr,
+    /// Locking the directory of a Unix socket's path.
+    Lock,
     /// Asking for the peer's address.
     PeerAddr,
     /// Creating a pipe.
@@ -90,8 +94,10 @@ impl Op {
             Self::EventWait => "epoll_wait",
             Self::Get(_) => "getsockopt",
             Self::GetFlags => "fcntl(F_GETFL)",
+            Self::Link => "link",
             Self::Listen => "listen",
             Self::LocalAddr => "getsockname",
+            Self::Lock => "flock",
             Self::PeerAddr => "getpeername",
             Self::Pipe => "pipe",
             Self::Poll => "poll",

@@ -9,6 +9,7 @@ mod profile;
 #[cfg(feature = "std")]
 mod resolver;
 mod set;
+mod socket_file;
 pub mod spec;
 mod tcp;
 mod udp;
@@ -30,7 +31,7 @@ use crate::{
     error::{Errno, Error, Op, Result, ResultExt},
     option, sys,
 };
-use unix::SocketFile;
+use socket_file::SocketFile;
 
 /// A listening socket, TCP or Unix.
 ///
@@ -71,19 +72,24 @@ impl Listener {
         Ok(Self::from(fd))
     }
 
-    /// The address listened on, with the port that the kernel has chosen if 0 was asked.
+    /// The address listened on, with the port that the kernel has chosen if 0 was asked; the path that a Unix listener
+    /// was asked for.
     ///
     /// # Errors
     ///
     /// `ENOBUFS` if the kernel is out of memory.
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Result<Endpoint> {
-        sys::local_addr(self.fd.as_fd()).op(Op::LocalAddr)
+        match &self.file {
+            // The kernel may know the socket by the name it was bound to first.
+            Some(file) => Ok(Endpoint::Unix(*file.addr())),
+            None => sys::local_addr(self.fd.as_fd()).op(Op::LocalAddr),
+        }
     }
 
     /// Removes the file of a Unix listener, if the path still names the socket that this listener has bound; says
     /// whether it did. A path that another server has taken over is left alone; one that is relative is looked for from
-    /// where the process is by then. A lock on the directory is waited for as in [`unix`].
+    /// where the process is by then. A lock on the directory is waited for as in [`unix`], and then it is done without.
     ///
     /// # Errors
     ///

@@ -1,27 +1,23 @@
-//! One Unix listener: whose path it may take, and who may connect.
-//!
-//! A path in use is found out by connecting to it. Only a socket that refuses is removed, so a live server keeps its
-//! path and a file that is no socket is never touched. Starters that use this crate take turns by locking the
-//! directory, so two of them cannot both find the same stale file. Against a program that does not, and puts its file
-//! there in the microseconds between the look and the removal, nothing can be done by path.
+//! One Unix listener: in whose turn it opens, and who may connect. What becomes of its path is in `socket_file`.
 //!
 //! The mode is set on the socket before it has a name: Linux gives the file `mode & !umask` at the moment it appears
 //! (measured on 6.18), so it is never wider than asked, without touching the process's umask. What the umask took away
 //! is given back afterwards, without following a symlink that may have been put in the path's place.
 
-use core::time::Duration;
-
 use rustix::{
     fd::{AsFd, OwnedFd},
-    fs::FileType,
     net::AddressFamily,
 };
 
-use super::{Listener, Profile, start};
+use super::{
+    Listener, Profile,
+    socket_file::{SocketFile, StaleFile, beside, lock_directory},
+    start,
+};
 use crate::{
     addr::{Endpoint, UnixAddr},
-    error::{Errno, Error, Op, Result, ResultExt},
-    sys::{self, DirectoryLock, FileId},
+    error::{Op, Result, ResultExt},
+    sys,
 };
 
 /// Who may connect to a Unix listener's path; connecting takes write permission.
@@ -42,8 +38,14 @@ const OWNER: u32 = 0o700;
 
 /// Listens on a Unix address.
 ///
-/// A path is taken in turn with other starters in its directory: if somebody holds a lock (`flock`) on the directory,
-/// this waits for up to a tenth of a second.
+/// Starters take turns at a path by a lock (`flock`) on its directory, for which this waits up to a tenth of a second.
+/// If another program holds the lock for longer, or the process may not read the directory, a free path is taken all
+/// the same; but a file that a dead server has left is in the way, because removing it without the lock could remove
+/// the file of another starter.
+///
+/// A socket that was opened without the lock got its path by a link. The kernel knows it by the name it had before,
+/// `.anet.` and 16 digits in the same directory: [`Listener::local_addr`] is the path, but clients have that name as
+/// their peer's address, and accepted streams have it as their own.
 ///
 /// ```
 /// use anet::{UnixAddr, listen::{self, Access, Profile}};
@@ -58,16 +60,22 @@ const OWNER: u32 = 0o700;
 ///
 /// # Errors
 ///
-/// `EADDRINUSE` if a server listens on the path or the path names something that is no socket, `ENOENT` or `ENOTDIR`
-/// for a directory that is not there, `EACCES`, `EROFS`; `EPERM` for a group that is not the user's, `EINVAL` for
-/// `u32::MAX`, which is none; `EMFILE`, `ENFILE`; those of `stat`, `chmod` and `unlink` on the path, and of the options
-/// in the profile. After an error there is no file.
+/// `EADDRINUSE` if a server listens on the path, the path names something that is no socket, or another program takes
+/// it while this starts; `ENOENT` or `ENOTDIR` for a directory that is not there, `EACCES`, `EROFS`; `EPERM` for a
+/// group that is not the user's, `EINVAL` for `u32::MAX`, which is none; `EMFILE`, `ENFILE`; those of `stat`, `chmod`
+/// and `unlink` on the path, and of the options in the profile. After an error there is no file, unless the error is
+/// that of `stat`.
+///
+/// With [`Op::Lock`] the reason why the lock could not be had, `EWOULDBLOCK` if another program holds it, `EACCES` if
+/// the process may not read the directory: a socket that refuses connections is in the way, or the directory's path has
+/// more than 84 bytes, which leaves no room for the other name. With [`Op::Link`] what kept the path from being linked
+/// to it, such as `EPERM` on a file system without links.
 #[doc(alias = "anetUnixServer")]
 pub fn unix(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Listener> {
     let fd = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
     profile.set_on_any(&fd)?;
     let file = match addr.as_path() {
-        Some(path) => Some(listen_on_path(&fd, addr, path, profile, access)?),
+        Some(path) => Some(listen_in_turn(&fd, addr, path, profile, access)?),
         None => {
             sys::bind(fd.as_fd(), &Endpoint::Unix(*addr)).op(Op::Bind)?;
             start(&fd, profile)?;
@@ -77,77 +85,41 @@ pub fn unix(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Liste
     Ok(Listener { fd, after_accept: profile.not_inherited_by_unix(), file })
 }
 
-fn listen_on_path(
+fn listen_in_turn(
     fd: &OwnedFd,
     addr: &UnixAddr,
     path: &[u8],
     profile: &Profile,
     access: &Access,
 ) -> Result<SocketFile> {
-    // Held until the socket listens: one that is bound and not yet listening looks like a stale one. It is good
-    // manners, not a guard against malice, so a directory that cannot be locked is used all the same.
-    let _turn = lock_directory(path);
-    remove_stale(addr, path)?;
+    let turn = lock_directory(path);
+    let stale = StaleFile::at(addr)?;
+    match turn {
+        // Held until the socket listens: one that is bound and not yet listening looks like a stale one.
+        Ok(_turn) => {
+            stale.map_or(Ok(()), StaleFile::remove)?;
+            listen_on_path(fd, addr, profile, access)
+        }
+        Err(no_turn) if stale.is_some() => Err(no_turn),
+        Err(no_turn) => {
+            let temporary = UnixAddr::path(&*beside(path)).map_err(|_| no_turn)?;
+            listen_on_path(fd, &temporary, profile, access)?.publish(addr)
+        }
+    }
+}
+
+fn listen_on_path(fd: &OwnedFd, addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<SocketFile> {
     narrow_before_bind(fd, access)?;
-    sys::bind(fd.as_fd(), &Endpoint::Unix(*addr)).op(Op::Bind)?;
-    let listening = widen_after_bind(path, access).and_then(|()| start(fd, profile));
-    match listening.and_then(|()| sys::lstat(path).op(Op::Stat)) {
-        Ok(status) => Ok(SocketFile { addr: *addr, id: status.id }),
+    let file = SocketFile::bind(fd, addr)?;
+    let listening = widen_after_bind(file.path(), access).and_then(|()| start(fd, profile));
+    match listening.and_then(|()| file.must_be_there()) {
+        Ok(()) => Ok(file),
         Err(error) => {
-            // The first error is the one to tell; the file is the one that was made above, in this turn.
-            let _ = sys::unlink(path);
+            // The first error is the one to tell.
+            let _ = file.take_away();
             Err(error)
         }
     }
-}
-
-/// Waits a tenth of a second at most: others hold the lock for some system calls only.
-fn lock_directory(path: &[u8]) -> Option<DirectoryLock> {
-    const TRIES: u32 = 100;
-    let slash = path.iter().rposition(|&byte| byte == b'/');
-    let directory = match slash {
-        Some(0) => &b"/"[..],
-        Some(at) => path.get(..at)?,
-        None => &b"."[..],
-    };
-    for _ in 0..TRIES {
-        match DirectoryLock::try_take(directory) {
-            Err(Errno::WOULDBLOCK) => sys::sleep(Duration::from_millis(1)),
-            answer => return answer.ok(),
-        }
-    }
-    None
-}
-
-/// Clears the path if a dead server has left its socket there. Anything else in the way is left to `bind` to refuse.
-fn remove_stale(addr: &UnixAddr, path: &[u8]) -> Result<()> {
-    match sys::lstat(path) {
-        Ok(status) if status.kind == FileType::Socket => {}
-        _ => return Ok(()),
-    }
-    match probe(addr)? {
-        Probe::Stale => sys::unlink(path).op(Op::Unlink),
-        Probe::Gone => Ok(()),
-        Probe::Live => Err(Error::new(Op::Bind, Errno::ADDRINUSE)),
-    }
-}
-
-/// What connecting to a path has told.
-enum Probe {
-    Live,
-    Stale,
-    Gone,
-}
-
-/// A full backlog (`EAGAIN`), a datagram socket (`EPROTOTYPE`) and one that may not be connected to (`EACCES`) have an
-/// owner, or may have.
-fn probe(addr: &UnixAddr) -> Result<Probe> {
-    let fd = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
-    Ok(match sys::connect(fd.as_fd(), &Endpoint::Unix(*addr)) {
-        Err(Errno::CONNREFUSED) => Probe::Stale,
-        Err(Errno::NOENT) => Probe::Gone,
-        _ => Probe::Live,
-    })
 }
 
 /// With a group and a mode to come, the file is the owner's alone until it has the group. Without a mode it is what the
@@ -167,25 +139,5 @@ fn widen_after_bind(path: &[u8], access: &Access) -> Result<()> {
             sys::chmod_nofollow(path, mode & PERMISSIONS).op(Op::Chmod)
         }
         _ => Ok(()),
-    }
-}
-
-/// The file that binding a Unix socket has made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SocketFile {
-    addr: UnixAddr,
-    id: FileId,
-}
-
-impl SocketFile {
-    /// Removes the file if it is still this one; says whether it did.
-    pub(super) fn remove(&self) -> Result<bool> {
-        let path = self.addr.as_path().unwrap_or_default();
-        let _turn = lock_directory(path);
-        match sys::lstat(path) {
-            Ok(status) if status.id == self.id => sys::unlink(path).op(Op::Unlink).map(|()| true),
-            Ok(_) | Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::new(Op::Stat, errno)),
-        }
     }
 }

@@ -62,6 +62,11 @@ pub(crate) fn unlink(path: impl Arg) -> Result<()> {
     fs::unlink(path)
 }
 
+/// `link(from, to)`
+pub(crate) fn link(from: impl Arg, to: impl Arg) -> Result<()> {
+    fs::link(from, to)
+}
+
 /// `fchmod(fd, mode)`
 pub(crate) fn fchmod(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
     fs::fchmod(fd, Mode::from_raw_mode(mode as RawMode))

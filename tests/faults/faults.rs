@@ -118,6 +118,7 @@ fn a_unix_path_survives_every_fault() {
         ("fchmod", libc::SYS_fchmod),
         ("flock", libc::SYS_flock),
         ("connect", libc::SYS_connect),
+        ("listen", libc::SYS_listen),
         ("fchownat", libc::SYS_fchownat),
         ("fchmodat2", SYS_FCHMODAT2),
     ] {
@@ -133,8 +134,12 @@ fn a_unix_path_survives_every_fault() {
                 result.map(drop)
             });
             match (name, result) {
-                // Going on without the lock is what it is for, and the mode has another way.
-                ("flock", result) => assert_eq!(result, Ok(())),
+                // Without the lock nothing is removed.
+                ("flock", result) => {
+                    assert_eq!(result, Err(Error::new(Op::Lock, Errno::from_raw_os_error(errno))));
+                    assert!(path.exists());
+                }
+                // The mode has another way.
                 ("fchmodat2", Ok(())) => assert!([libc::EPERM, libc::ENOSYS].contains(&errno)),
                 // Whoever does not refuse, or may be alive, keeps the path.
                 ("connect", Ok(())) => assert!([libc::ECONNREFUSED, libc::ENOENT].contains(&errno)),
@@ -145,6 +150,29 @@ fn a_unix_path_survives_every_fault() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_unix_path_without_the_lock_survives_every_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let addr = UnixAddr::path(directory.path().join("s").to_str().unwrap()).unwrap();
+    let group = rustix::process::getegid().as_raw();
+    let access = Access { mode: Some(0o622), group: Some(group) };
+    for (name, syscall) in [
+        ("bind", libc::SYS_bind),
+        ("fchownat", libc::SYS_fchownat),
+        ("listen", libc::SYS_listen),
+        ("linkat", libc::SYS_linkat),
+    ] {
+        with_every_errno(name, syscall, || {
+            fail(libc::SYS_flock, None, libc::ENOLCK);
+            let result = listen::unix(&addr, &busy_profile(), &access).map(drop);
+            assert!(result.is_err());
+            // A path that cannot be linked to because it is there is in use.
+            if (name, result) == ("linkat", Err(Error::new(Op::Bind, Errno::ADDRINUSE))) { Ok(()) } else { result }
+        });
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{name} leaves a file behind");
     }
 }
 
