@@ -91,9 +91,14 @@ impl Listener {
     /// whether it did. A path that another server has taken over is left alone; one that is relative is looked for from
     /// where the process is by then. A lock on the directory is waited for as in [`unix`], and then it is done without.
     ///
+    /// Unix has no call that removes a certain file. So the file is renamed first, to `.anet.` and 16 digits in the
+    /// same directory, and looked at there. If it is that of a server which took the path in the microseconds before,
+    /// the path is given back.
+    ///
     /// # Errors
     ///
-    /// `EACCES`, `EPERM` or `EROFS` if the directory may not be searched or changed.
+    /// `EACCES`, `EPERM` or `EROFS` if the directory may not be searched or changed; `EEXIST` if a path could not be
+    /// given back because it was taken once more: the file is left under the other name.
     #[doc(alias = "unlink")]
     pub fn remove_file(&self) -> Result<bool> {
         self.file.as_ref().map_or(Ok(false), SocketFile::remove)

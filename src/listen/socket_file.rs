@@ -13,17 +13,18 @@
 //!   lock, and the inode recorded is its own, because no other program knows the name.
 //! - With the lock the inode is recorded right after `bind` and looked at again after `listen`. A starter whose path
 //!   was taken away in between does not start.
-//! - A listener removes its file only if the path still names the inode recorded.
+//! - A file is removed by renaming and then looking: in one step what has the path gets a new name beside it, and only
+//!   the file meant is unlinked there. Another one gets its path back by a link, which replaces nothing.
 //!
 //! Among programs that use this crate no window is left: one starter at most serves a path, and the path is its
 //! listener's until that is closed or shut down. A starter that is killed leaves a file that is stale, or one beside
 //! the path, and neither keeps a successor with the lock from starting.
 //!
 //! A program that takes no turns can do as it likes; most releases of Redis unlink the path without looking. Three
-//! windows are open beside such a program, for some microseconds each. Its socket looks stale between its `bind` and its
-//! `listen`, and a starter with the lock removes it. If it puts its socket at the path between `bind` and the look that
-//! follows, a starter with the lock records the wrong inode. If it does so between a look and the removal, its file is
-//! removed.
+//! windows are open beside such a program, for some microseconds each. Its socket looks stale between its `bind` and
+//! its `listen`, and a starter with the lock removes it. If it puts its socket at the path between `bind` and the look
+//! that follows, a starter with the lock records the wrong inode. If it takes the path of a file that was renamed and
+//! not meant, that file stays beside the path, and the removal fails.
 
 use core::{fmt::Write, time::Duration};
 
@@ -37,7 +38,7 @@ use rustix::{
 use crate::{
     addr::{Endpoint, SUN_PATH_LEN, UnixAddr},
     error::{Errno, Error, Op, Result, ResultExt},
-    sys::{self, DirectoryLock, FileId},
+    sys::{self, DirectoryLock, FileId, HeldFile},
 };
 
 /// The file that binding a Unix socket has made.
@@ -74,17 +75,34 @@ impl SocketFile {
 
     /// Removes the file if its path still names it; says whether it did. Waits for the lock.
     pub(super) fn remove(&self) -> Result<bool> {
+        // Without the lock a file that was not meant may be away from its path for a moment.
         let _turn = lock_directory(self.path());
         self.take_away()
     }
 
     /// The same in the turn of the caller.
     pub(super) fn take_away(&self) -> Result<bool> {
-        match self.is_named(self.path()) {
-            Ok(true) => sys::unlink(self.path()).op(Op::Unlink).map(|()| true),
-            Ok(false) | Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(Error::new(Op::Stat, errno)),
+        let aside = beside(self.path());
+        let renamed = match self.is_named(self.path()) {
+            Ok(true) => sys::rename(self.path(), &*aside),
+            Ok(false) | Err(Errno::NOENT) => return Ok(false),
+            Err(errno) => return Err(Error::new(Op::Stat, errno)),
+        };
+        match renamed.and_then(|()| self.is_named(&aside)) {
+            Ok(true) => sys::unlink(&*aside).op(Op::Unlink).map(|()| true),
+            Ok(false) => self.give_back(&aside).map(|()| false),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => {
+                // It may have been renamed and cannot be looked at.
+                let _ = self.give_back(&aside);
+                Err(Error::new(Op::Unlink, errno))
+            }
         }
+    }
+
+    /// Gives the path back to a file that has it no more.
+    fn give_back(&self, aside: &[u8]) -> Result<()> {
+        sys::link(aside, self.path()).and_then(|()| sys::unlink(aside)).op(Op::Unlink)
     }
 
     fn is_named(&self, path: &[u8]) -> Result<bool, Errno> {
@@ -109,18 +127,25 @@ const fn in_use() -> Error {
 }
 
 /// A socket file that refuses to be connected to.
-pub(super) struct StaleFile(SocketFile);
+pub(super) struct StaleFile {
+    file: SocketFile,
+    /// Until it is dropped no other file has the inode number.
+    _held: HeldFile,
+}
 
 impl StaleFile {
     /// The one at a path, if there is one; a socket that does not refuse is `EADDRINUSE`. What is no socket is left to
     /// the kernel to refuse.
     pub(super) fn at(addr: &UnixAddr) -> Result<Option<Self>> {
-        let id = match sys::lstat(path_of(addr)) {
-            Ok(status) if status.kind == FileType::Socket => status.id,
-            _ => return Ok(None),
+        let held = match HeldFile::open(path_of(addr)) {
+            Ok(held) if held.status().kind == FileType::Socket => held,
+            Ok(_) | Err(Errno::NOENT) => return Ok(None),
+            // `bind` would say the same.
+            Err(errno) => return Err(Error::new(Op::Bind, errno)),
         };
+        let file = SocketFile { addr: *addr, id: held.status().id };
         match probe(addr)? {
-            Probe::Stale => Ok(Some(Self(SocketFile { addr: *addr, id }))),
+            Probe::Stale => Ok(Some(Self { file, _held: held })),
             Probe::Gone => Ok(None),
             Probe::Live => Err(in_use()),
         }
@@ -128,7 +153,7 @@ impl StaleFile {
 
     /// Removes it if the path still names it, in the turn of the caller.
     pub(super) fn remove(self) -> Result<()> {
-        self.0.take_away().map(drop)
+        self.file.take_away().map(drop)
     }
 }
 

@@ -25,14 +25,48 @@ pub(crate) struct FileStatus {
     pub(crate) permissions: u32,
 }
 
+impl From<fs::Stat> for FileStatus {
+    // The fields' types differ between systems.
+    #[allow(clippy::unnecessary_cast)]
+    fn from(stat: fs::Stat) -> Self {
+        let id = FileId { device: stat.st_dev as u64, inode: stat.st_ino as u64 };
+        let mode = stat.st_mode as RawMode;
+        Self { id, kind: FileType::from_raw_mode(mode), permissions: mode as u32 & 0o777 }
+    }
+}
+
 /// `lstat(path)`
-// The fields' types differ between systems.
-#[allow(clippy::unnecessary_cast)]
 pub(crate) fn lstat(path: impl Arg) -> Result<FileStatus> {
-    let stat = fs::lstat(path)?;
-    let id = FileId { device: stat.st_dev as u64, inode: stat.st_ino as u64 };
-    let mode = stat.st_mode as RawMode;
-    Ok(FileStatus { id, kind: FileType::from_raw_mode(mode), permissions: mode as u32 & 0o777 })
+    fs::lstat(path).map(FileStatus::from)
+}
+
+/// A file that is held open, so that its inode number stays its own. Of a socket's only Linux can do that; elsewhere it
+/// is a look at the file.
+#[derive(Debug)]
+pub(crate) struct HeldFile {
+    #[cfg(target_os = "linux")]
+    _fd: OwnedFd,
+    status: FileStatus,
+}
+
+impl HeldFile {
+    /// `open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC)` and `fstat`
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open(path: impl Arg) -> Result<Self> {
+        let fd = fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let status = fs::fstat(&fd)?.into();
+        Ok(Self { _fd: fd, status })
+    }
+
+    /// `lstat(path)`
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn open(path: impl Arg) -> Result<Self> {
+        lstat(path).map(|status| Self { status })
+    }
+
+    pub(crate) const fn status(&self) -> &FileStatus {
+        &self.status
+    }
 }
 
 /// `stat(path)`, which follows symlinks.
@@ -60,6 +94,11 @@ impl DirectoryLock {
 /// `unlink(path)`
 pub(crate) fn unlink(path: impl Arg) -> Result<()> {
     fs::unlink(path)
+}
+
+/// `rename(from, to)`
+pub(crate) fn rename(from: impl Arg, to: impl Arg) -> Result<()> {
+    fs::rename(from, to)
 }
 
 /// `link(from, to)`

@@ -118,6 +118,7 @@ fn a_unix_path_survives_every_fault() {
         ("fchmod", libc::SYS_fchmod),
         ("flock", libc::SYS_flock),
         ("connect", libc::SYS_connect),
+        ("renameat", libc::SYS_renameat),
         ("listen", libc::SYS_listen),
         ("fchownat", libc::SYS_fchownat),
         ("fchmodat2", SYS_FCHMODAT2),
@@ -139,6 +140,8 @@ fn a_unix_path_survives_every_fault() {
                     assert_eq!(result, Err(Error::new(Op::Lock, Errno::from_raw_os_error(errno))));
                     assert!(path.exists());
                 }
+                // What cannot be renamed stays.
+                ("renameat", result) => assert!(result.is_err() && path.exists()),
                 // The mode has another way.
                 ("fchmodat2", Ok(())) => assert!([libc::EPERM, libc::ENOSYS].contains(&errno)),
                 // Whoever does not refuse, or may be alive, keeps the path.

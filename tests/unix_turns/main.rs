@@ -150,6 +150,50 @@ fn a_starter_that_is_slow_to_listen_does_not_serve_a_path_that_another_has_taken
     }
 }
 
+/// A program that does not take turns puts its socket there between the look at the file and the removal.
+#[test]
+#[ignore = "needs strace"]
+fn a_socket_that_comes_while_a_listener_removes_its_file_keeps_the_path() {
+    if let Some(path) = env::var_os(PATH) {
+        let listener = listen_at(path.as_ref()).unwrap();
+        println!("removing");
+        println!("ended: {:?}", listener.remove_file());
+        return;
+    }
+    let place = Place::with_mode(READABLE);
+    assert!(replaced_during_removal(&place).contains("Ok(false)"));
+}
+
+/// The same; the newcomer may have the inode number of the stale file.
+#[test]
+#[ignore = "needs strace"]
+fn a_socket_that_comes_while_a_starter_removes_a_stale_file_keeps_the_path() {
+    if let Some(path) = env::var_os(PATH) {
+        println!("removing");
+        println!("ended: {}", text_of(listen_at(path.as_ref())));
+        return;
+    }
+    let place = Place::with_mode(READABLE);
+    place.leave_stale_socket();
+    assert!(replaced_during_removal(&place).contains("bind: Address already in use"));
+}
+
+/// Replaces a file that this test, run again, is about to remove; returns how that ended.
+fn replaced_during_removal(place: &Place) -> String {
+    let mut remover = this_test_again("unlink,unlinkat,renameat:delay_enter=400000", place);
+    remover.says("removing");
+    thread::sleep(Duration::from_millis(200));
+    // It fails if this machine was too slow.
+    let _ = fs::remove_file(place.path());
+    let newcomer = place.serve();
+    let end = remover.says("ended: ");
+    remover.wait();
+    UnixStream::connect(place.path()).unwrap();
+    newcomer.accept().unwrap();
+    assert_eq!(place.files(), ["s"]);
+    end
+}
+
 #[test]
 fn without_the_lock_a_stale_file_stays_and_the_error_says_why() {
     let place = Place::with_mode(READABLE);
