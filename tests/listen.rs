@@ -216,6 +216,27 @@ fn an_inherited_descriptor_must_listen() {
 }
 
 #[test]
+fn an_inherited_descriptor_stays_its_owners() {
+    use std::os::fd::AsRawFd;
+    let owner = TcpListener::bind("127.0.0.1:0").unwrap();
+    let set = open(&format!("fd@{}", owner.as_raw_fd())).unwrap();
+    assert!(option::nonblocking(&owner).unwrap());
+    drop(set);
+    client_at(owner.local_addr().unwrap().into());
+    owner.accept().unwrap();
+}
+
+#[test]
+fn a_descriptor_that_does_not_listen_is_left_as_it_was() {
+    use std::os::fd::AsRawFd;
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let before = rustix::fs::fcntl_getfl(&file).unwrap();
+    let error = open(&format!("fd@{}", file.as_raw_fd())).unwrap_err().error;
+    assert_eq!(error, Error::new(Op::Listen, Errno::NOTSOCK));
+    assert_eq!(rustix::fs::fcntl_getfl(&file).unwrap(), before);
+}
+
+#[test]
 fn only_what_listens_is_adopted_and_it_does_not_block_any_more() {
     let listener = anet::Listener::adopt(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
     assert!(option::nonblocking(&listener).unwrap());

@@ -17,7 +17,7 @@
 //! | `*`, `*:80` | every IPv4 address |
 //! | `::*`, `::`, `[::]:80` | every IPv6 address |
 //! | `/path`, `unix:path`, `@name` | a Unix socket, its text that of [`AddrText`] |
-//! | `fd@3` | an inherited descriptor |
+//! | `fd@3` | an inherited descriptor, see [below](#descriptors-by-number) |
 //!
 //! A leading `-` marks an item as optional: that its address does not exist on this machine (`EADDRNOTAVAIL`) is no
 //! error. `*` is IPv4 alone, as Redis means it; what memcached means by `*` is written `* -::*`.
@@ -30,6 +30,28 @@
 //!
 //! A blank, `,` or `;` in a Unix name is written `\x20`, `\x2c` or `\x3b`. A host called `unix` is written with a
 //! trailing dot, `unix.` or `unix.:80`.
+//!
+//! # Descriptors by number
+//! `fd@3` is meant for a listening socket that a supervisor hands over at the start of the process. Opening the list
+//! duplicates the descriptor that has the number at that moment, whatever part of the program opened it. So a text can
+//! reach a descriptor that the code which opens the list does not own, without `unsafe`. What it can do is limited:
+//!
+//! - If the descriptor is not open, no socket or does not listen, nothing: the list is refused. So no file, connection
+//!   or epoll instance comes out of a list. (On Apple's systems the kernel does not say what listens; there any
+//!   descriptor comes out.)
+//! - If it listens, the set has a duplicate. The owner keeps the descriptor: it is never closed, and its number stays.
+//!   But both stand for one socket, with one queue of connections, of which each gets some; one set of options; and one
+//!   non-blocking mode, which opening the list switches on for both. Shutting the duplicate down shuts the socket down.
+//!
+//! None of this breaks memory safety, which does not rest on a listening socket being used by its owner alone. The
+//! caller answers for the rest:
+//!
+//! - That the number is that of the socket meant. A number that is closed goes to the next descriptor opened, so the
+//!   list is to be opened before anything can close what was inherited, and a text from an untrusted source is to be
+//!   looked through for [`Target::Fd`].
+//! - For the inherited descriptor itself. While it is open the socket listens, also when the set is dropped, and
+//!   clients queue up for a server that is gone. It is passed on by `execve` unless the caller sets close-on-exec, as
+//!   the duplicate has.
 
 use core::{
     fmt,
@@ -83,7 +105,8 @@ pub enum Target<'a> {
     },
     /// A Unix socket, never unnamed.
     Unix(UnixAddr),
-    /// A descriptor that this process inherited, 0 to 2147483647.
+    /// A descriptor that this process inherited, 0 to 2147483647. The caller answers for the
+    /// [number](self#descriptors-by-number).
     Fd(u32),
 }
 

@@ -93,7 +93,8 @@ impl ListenerSet {
     /// another one if that is taken for a later one, 32 times at most. Zones are looked up before anything is opened.
     ///
     /// The profile and the access are for the sockets opened here. An inherited descriptor (`fd@3`) is duplicated and
-    /// keeps the options it has.
+    /// keeps the options it has; for what its number means
+    /// [the caller answers](super::spec#descriptors-by-number).
     ///
     /// # Errors
     ///

@@ -199,7 +199,8 @@ pub(crate) fn kevent<'e>(
 
 /// `fcntl(number, F_DUPFD_CLOEXEC)` on a descriptor that is known by its number alone.
 ///
-/// The result is owned; who owns the descriptor itself, and whether it is open at all, makes no difference.
+/// The result is owned, and the descriptor stays its owner's. The two share the open file, so the callers let nothing
+/// out but a socket that listens: its owner may expect to accept alone, and memory safety does not rest on that.
 pub(crate) fn duplicate(number: u32) -> Result<OwnedFd, Errno> {
     let number = i32::try_from(number).map_err(|_| Errno::BADF)?;
     // SAFETY: the number is not -1, and it is used for one call, which answers `EBADF` if nothing is open there.
