@@ -1,0 +1,37 @@
+//! Every public type can go to another thread, and be shared with one.
+
+use core::time::Duration;
+
+use anet::{
+    AddrText, BindList, Datagram, Endpoint, Error, ErrorText, Listener, ListenerSet, Op, Stream, UnixAddr,
+    accept::{Acceptor, Admission, Batch, Limits, Outcome, Reserve, SourceAddr, Sources, Ticket},
+    connect::{Connector, Pending, Progress, Source},
+    event::{
+        EventLoop, Events, Expired, FileSlot, Interest, Iter, Poller, Readiness, TimerId, TimerSlot, Timers, Waker,
+    },
+    heartbeat::Heartbeat,
+    listen::Access,
+    option::TcpKeepalive,
+    server::{Connection, Event, Io, Key, ListenOptions, ListenerId, Refused, Server, Slot, Slots, WatchId},
+    stream::{Deadline, Incomplete, Shutdown},
+};
+
+const fn is_send_and_sync<T: Send + Sync>() {}
+
+/// Checked by the compiler; the test is that this compiles.
+#[test]
+fn public_types_can_be_sent_and_shared() {
+    const {
+        is_send_and_sync::<(AddrText, BindList<'_>, Endpoint, UnixAddr, Access)>();
+        is_send_and_sync::<(Error, ErrorText, Op)>();
+        is_send_and_sync::<(Datagram, Listener, ListenerSet, Stream, Incomplete, Shutdown, Deadline)>();
+        is_send_and_sync::<(Acceptor, Admission<8>, Batch, Limits, Outcome, Reserve<'_>, SourceAddr, Sources<8>, Ticket)>(
+        );
+        is_send_and_sync::<(Connector, Pending<[Endpoint; 2]>, Progress<[Endpoint; 2]>, Source, TcpKeepalive)>();
+        is_send_and_sync::<(Events<8>, Expired, Interest, Iter<'_>, Poller, Readiness, Waker)>();
+        is_send_and_sync::<(TimerId, TimerSlot, Timers<[TimerSlot; 8]>, Heartbeat, Duration)>();
+        is_send_and_sync::<(EventLoop<'_, u32>, FileSlot<u32>)>();
+        is_send_and_sync::<(Connection<u32>, Event, Io<'_>, Key, ListenOptions, ListenerId, WatchId)>();
+        is_send_and_sync::<(Refused<u32>, Server<'_, u32, 8>, Slot<u32>, Slots<'_, u32>)>();
+    }
+}
