@@ -167,3 +167,25 @@ fn who_is_on_the_way_out_gives_up_the_descriptor_for_who_comes() {
         drop(rejected);
     });
 }
+
+#[test]
+fn with_a_reserve_clients_that_find_no_descriptor_read_why_instead_of_waiting() {
+    with_own_descriptors(|| {
+        let mut slots = slots(64);
+        let reserve = anet::accept::Reserve::new(b"no descriptors\r\n").unwrap();
+        let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_reserve(reserve));
+        let clients: Vec<_> = (0..6).map(|_| client_at(addr)).collect();
+        let mut occupied = occupy_all_descriptors();
+        (0..2).for_each(|_| occupied.pop());
+        eventually(PATIENCE, || {
+            assert!(!events(&mut server, SHORT).iter().any(|event| matches!(event, Event::AcceptFailed(..))));
+            (server.counters().accept.shed == 4).then_some(())
+        });
+        assert_eq!(server.len(), 2);
+        for client in &clients[2..] {
+            assert_reads(client, "no descriptors\r\n");
+            assert_ends(client);
+        }
+        assert!(waits(&mut server, SHORT) <= 3);
+    });
+}
