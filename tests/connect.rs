@@ -70,12 +70,9 @@ fn connect_both_ways(endpoints: &[Endpoint], source: Source) -> [Result<Stream>;
 
 #[test]
 fn a_listener_is_reached_over_every_transport() {
-    let listeners = [
-        any_listener(),
-        listen::tcp(any_local_address_v6(), &Profile::new()).unwrap(),
-        listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap(),
-    ];
-    for listener in listeners {
+    let tcp = any_local_addresses().into_iter().map(|addr| listen::tcp(addr, &Profile::new()).unwrap());
+    let unix = listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap();
+    for listener in tcp.chain([unix]) {
         let server = listener.local_addr().unwrap();
         for stream in connect_both_ways(&[server], Source::Any) {
             assert_eq!(stream.unwrap().peer_addr().unwrap(), server);
@@ -136,6 +133,9 @@ fn the_last_error_is_reported() {
     let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
     for result in connect_both_ways(&[unusable, nobody()], Source::Any) {
         assert_eq!(result.unwrap_err().errno(), Some(Errno::CONNREFUSED));
+    }
+    if lacks_ipv6() {
+        return;
     }
     for result in connect_both_ways(&[nobody(), unusable], Source::Any) {
         assert_eq!(result.unwrap_err().errno(), Some(Errno::INVAL));

@@ -38,6 +38,9 @@ fn udp_addrs(set: &ListenerSet) -> Vec<SocketAddr> {
 
 #[test]
 fn tcp_and_udp_share_addresses_and_the_port() {
+    if lacks_ipv6() {
+        return;
+    }
     for list in ["127.0.0.1 ::1 127.0.0.2", "* ::*"] {
         let set = open(list, Protocols::TcpAndUdp).unwrap();
         let addrs = tcp_addrs(&set);
@@ -49,6 +52,9 @@ fn tcp_and_udp_share_addresses_and_the_port() {
 
 #[test]
 fn udp_alone_opens_no_tcp() {
+    if lacks_ipv6() {
+        return;
+    }
     let set = open("127.0.0.1 ::1", Protocols::Udp).unwrap();
     assert_eq!((set.as_slice().len(), set.datagrams().len()), (0, 2));
     let addrs = udp_addrs(&set);
@@ -79,6 +85,9 @@ fn taken_for_udp() -> UdpSocket {
 
 #[test]
 fn a_port_taken_for_udp_alone_fails_the_list_and_leaves_nothing() {
+    if lacks_ipv6() {
+        return;
+    }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");
     with_own_descriptors(|| {
@@ -119,6 +128,9 @@ fn the_same_place_twice_is_an_error_after_a_bounded_number_of_tries() {
 
 #[test]
 fn the_parts_of_a_set_live_on() {
+    if lacks_ipv6() {
+        return;
+    }
     let (listeners, datagrams) = open("127.0.0.1 ::1", Protocols::TcpAndUdp).unwrap().into_parts();
     assert_eq!((listeners.size_hint(), datagrams.size_hint()), ((2, Some(2)), (2, Some(2))));
     for (listener, datagram) in listeners.zip(datagrams) {
@@ -129,6 +141,9 @@ fn the_parts_of_a_set_live_on() {
 
 #[test]
 fn a_name_is_every_address_it_has() {
+    if lacks_ipv6() {
+        return;
+    }
     let set = open_resolving("a.internal", Protocols::TcpAndUdp, &["127.0.0.1", "::1", "127.0.0.1"]).unwrap();
     assert_eq!((tcp_addrs(&set).len(), tcp_addrs(&set)), (2, udp_addrs(&set)));
     assert_eq!(tcp_addrs(&set)[0].port(), tcp_addrs(&set)[1].port());

@@ -7,6 +7,8 @@ mod echo;
 #[path = "../support/fallbacks.rs"]
 mod fallbacks;
 mod header;
+#[path = "../support/ipv6.rs"]
+mod ipv6;
 mod library;
 mod program;
 mod readme;

@@ -113,6 +113,17 @@ int not_a_socket(void) {
     return fd;
 }
 
+int has_ipv6(void) {
+    struct sockaddr_in6 addr;
+    memset(&addr, 0, sizeof addr);
+    addr.sin6_family = AF_INET6;
+    addr.sin6_addr = in6addr_loopback;
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    int has = fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0;
+    if (fd >= 0) close(fd);
+    return has;
+}
+
 int listener_v4(void) {
     int fd = anetTcpServer(NULL, 0, text("127.0.0.1"), 511);
     CHECK(fd >= 0);

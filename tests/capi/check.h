@@ -92,6 +92,8 @@ void await(int fd, short events);
 
 /* A descriptor that is no socket, to be closed. */
 int not_a_socket(void);
+/* Whether this host has IPv6 on its loopback device. */
+int has_ipv6(void);
 /* A listener on 127.0.0.1 or ::1, non-blocking. */
 int listener_v4(void);
 int listener_v6(void);

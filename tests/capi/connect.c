@@ -22,7 +22,7 @@ static void check_arrives(int fd, int number, int listener, const char *source) 
 }
 
 static void by_address_and_name(void) {
-    int v4 = listener_v4(), v6 = listener_v6(), fd;
+    int v4 = listener_v4(), fd;
     char err[ANET_ERR_LEN];
     const char *const names[] = {"127.0.0.1", "127.1", "localhost"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -30,10 +30,15 @@ static void by_address_and_name(void) {
         fd = anetTcpNonBlockConnect(err, names[i], port_of(v4));
         check_arrives(fd, errno, v4, "127.0.0.1");
     }
+    close(v4);
+}
+
+static void by_address_of_ipv6(void) {
+    int listener = listener_v6();
     errno = 0;
-    fd = anetTcpNonBlockConnect(NULL, "::1", port_of(v6));
-    check_arrives(fd, errno, v6, "::1");
-    close(v4), close(v6);
+    int fd = anetTcpNonBlockConnect(NULL, "::1", port_of(listener));
+    check_arrives(fd, errno, listener, "::1");
+    close(listener);
 }
 
 static void from_a_source_if_it_can_be(void) {
@@ -70,7 +75,7 @@ static void refused_at_once(void) {
     CHECK_FAILS(anetTcpNonBlockBestEffortBindConnect(err, host, 6379, "127.0.0.1"), unreachable, ENETUNREACH);
     /* A link-local address is none without its link. */
     const char *invalid = "creating socket: Invalid argument";
-    CHECK_FAILS(anetTcpNonBlockConnect(err, "fe80::1", 6379), invalid, EINVAL);
+    if (has_ipv6()) CHECK_FAILS(anetTcpNonBlockConnect(err, "fe80::1", 6379), invalid, EINVAL);
     leave_descriptors(0);
     const char *too_many = "creating socket: Too many open files";
     CHECK_FAILS(anetTcpNonBlockConnect(err, "127.0.0.1", 6379), too_many, EMFILE);
@@ -101,6 +106,7 @@ static void what_is_no_host(void) {
 
 void test_connect(void) {
     by_address_and_name();
+    if (has_ipv6()) by_address_of_ipv6();
     from_a_source_if_it_can_be();
     refused_later();
     refused_at_once();

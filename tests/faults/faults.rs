@@ -429,6 +429,9 @@ fn fail_if(syscall: i64, args: &[(u8, i32)], errno: i32) {
 
 #[test]
 fn the_error_names_the_call_that_failed() {
+    if lacks_ipv6() {
+        return;
+    }
     type Scenario = fn() -> Result<()>;
     let listen_v6: Scenario = || listen::tcp(any_local_address_v6(), &Profile::new()).map(drop);
     let receive_v6: Scenario = || listen::udp(any_local_address_v6(), &Profile::new()).map(drop);

@@ -10,7 +10,7 @@ use std::{
 use redis::{Connection, cmd};
 use rustix::process::Signal;
 
-use crate::server::*;
+use crate::{server::*, support::lacks_ipv6};
 
 fn client_list(client: &mut Connection) -> Vec<String> {
     let list: String = cmd("CLIENT").arg("LIST").query(client).unwrap();
@@ -25,6 +25,9 @@ fn field<'a>(line: &'a str, name: &str) -> &'a str {
 
 #[test]
 fn the_client_list_tells_of_everybody_in_the_order_in_which_they_came() {
+    if lacks_ipv6() {
+        return;
+    }
     let server = Server::start(&[]);
     let connect = [Server::client, Server::client_v6, Server::client_unix, Server::client];
     let mut clients = connect.map(|connect| {
@@ -91,6 +94,9 @@ fn without_a_timeout_an_idle_client_stays() {
 
 #[test]
 fn clients_of_one_address_are_limited_and_told_so() {
+    if lacks_ipv6() {
+        return;
+    }
     let server = Server::start(&["--max-per-source", "2"]);
     let mut clients = [server.client(), server.client()];
     // Those of another address and of the Unix socket are not counted there.

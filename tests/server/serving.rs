@@ -4,6 +4,9 @@ use super::*;
 
 #[test]
 fn clients_of_all_listeners_are_served_each_with_data_of_its_own() {
+    if lacks_ipv6() {
+        return;
+    }
     let mut slots = slots(64);
     let mut server = Server::<u32>::new(&mut slots).unwrap();
     let v6 = listen::tcp(any_local_address_v6(), &Profile::new()).unwrap();

@@ -1,5 +1,5 @@
 //! The words that the tests speak.
-#![allow(dead_code, reason = "every test file uses some of them")]
+#![allow(dead_code, unused_imports, reason = "every test file uses some of them")]
 
 use std::{
     fmt::Debug,
@@ -16,8 +16,11 @@ use anet::{
 };
 use rustix::net::{AddressFamily, SocketType};
 
+pub mod ipv6;
 #[cfg(target_os = "linux")]
 pub mod namespace;
+
+pub use ipv6::lacks_ipv6;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 /// Longer than anything takes that works, however busy the host is.
@@ -29,6 +32,15 @@ pub fn any_local_address() -> SocketAddr {
 
 pub fn any_local_address_v6() -> SocketAddr {
     "[::1]:0".parse().unwrap()
+}
+
+/// One of each family that this host has.
+pub fn any_local_addresses() -> Vec<SocketAddr> {
+    let mut addrs = vec![any_local_address()];
+    if !lacks_ipv6() {
+        addrs.push(any_local_address_v6());
+    }
+    addrs
 }
 
 /// A TCP listener on the loopback address, as the kernel has it.
