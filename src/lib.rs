@@ -70,6 +70,7 @@
 //!
 //! Linux is the system that is measured. The BSDs and macOS compile: they use libc and kqueue.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_debug_implementations, missing_docs, rustdoc::broken_intra_doc_links, unreachable_pub, unsafe_code)]
 #![warn(clippy::alloc_instead_of_core, clippy::missing_errors_doc, clippy::std_instead_of_core)]
 

@@ -1,11 +1,11 @@
 //! The crate without std, libc and allocator: the package in `tests/no_libc` is linked that way, examined and used.
 //!
-//! The tests of this package cannot show it: std's test harness brings all three along.
+//! The crate's own tests cannot show it: std's test harness brings all three along.
 
 // The package begins with a few instructions of its own, which are written for this architecture.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
-#[path = "support/fallbacks.rs"]
+#[path = "../support/fallbacks.rs"]
 mod fallbacks;
 
 use std::{
@@ -68,7 +68,7 @@ fn the_executable_is_static_and_small() {
 fn the_package_has_the_dependencies_of_the_crate() {
     let locked = |path: &Path| packages(&fs::read_to_string(path).unwrap());
     let own = locked(&package().join("Cargo.lock"));
-    let crates = locked(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"));
+    let crates = locked(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock"));
     let others: Vec<_> = own.difference(&crates).filter(|(name, _)| name != "\"anet-no-libc\"").collect();
     assert!(own.len() > 3 && others.is_empty(), "not in the crate's Cargo.lock: {others:?}");
 }
@@ -134,7 +134,7 @@ impl Drop for Server {
 }
 
 fn package() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/no_libc")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../no_libc")
 }
 
 /// The server's executable, built once for all tests.
