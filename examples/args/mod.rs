@@ -1,0 +1,94 @@
+//! The command line of the examples: flags with a value, and words without.
+#![allow(dead_code, reason = "every example uses some of it")]
+
+use core::{error::Error, fmt::Display, str::FromStr, time::Duration};
+use std::{
+    collections::HashMap,
+    env,
+    io::{self, Write},
+    process::{self, ExitCode},
+};
+
+pub type Outcome = Result<(), Box<dyn Error>>;
+
+/// What was given on the command line.
+pub struct Args {
+    flags: HashMap<String, String>,
+    words: Vec<String>,
+}
+
+impl Args {
+    /// Reads the flags of these names (without `--`), and words as they come. `--help` prints `usage` and ends the
+    /// program; a mistake ends it with status 2.
+    pub fn parse(usage: &str, names: &[&str]) -> Self {
+        let (mut flags, mut words) = (HashMap::new(), Vec::new());
+        let mut given = env::args_os().skip(1).map(|arg| arg.into_string().unwrap_or_else(|arg| not_text(&arg)));
+        while let Some(arg) = given.next() {
+            match arg.strip_prefix("--") {
+                Some("help") => {
+                    announce(usage);
+                    process::exit(0);
+                }
+                Some(name) if names.contains(&name) => {
+                    let value = given.next().unwrap_or_else(|| refuse(format_args!("--{name} needs a value")));
+                    flags.insert(name.to_owned(), value);
+                }
+                Some(_) => refuse(format_args!("unknown flag {arg:?}")),
+                None => words.push(arg),
+            }
+        }
+        Self { flags, words }
+    }
+
+    /// The value of a flag, or `default`.
+    pub fn flag<T: FromStr<Err: Display>>(&self, name: &str, default: &str) -> T {
+        parsed(name, self.flags.get(name).map_or(default, String::as_str))
+    }
+
+    /// The value of a flag that is a time in milliseconds, or `default`.
+    pub fn millis(&self, name: &str, default: &str) -> Duration {
+        Duration::from_millis(self.flag(name, default))
+    }
+
+    /// All words; the program ends unless there are so many.
+    pub fn words<T: FromStr<Err: Display>, const N: usize>(&self) -> [T; N] {
+        let words: Vec<T> = self.words.iter().map(|word| parsed("argument", word)).collect();
+        let found = words.len();
+        words.try_into().unwrap_or_else(|_| refuse(format_args!("{N} arguments expected, {found} found")))
+    }
+}
+
+pub fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> T {
+    text.parse().unwrap_or_else(|error| refuse(format_args!("{name} {text:?}: {error}")))
+}
+
+fn not_text(arg: &std::ffi::OsStr) -> ! {
+    refuse(format_args!("argument {arg:?} is not UTF-8"))
+}
+
+fn refuse(mistake: impl Display) -> ! {
+    complain(format_args!("{mistake}; see --help"));
+    process::exit(2)
+}
+
+/// Turns what became of the program into its status.
+pub fn exit(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line; unlike `println!` this cannot panic when standard output is closed.
+pub fn announce(line: impl Display) {
+    let mut stdout = io::stdout();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// The same on standard error.
+pub fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,83 @@
+//! A server as a process, and sockets that talk to it.
+
+use super::*;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longer than anything takes that works.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// A time limit that is to pass.
+pub const SHORT: &str = "200";
+
+/// What a program says before it ends by itself.
+pub fn output_of(program: &str, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(program).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// A running server, ended with the test.
+pub struct Server {
+    child: Child,
+    pub addr: SocketAddr,
+}
+
+impl Server {
+    /// On a port of its own.
+    pub fn start(program: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(["--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let addr = line.trim_end().rsplit_once(' ').unwrap().1.parse().unwrap();
+        Self { child, addr }
+    }
+
+    pub fn client(&self) -> TcpStream {
+        configured(TcpStream::connect(self.addr).unwrap())
+    }
+
+    /// Asks the server to end.
+    pub fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended, and returns its status.
+    pub fn status(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// With time limits, so that a test fails where it would wait.
+pub fn configured(socket: TcpStream) -> TcpStream {
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
+}
+
+/// Exactly so many bytes.
+pub fn read(socket: &mut impl Read, len: usize) -> String {
+    let mut bytes = vec![0; len];
+    socket.read_exact(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// All until the end.
+pub fn read_to_end(socket: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}

@@ -1,0 +1,167 @@
+//! A TCP proxy: it passes bytes between its clients and the first upstream that can be reached.
+//!
+//! ```sh
+//! cargo run --release --example proxy -- 127.0.0.1:6379 127.0.0.1:6380
+//! ```
+//!
+//! Each direction ends by itself: the end of what one side sends is passed on, and the other direction goes on. While a
+//! side does not read, the proxy reads no more than [`BUFFER`] from the other one. A pair that has passed nothing for
+//! the idle time is closed.
+
+mod args;
+
+use core::time::Duration;
+use std::process::ExitCode;
+
+use anet::{
+    Endpoint, Profile,
+    connect::Connector,
+    event::Interest,
+    listen, option,
+    server::{CloseReason, Event, Key, Server, Slots},
+    stream::Shutdown,
+};
+use args::{Args, Outcome, announce, complain};
+
+const USAGE: &str = "Usage: proxy [--listen ADDRESS] [--idle-time MILLISECONDS] UPSTREAM UPSTREAM";
+/// Each connection and its upstream; clients beyond these wait in the backlog.
+const SIDES_MAX: usize = 20_000;
+/// Bytes that wait in each direction at most.
+const BUFFER: usize = 64 << 10;
+/// How long an upstream may take to connect before the next one is tried, and how long both.
+const ATTEMPT_TIME: Duration = Duration::from_secs(1);
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    args::exit(serve(&Args::parse(USAGE, &["listen", "idle-time"])))
+}
+
+fn serve(args: &Args) -> Outcome {
+    let upstreams: [Endpoint; 2] = args.words();
+    let connector = Connector::new().with_attempt_timeout(Some(ATTEMPT_TIME)).with_timeout(Some(CONNECT_TIME));
+    let listener = listen::tcp(args.flag("listen", "127.0.0.1:7001"), &Profile::new().with_tcp_nodelay(true))?;
+    announce(format_args!("listening on {}", listener.local_addr()?));
+    let mut sides =
+        Server::new(Slots::allocate(SIDES_MAX))?.with_idle_timeout(Some(args.millis("idle-time", "300000")));
+    sides.listen(listener)?;
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        sides.wait(None)?;
+        while let Some(event) = sides.next_event() {
+            match event {
+                Event::Opened(client) => match sides.connect(&upstreams, &connector, Side::of(client)) {
+                    Ok(upstream) => set_other(&mut sides, client, upstream),
+                    Err(refused) => {
+                        complain(refused);
+                        sides.close(client);
+                    }
+                },
+                Event::Connected(key) => connected(&mut sides, key),
+                Event::Readable(key) => receive(&mut sides, key, &mut buffer),
+                Event::Writable(key) => send(&mut sides, key),
+                Event::Closing(key, reason) => {
+                    if let CloseReason::ConnectFailed(error) = reason {
+                        complain(error);
+                    }
+                    close_both(&mut sides, key);
+                }
+                Event::AcceptFailed(_, error) | Event::ListenerGone(_, error) => complain(error),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What belongs to a connection.
+#[derive(Default)]
+struct Side {
+    /// The connection that it is paired with.
+    other: Option<Key>,
+    /// Bytes from the other side that are not sent.
+    output: Vec<u8>,
+    /// Whether the other side sends no more.
+    ends: bool,
+    /// Whether that was passed on.
+    is_shut: bool,
+    /// Whether this side sends no more.
+    is_read: bool,
+}
+
+impl Side {
+    fn of(other: Key) -> Self {
+        Self { other: Some(other), ..Self::default() }
+    }
+}
+
+type Sides<'t> = Server<'t, Side>;
+
+fn set_other(sides: &mut Sides<'_>, key: Key, other: Key) {
+    if let Some(side) = sides.get_mut(key) {
+        side.data.other = Some(other);
+    }
+}
+
+fn connected(sides: &mut Sides<'_>, key: Key) {
+    // Small writes are the sender's choice. A Unix socket has no such option.
+    let _ = sides.get(key).map(|side| option::set_tcp_nodelay(side, true));
+    send(sides, key);
+}
+
+fn receive(sides: &mut Sides<'_>, key: Key, buffer: &mut [u8]) {
+    let Some(side) = sides.get_mut(key) else { return };
+    let is_asked = side.interest().contains(Interest::READABLE);
+    let received = match side.read(buffer) {
+        Err(error) if error.is_would_block() => return,
+        // Without interest only an error or a hang-up is reported: it takes no more bytes.
+        Ok(len) if is_asked => &buffer[..len],
+        Ok(_) | Err(_) => return close_both(sides, key),
+    };
+    side.data.is_read = received.is_empty();
+    let Some(to) = side.data.other else { return };
+    let Some(other) = sides.get_mut(to) else { return };
+    other.data.output.extend_from_slice(received);
+    other.data.ends = received.is_empty();
+    send(sides, to);
+}
+
+/// Sends what there is room for, and then the end if it has come.
+fn send(sides: &mut Sides<'_>, key: Key) {
+    let Some(side) = sides.get_mut(key).filter(|side| !side.is_connecting()) else { return settle(sides, key) };
+    if !side.data.output.is_empty() {
+        match side.write(&side.data.output) {
+            Ok(sent) => drop(side.data.output.drain(..sent)),
+            Err(error) if error.is_would_block() => {}
+            Err(_) => return close_both(sides, key),
+        }
+    }
+    if side.data.output.is_empty() && side.data.ends && !side.data.is_shut {
+        side.data.is_shut = true;
+        if !side.data.is_read && side.stream().shutdown(Shutdown::Write).is_err() {
+            return close_both(sides, key);
+        }
+    }
+    settle(sides, key);
+}
+
+/// After something has passed: closes what is done, and reads from a side only while the other one takes it.
+fn settle(sides: &mut Sides<'_>, key: Key) {
+    let other = sides.get(key).and_then(|side| side.data.other);
+    for (key, other) in [(Some(key), other), (other, Some(key))] {
+        let Some((key, side)) = key.and_then(|key| Some((key, sides.get(key)?))) else { continue };
+        if side.data.is_read && side.data.is_shut {
+            sides.close(key);
+            continue;
+        }
+        let has_room = other.and_then(|other| sides.get(other)).is_some_and(|other| other.data.output.is_empty());
+        let mut interest = Interest::empty();
+        interest.set(Interest::READABLE, !side.data.is_read && has_room);
+        interest.set(Interest::WRITABLE, !side.data.output.is_empty());
+        sides.set_interest(key, interest);
+        sides.touch(key);
+    }
+}
+
+fn close_both(sides: &mut Sides<'_>, key: Key) {
+    let closed = sides.close(key);
+    closed.and_then(|side| side.other).map(|other| sides.close(other));
+}

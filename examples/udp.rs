@@ -1,0 +1,69 @@
+//! A service on datagrams: it answers `?text` with `!text`.
+//!
+//! ```sh
+//! cargo run --release --example udp
+//! ```
+//!
+//! Everything else it ignores. A server that answers answers could be set against another one, for ever, by a single
+//! datagram with a forged source address.
+
+mod args;
+
+use std::process::ExitCode;
+
+use anet::{
+    Datagram, Profile,
+    event::Interest,
+    listen,
+    server::{Event, Server, Slot},
+};
+use args::{Args, Outcome, announce, complain};
+
+const USAGE: &str = "Usage: udp [--listen ADDRESS]";
+/// Datagrams received before other events have their turn.
+const BATCH: usize = 64;
+/// The longest that fits into an Ethernet frame over IPv6; longer ones are ignored.
+const LEN_MAX: usize = 1452;
+
+fn main() -> ExitCode {
+    args::exit(serve(&Args::parse(USAGE, &["listen"])))
+}
+
+fn serve(args: &Args) -> Outcome {
+    let socket = listen::udp(args.flag("listen", "127.0.0.1:7003"), &Profile::new())?;
+    announce(format_args!("receiving on {}", socket.local_addr()?));
+    // Listeners, connections and timers could be added to the same loop; a slot holds one watched descriptor.
+    let mut slots = [Slot::<()>::VACANT];
+    let mut server = Server::new(&mut slots)?;
+    server.watch(&socket, Interest::READABLE)?;
+    loop {
+        server.wait(None)?;
+        while let Some(event) = server.next_event() {
+            if let Event::Watched(..) = event {
+                answer_all(&socket);
+            }
+        }
+    }
+}
+
+/// What is left after a batch is reported again.
+fn answer_all(socket: &Datagram) {
+    let mut buffer = [0; LEN_MAX];
+    for _ in 0..BATCH {
+        let (received, from) = match socket.recv_from(&mut buffer) {
+            Ok(received) => received,
+            Err(error) if error.is_would_block() => return,
+            // The answer to an earlier datagram could not be delivered, for example.
+            Err(error) => {
+                complain(error);
+                continue;
+            }
+        };
+        if received.is_truncated() || received.bytes.first() != Some(&b'?') {
+            continue;
+        }
+        received.bytes[0] = b'!';
+        // Like any datagram, an answer may get lost.
+        let _ = socket.send_to(received.bytes, &from);
+    }
+}
