@@ -7,7 +7,7 @@ const LAST_HELLO: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 fn http(args: &[&str]) -> Server {
-    Server::start(env!("CARGO_BIN_EXE_http"), args)
+    Server::start(&program("ANET_HTTP", env!("CARGO_BIN_EXE_http")), args)
 }
 
 /// The response that ends a connection.

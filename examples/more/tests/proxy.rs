@@ -5,7 +5,7 @@ use super::*;
 fn proxy(args: &[&str], upstreams: [SocketAddr; 2]) -> Server {
     let upstreams = upstreams.map(|addr| addr.to_string());
     let words = upstreams.each_ref().map(String::as_str);
-    Server::start(env!("CARGO_BIN_EXE_proxy"), &[args, &words].concat())
+    Server::start(&program("ANET_PROXY", env!("CARGO_BIN_EXE_proxy")), &[args, &words].concat())
 }
 
 /// An upstream that a test accepts from.

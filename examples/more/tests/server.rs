@@ -2,6 +2,7 @@
 
 use super::*;
 use std::{
+    env,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
@@ -18,6 +19,12 @@ pub fn output_of(program: &str, args: &[&str]) -> (Option<i32>, String, String) 
     let output = Command::new(program).args(args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// The program to test: another one where the environment says so. `ANET_HTTP` and `ANET_PROXY` can name the same
+/// programs on other crates (`benches/peers`), which pass the same tests.
+pub fn program(variable: &str, ours: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| ours.to_owned())
 }
 
 /// A running server, ended with the test.
