@@ -231,6 +231,9 @@ impl Client {
                     Err(error) => return Err(error),
                 }
             }
+            if self.session.is_done {
+                return Ok(Next::Close);
+            }
             if self.session.ends {
                 self.stream.shutdown(Shutdown::Write)?;
                 self.lingers = true;

@@ -110,6 +110,9 @@ async fn converse(mut stream: TcpStream, times: Times, mut drains: watch::Receiv
         session.output.clear();
     }
     time::timeout(times.idle, stream.write_all(&session.output)).await??;
+    if session.is_done {
+        return Ok(());
+    }
     stream.shutdown().await?;
     // Input left unread would turn the close into a reset.
     let _ = time::timeout(LINGER, async { while stream.read(&mut buffer).await.is_ok_and(|len| len > 0) {} }).await;

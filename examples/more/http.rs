@@ -102,7 +102,10 @@ impl Http {
         }
         if !client.data.output.is_empty() {
             self.clients.set_interest(key, Interest::WRITABLE);
+        } else if client.data.is_done {
+            self.clients.close(key);
         } else if client.data.ends {
+            // What the client still sends would turn the end into a reset, and the last response would be lost.
             self.clients.close_lingering(key);
         } else {
             self.clients.set_interest(key, Interest::READABLE);

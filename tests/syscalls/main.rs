@@ -13,6 +13,7 @@ mod one_call;
 mod pending;
 mod pipes;
 mod port_files;
+mod programs;
 mod server;
 mod trace;
 

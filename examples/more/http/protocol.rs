@@ -15,6 +15,8 @@ pub struct Session {
     pub output: Vec<u8>,
     /// Whether the connection ends with them.
     pub ends: bool,
+    /// Whether the client has asked for the end, and has sent nothing behind its last request.
+    pub is_done: bool,
 }
 
 impl Session {
@@ -27,6 +29,7 @@ impl Session {
                     self.ends = request.closes || is_last;
                     request.answer(self.ends, &mut self.output);
                     answered += request.len;
+                    self.is_done = request.closes && answered == self.input.len();
                 }
                 Ok(None) => break,
                 Err(refusal) => self.refuse(refusal),
