@@ -1,4 +1,4 @@
-//! How connections end: closed at once, left lingering, given away, or closed by the server itself.
+//! How connections end: closed at once, closed lingering, taken out, or closed by the server itself.
 
 use core::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::{
     sys,
 };
 
-/// How often a connection that is being left is read from at a time, and how many bytes at most.
+/// The most reads from a lingering connection at a time, and the most bytes of each.
 const DISCARDS: usize = 16;
 const DISCARDED_BYTES: usize = 4096;
 
-/// Whether anything can still come from a peer.
+/// Whether input can still arrive from a peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Input {
     Over,
@@ -29,7 +29,7 @@ enum Input {
 }
 
 impl List {
-    /// Whether the poller watches what is there.
+    /// Whether the poller watches the occupants of this list.
     const fn is_watched(self) -> bool {
         matches!(self, Self::Open | Self::Connecting | Self::LeavingWatched | Self::Foreign)
     }
@@ -37,7 +37,7 @@ impl List {
 
 /// Leaving.
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
-    /// Takes a connection out; its descriptor is closed when it is dropped.
+    /// Removes a connection; dropping it closes its descriptor.
     pub(super) fn remove(&mut self, key: Key) -> Option<Connection<T>> {
         self.get(key)?;
         self.learn(key);
@@ -46,30 +46,31 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         Some(connection)
     }
 
-    /// Takes a connection out that the poller is to know no more.
+    /// Removes a connection and deletes it from the poller.
     pub(super) fn remove_unwatched(&mut self, key: Key) -> Option<Connection<T>> {
         if self.sharing != Sharing::Known && self.table.list(key).is_watched() {
-            // The descriptor is open, and watched: there is no error that it could have.
+            // The descriptor is open and watched, so deleting it cannot fail.
             let _ = self.get(key).map(|connection| self.poller.delete(connection));
         }
         self.remove(key)
     }
 
-    /// Empties a slot. What may be open elsewhere is deleted from the poller, which would report it for ever.
+    /// Empties a slot. A descriptor that may be open elsewhere is deleted from the poller, which would report it
+    /// indefinitely.
     pub(super) fn take_out(&mut self, key: Key) -> Option<Occupant<T>> {
         self.forget(key);
         self.released = true;
         self.table.remove(key)
     }
 
-    /// Deletes from the poller what is going to be closed, if that is not enough.
+    /// Deletes from the poller a descriptor about to be closed, where closing is not enough.
     pub(super) fn forget(&self, key: Key) {
         if self.sharing == Sharing::Known && self.table.list(key).is_watched() {
             let _ = self.table.get(key).map(|occupant| self.poller.delete(occupant));
         }
     }
 
-    /// Gives back the places that a connection holds.
+    /// Releases the ticket and the route of a connection.
     fn give_back(&mut self, ticket: Option<Ticket>, dial: Option<Dial>) {
         if let Some(ticket) = ticket {
             self.admission.release(ticket);
@@ -79,8 +80,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// Leaves a connection: the peer reads what was written and then the end. What it still sends is read, as far as
-    /// its slot is not needed, because input left unread would turn the close into a reset.
+    /// Closes a connection lingering: the peer reads what was written, then the end. What it still sends is read for as
+    /// long as the slot is not needed, because unread input would turn the close into a reset.
     pub(super) fn leave(&mut self, key: Key) -> Option<T> {
         let connection = self.get(key)?;
         let until = self.begin_leaving(&connection.stream, connection.reads.drained);
@@ -104,7 +105,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         Some(data)
     }
 
-    /// Where to put a connection that is left; `None` if the poller does not take it.
+    /// The list for a lingering connection; `None` if the poller refuses it.
     fn list_to_leave_in(&self, key: Key) -> Option<List> {
         let connection = self.get(key)?;
         if !self.table.list(key).is_watched() {
@@ -115,8 +116,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         watched.then_some(List::LeavingWatched)
     }
 
-    /// Shuts down the writing half, and says until when to read; `None` if there is nothing to read for. What is known
-    /// to be drained is read from when the poller says so.
+    /// Shuts down the writing half and returns the time until which to read; `None` if there is no reason to read. A
+    /// stream known to be drained is read when the poller reports it.
     pub(super) fn begin_leaving(&self, stream: &Stream, is_drained: bool) -> Option<Duration> {
         if stream.shutdown(Shutdown::Write).is_err() || self.settings.linger_timeout.is_zero() {
             return None;
@@ -126,7 +127,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         has_input.then(|| sys::now().saturating_add(self.settings.linger_timeout))
     }
 
-    /// Something can be read from one that is being left.
+    /// Discards the input of a lingering connection.
     pub(super) fn discard(&mut self, key: Key) {
         let Some(Occupant::Leaving(stream, _)) = self.table.get(key) else { return };
         if discard(stream) == Input::Over {
@@ -134,7 +135,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// Gives up the connection that has been left for the longest time, for those that come.
+    /// Closes the connection that has lingered longest, to make room.
     #[cold]
     pub(super) fn release_one(&mut self) {
         let left = [List::LeavingWatched, List::Leaving].into_iter().find_map(|list| self.table.first(list));
@@ -142,9 +143,9 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     }
 }
 
-/// By the clock.
+/// Deadlines.
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
-    /// The next connection whose time is over.
+    /// The event of the next connection whose time is over.
     pub(super) fn overdue(&mut self) -> Option<Event> {
         if self.grace_is_over() {
             return self.outlast();
@@ -167,13 +168,13 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         Some((self.table.key(slot)?, at))
     }
 
-    /// When something is to be done although nothing happens.
+    /// When the next deadline passes.
     pub(super) fn next_deadline(&mut self) -> Option<Duration> {
         let due = self.next_due().map(|(_, at)| at);
         [due, self.drained_at].into_iter().flatten().min()
     }
 
-    /// Does what is due at a slot; afterwards it is due later, or not at all.
+    /// Handles a slot that is due; afterwards it is due later or not at all.
     fn expire(&mut self, key: Key) -> Option<Event> {
         let now = self.now;
         let Some(connection) = connection(&mut self.table, key) else {
@@ -190,7 +191,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
             self.attempt_timed_out(key);
             return None;
         }
-        // More may be ready than a wait takes from the kernel: what is ready, is not idle.
+        // More may be ready than one wait takes from the kernel; a ready connection is not idle.
         if connection.is_ready() {
             connection.last_active = now;
             return None;
@@ -199,7 +200,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         Some(self.doom(key, CloseReason::IdleTimeout))
     }
 
-    /// The time to drain is over for whoever is there.
+    /// Closes the connections that are left when the grace period is over.
     fn outlast(&mut self) -> Option<Event> {
         while self.leaving() > 0 {
             self.release_one();
@@ -217,7 +218,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         Event::Closing(key, reason)
     }
 
-    /// Closes the connection whose closing was reported last.
+    /// Closes the connection whose `Closing` was reported last.
     #[inline]
     pub(super) fn close_doomed(&mut self) {
         if let Some((key, _)) = self.closing.take() {
@@ -226,7 +227,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     }
 }
 
-/// Reads what has come and throws it away.
+/// Reads what has arrived and discards it.
 fn discard(stream: &Stream) -> Input {
     let mut buffer = [0; DISCARDED_BYTES];
     for _ in 0..DISCARDS {

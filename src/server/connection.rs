@@ -1,4 +1,4 @@
-//! [`Connection`]: one that a [`Server`](super::Server) holds, and what the server knows of it.
+//! [`Connection`]: a connection of a [`Server`](super::Server), and the server's state for it.
 
 use core::time::Duration;
 
@@ -14,59 +14,58 @@ use crate::{
     sys,
 };
 
-/// A connection, accepted or outgoing, and the data that the server's author keeps with it.
+/// A connection, accepted or outgoing, and the data you keep with it.
 #[derive(Debug)]
 pub struct Connection<T> {
-    /// What belongs to the connection: a parser's state, output that waits, a name.
+    /// Your data for the connection: a parser's state, pending output, a name.
     pub data: T,
     pub(super) id: u64,
     pub(super) stream: Stream,
     pub(super) peer: Endpoint,
     pub(super) origin: Option<Origin>,
-    /// Its place in the admission; none once that is given back, and for those that were not accepted.
+    /// Its place in the admission; `None` once released, and for connections that were not accepted.
     pub(super) ticket: Option<Ticket>,
-    /// What it is to be watched for.
+    /// The interest it is to be watched with.
     pub(super) interest: Interest,
-    /// What the poller watches it for, once it does.
+    /// The interest that the poller has, once it watches the connection.
     pub(super) watched: Interest,
     pub(super) reads: Reads,
     /// Its own idle timeout instead of the server's.
     pub(super) idle_timeout: Option<Option<Duration>>,
     pub(super) deadline: Option<(Duration, Expiry)>,
-    /// The attempt to connect, as long as it lasts.
+    /// The attempt to connect, while it lasts.
     pub(super) dial: Option<Dial>,
     pub(super) opened_at: Duration,
     pub(super) last_active: Duration,
 }
 
-/// Where an accepted connection comes from.
+/// Where an accepted connection came from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     pub(super) listener: ListenerId,
     pub(super) tag: u64,
 }
 
-/// What reads have shown.
+/// What reads have found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reads {
-    /// Whether the first read since the caller was asked to read has found anything.
+    /// Whether the first read since the last offer found anything; `None` before that read.
     pub(super) found: Option<bool>,
-    /// Whether the last one took all there was.
+    /// Whether the last read took everything there was.
     pub(super) drained: bool,
 }
 
-/// What happens when a [deadline](super::Server::set_deadline) has passed.
+/// What happens when a [deadline](super::Server::set_deadline) passes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Expiry {
-    /// The server closes the connection, and reports that as
-    /// [`CloseReason::Deadline`](super::CloseReason::Deadline).
+    /// The server closes the connection and reports [`CloseReason::Deadline`](super::CloseReason::Deadline).
     Close,
     /// The server reports [`Event::Deadline`](super::Event::Deadline) and keeps the connection.
     Report,
 }
 
-/// A connection without its data: reads and writes, and with the feature `std` `Read` and `Write` too, for a TLS session
-/// that lives in the data.
+/// A connection without its data: reads and writes. With the feature `std` it implements `Read` and `Write`, for a TLS
+/// session that lives in the data.
 #[derive(Debug)]
 pub struct Io<'c> {
     stream: &'c Stream,
@@ -93,7 +92,7 @@ impl<T> Connection<T> {
         }
     }
 
-    /// The data and the connection apart, so that bytes can be read into the data.
+    /// Splits the connection from its data, so that bytes can be read into the data.
     ///
     /// ```
     /// # use anet::server::Connection;
@@ -113,12 +112,12 @@ impl<T> Connection<T> {
         (&mut self.data, Io { stream: &self.stream, reads: &mut self.reads })
     }
 
-    /// Reads what is there; see [`Stream::read`]. Prefer this to reading from the [stream](Self::stream): it is how the
-    /// server learns whether reading from new connections pays before the poller reports them.
+    /// Reads available bytes; see [`Stream::read`]. Prefer this to reading from the [stream](Self::stream): from these
+    /// reads the server learns whether to offer new connections before the poller reports them.
     ///
     /// # Errors
     ///
-    /// Those of [`Stream::read`]. `EAGAIN` can follow a [`Readable`](super::Event::Readable) too.
+    /// Those of [`Stream::read`]. `EAGAIN` is possible even after [`Readable`](super::Event::Readable).
     #[inline]
     pub fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
         self.split().1.read(buf)
@@ -134,11 +133,11 @@ impl<T> Connection<T> {
         self.stream.write(buf)
     }
 
-    /// Writes all of `buf` or says how far it came; see [`Stream::write_all`].
+    /// Writes all of `buf`, or returns how far it got; see [`Stream::write_all`].
     ///
     /// # Errors
     ///
-    /// [`Incomplete`], also when the send buffer is full: this never waits.
+    /// [`Incomplete`], also if the send buffer is full: this never blocks.
     pub fn write_all(&self, buf: &[u8]) -> Result<(), Incomplete> {
         self.stream.write_all(buf)
     }
@@ -148,14 +147,14 @@ impl<T> Connection<T> {
         &self.stream
     }
 
-    /// The peer's address, as it was when the connection was made; while it is being made, the address that is tried.
+    /// The peer's address when the connection was made; while connecting, the address being tried.
     #[doc(alias = "getpeername")]
     pub const fn peer_addr(&self) -> &Endpoint {
         &self.peer
     }
 
-    /// Its number among all that this server has held, from 1: a name for it in a log, or for its peer, that no other
-    /// connection ever has.
+    /// Its number among all connections this server has held, from 1. No other connection ever has the same number, so
+    /// it can name the connection in a log or to the peer.
     #[doc(alias = "CLIENT ID")]
     pub const fn id(&self) -> u64 {
         self.id
@@ -176,8 +175,7 @@ impl<T> Connection<T> {
         self.interest
     }
 
-    /// When it was admitted, inserted or begun, on the monotonic clock; [`Server::now`](super::Server::now) is the same
-    /// clock.
+    /// When it was admitted, inserted or started, on the monotonic clock, like [`Server::now`](super::Server::now).
     pub const fn opened_at(&self) -> Duration {
         self.opened_at
     }
@@ -192,17 +190,17 @@ impl<T> Connection<T> {
         self.deadline.map(|(at, _)| at)
     }
 
-    /// Whether the connection is still being made.
+    /// Whether the connection is still connecting.
     pub const fn is_connecting(&self) -> bool {
         self.dial.is_some()
     }
 
-    /// Whether reading is what it waits for.
+    /// Whether the interest includes reading.
     pub(super) const fn reads(&self) -> bool {
         self.interest.contains(Interest::READABLE)
     }
 
-    /// Whether a poller would report it at this moment; never for interest in changes alone.
+    /// Whether a poller would report it now; `false` with `EDGE` or `ONE_SHOT`.
     pub(super) fn is_ready(&self) -> bool {
         let mut asked = sys::PollFlags::empty();
         asked.set(sys::PollFlags::IN, self.reads());
@@ -212,7 +210,7 @@ impl<T> Connection<T> {
         is_level && !asked.is_empty() && poll()
     }
 
-    /// When something is to be done although nothing happens; `idle_timeout` is the server's.
+    /// When its next deadline passes; `idle_timeout` is the server's.
     pub(super) fn due(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
         let deadline = self.deadline.map(|(at, _)| at);
         let other = match &self.dial {
@@ -222,13 +220,14 @@ impl<T> Connection<T> {
         [deadline, other].into_iter().flatten().min()
     }
 
-    /// When it is idle: later than the time alone, so that what was active at this reading of the clock is not.
+    /// When it becomes idle: 1 ns after the timeout, so that a connection active at the current reading of the clock
+    /// never is.
     pub(super) fn idle_at(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
         let time = self.idle_timeout.unwrap_or(idle_timeout)?;
         Some(self.last_active.saturating_add(time).saturating_add(Duration::from_nanos(1)))
     }
 
-    /// Gives the stream and the data away.
+    /// Returns the stream, the peer and the data.
     pub(super) fn into_parts(self) -> (Stream, Endpoint, T) {
         (self.stream, self.peer, self.data)
     }

@@ -1,4 +1,4 @@
-//! [`Connections`]: every connection that a server holds, from being admitted to being gone.
+//! [`Connections`]: every connection of a server, from admission to close.
 
 use core::time::Duration;
 
@@ -22,13 +22,13 @@ use crate::{
     sys,
 };
 
-/// What is in a slot.
+/// The contents of a slot.
 #[derive(Debug)]
 pub(super) enum Occupant<T> {
     Connection(Connection<T>),
-    /// Closed, but for being read from until the peer closes too or the time is over.
+    /// Closed lingering: read from until the peer closes too or the time is over.
     Leaving(Stream, Duration),
-    /// A duplicate of a descriptor that the server's author watches.
+    /// A duplicate of a descriptor passed to `watch`.
     Foreign(OwnedFd, Interest),
 }
 
@@ -42,21 +42,21 @@ pub(super) struct Connections<'t, T, const SOURCES: usize> {
     pub(super) counters: Counters,
     /// The last reading of the clock.
     pub(super) now: Duration,
-    /// When those that are still there are closed, once the server drains.
+    /// When the remaining connections are closed, once the server drains.
     pub(super) drained_at: Option<Duration>,
-    /// Whether it pays to read from a connection when it has just come, to read at the end of its first turn, and to
-    /// ask then whether an outgoing one is made.
+    /// Whether it pays to read from a connection just accepted, to read from it at the end of its first turn, and to
+    /// ask then whether an outgoing one is established.
     pub(super) at_once: Probe,
     pub(super) at_end: Probe,
     pub(super) at_dial: Probe,
-    /// Closed when the next event is asked for, now that the caller knows.
+    /// Reported as `Closing`, and closed when the caller asks for the next event.
     pub(super) closing: Option<(Key, CloseReason)>,
-    /// Whether a descriptor was released since this was last asked.
+    /// Whether a descriptor was released since the last `take_released`.
     pub(super) released: bool,
     pub(super) sharing: Sharing,
 }
 
-/// What a server's author has chosen.
+/// The settings of a server.
 pub(super) struct Settings<T> {
     pub(super) make_data: fn(&Incoming<'_>) -> T,
     pub(super) rejection: Option<fn(Reason) -> &'static [u8]>,
@@ -64,15 +64,15 @@ pub(super) struct Settings<T> {
     pub(super) linger_timeout: Duration,
 }
 
-/// Whether other processes are known to hold duplicates of this one's descriptors. A poller goes on to report what is
-/// open somewhere, and only a descriptor that is still open here can be deleted from it.
+/// Whether other processes are known to hold duplicates of this one's descriptors. A poller keeps reporting a file that
+/// any process has open, and only a descriptor still open here can be deleted from it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Sharing {
-    /// Not that anything has shown it: closing a descriptor is enough.
+    /// There is no sign of it: closing a descriptor is enough.
     Unknown,
-    /// The poller has reported a connection that was closed before: it has to be replaced.
+    /// The poller has reported a connection closed earlier, and must be replaced.
     Discovered,
-    /// What is closed is deleted from the poller before.
+    /// A descriptor is deleted from the poller before it is closed.
     Known,
 }
 
@@ -105,7 +105,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         })
     }
 
-    /// The same with other limits for those who connect.
+    /// The same connections with another admission.
     pub(super) fn with_admission<const N: usize>(self, admission: Admission<N>) -> Connections<'t, T, N> {
         Connections {
             poller: self.poller,
@@ -126,7 +126,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         }
     }
 
-    /// How many can come: those that leave make room.
+    /// How many connections fit; lingering ones make room.
     #[inline]
     pub(super) const fn room(&self) -> usize {
         self.table.len(List::Vacant) + self.leaving()
@@ -136,9 +136,9 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         self.table.len(List::Leaving) + self.table.len(List::LeavingWatched)
     }
 
-    /// Keeps a new connection, or turns it away.
+    /// Keeps a new connection or rejects it.
     pub(super) fn admit(&mut self, id: ListenerId, treatment: &Treatment, stream: Stream, peer: Endpoint) {
-        // Without room nothing is accepted.
+        // Without room, no connection is accepted.
         if self.room() == 0 {
             return;
         }
@@ -165,7 +165,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         if text.is_empty() {
             return;
         }
-        // As much as there is room for in a send buffer that is empty.
+        // As much as an empty send buffer takes.
         let _ = stream.write(text);
         let Some(key) = self.table.vacant() else { return };
         if let Some(until) = self.begin_leaving(&stream, false) {
@@ -180,7 +180,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         Connection::new(self.counters.held, stream, peer, data, self.now)
     }
 
-    /// Gives a connection a slot. One that is left already makes room.
+    /// Gives a connection a slot; a lingering one makes room.
     pub(super) fn hold(&mut self, connection: Connection<T>, list: List) -> Result<Key, Connection<T>> {
         if self.table.len(List::Vacant) == 0 {
             self.release_one();
@@ -191,7 +191,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         Ok(key)
     }
 
-    /// Holds a connection that came from elsewhere.
+    /// Holds a connection from elsewhere.
     pub(super) fn insert(&mut self, stream: Stream, peer: Endpoint, data: T) -> Result<Key, Refused<(Stream, T)>> {
         let connection = self.number(stream, peer, data);
         self.hold(connection, List::Unwatched).map_err(|connection| {
@@ -201,7 +201,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
     }
 }
 
-/// The lists of connections that the caller may know, without those that are being made.
+/// The lists of established connections.
 pub(super) const OPEN: [List; 8] = [
     List::Open,
     List::Unwatched,
@@ -213,7 +213,7 @@ pub(super) const OPEN: [List; 8] = [
     List::New,
 ];
 
-/// Those of connections that are being made.
+/// The lists of connections still connecting.
 pub(super) const MAKING: [List; 3] = [List::Dialled, List::Connecting, List::Unconnected];
 
 /// Holding.
@@ -243,14 +243,14 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         OPEN.into_iter().map(|list| self.table.len(list)).sum()
     }
 
-    /// No connection is there, not one that is being made or left either.
+    /// Whether there is no connection at all, connecting and lingering ones included.
     pub(super) fn is_empty(&self) -> bool {
         self.len() + self.leaving() == 0 && MAKING.into_iter().all(|list| self.table.len(list) == 0)
     }
 
     pub(super) fn set_interest(&mut self, key: Key, interest: Interest) {
         let Some(connection) = connection(&mut self.table, key) else { return };
-        // To set them again makes them ready again.
+        // Setting them again rearms them.
         let rearms = interest.intersects(Interest::EDGE | Interest::ONE_SHOT);
         connection.interest = interest;
         if connection.watched != interest || rearms {
@@ -274,7 +274,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// Sees to it that a slot is looked at in time.
+    /// Makes sure that a slot is visited in time.
     pub(super) fn schedule(&mut self, key: Key) {
         let idle_timeout = self.settings.idle_timeout;
         let due = self.table.get(key).and_then(|occupant| occupant.due(idle_timeout));
@@ -283,7 +283,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// Another idle timeout may be over sooner.
+    /// Schedules every slot again, because a new timeout may expire sooner.
     pub(super) fn set_idle_timeout(&mut self, time: Option<Duration>) {
         self.settings.idle_timeout = time;
         let slots = self.table.slots_mut().len();
@@ -292,7 +292,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// Whether a descriptor was released since the last time this was asked.
+    /// Whether a descriptor was released since the last call.
     pub(super) const fn take_released(&mut self) -> bool {
         core::mem::replace(&mut self.released, false)
     }
@@ -313,7 +313,7 @@ impl<T> Occupant<T> {
         }
     }
 
-    /// When something is to be done although nothing happens.
+    /// When its next deadline passes.
     pub(super) fn due(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
         match self {
             Self::Connection(connection) => connection.due(idle_timeout),
@@ -333,7 +333,7 @@ impl<T> AsFd for Occupant<T> {
     }
 }
 
-/// A place in the admission that is given back if making a connection's data panics.
+/// A place in the admission that is released if making a connection's data panics.
 struct Place<'a, const SOURCES: usize> {
     admission: &'a mut Admission<SOURCES>,
     ticket: Option<Ticket>,
@@ -353,7 +353,7 @@ impl<const SOURCES: usize> Drop for Place<'_, SOURCES> {
     }
 }
 
-/// Apart from the other fields of [`Connections`].
+/// Borrows the table alone, not the other fields of [`Connections`].
 #[inline]
 pub(super) fn connection<'a, T>(table: &'a mut Table<'_, Slot<T>>, key: Key) -> Option<&'a mut Connection<T>> {
     table.get_mut(key)?.connection_mut()

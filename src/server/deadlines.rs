@@ -1,9 +1,9 @@
-//! [`Deadlines`]: when to look at which slot, as a heap that lives in the slots themselves.
+//! [`Deadlines`]: when to visit which slot, as a heap that lives in the slots themselves.
 //!
-//! Pure. A slot is in the heap once at most, with a time at or before the one at which something is really due. What is
-//! due later than thought, or not at all, is found out when its time comes: to postpone or to cancel costs nothing, and
-//! only an earlier time moves a slot through the heap. So does a connection that closes: the next one in its slot
-//! inherits the entry.
+//! Pure. A slot is in the heap at most once, with a time no later than its real deadline. A slot whose real deadline is
+//! later, or which has none, is found when its time comes: postponing and cancelling cost nothing, and only an earlier
+//! time moves a slot through the heap. Closing a connection costs nothing either: the next one in its slot inherits the
+//! entry.
 
 use core::time::Duration;
 
@@ -17,9 +17,9 @@ pub(super) trait Deadlined: HeapSlot<Rank = Duration> {
 /// A slot's part in the heap.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// Where in the heap this slot is; [`NOWHERE`].
+    /// The place of this slot in the heap, or [`NOWHERE`].
     pub(super) place: u32,
-    /// When to look at which slot, for the place that has this slot's number.
+    /// The entry of the place with this slot's number: when to visit which slot.
     pub(super) entry: (Duration, u32),
 }
 
@@ -30,7 +30,7 @@ impl Place {
     pub(super) const NONE: Self = Self { place: NOWHERE, entry: (Duration::ZERO, 0) };
 }
 
-/// The heap: as many places as there are slots in it, the earliest time first.
+/// The heap, which has as many places as it contains slots; the earliest time is first.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     len: usize,
@@ -43,7 +43,7 @@ impl Deadlines {
         Self { len: 0 }
     }
 
-    /// Sees to it that the slot is looked at no later than at this time.
+    /// Makes sure that the slot is visited no later than `time`.
     pub(super) fn no_later_than<S: Deadlined>(&mut self, slots: &mut [S], slot: u32, time: Duration) {
         let Some(place) = slots.get_mut(slot as usize).map(|slot| slot.place().place) else { return };
         let place = if place == NOWHERE { self.len } else { place as usize };
@@ -56,7 +56,7 @@ impl Deadlines {
         sift_up(slots, place);
     }
 
-    /// The slot that is to be looked at first, and when. `due` says when something is really due at a slot, if ever.
+    /// The slot to visit first, and when. `due` returns the real deadline of a slot, if it has one.
     pub(super) fn first<S: Deadlined>(
         &mut self,
         slots: &mut [S],
@@ -108,7 +108,7 @@ mod tests {
         slot.value().copied()
     }
 
-    /// Sets, moves and clears times, and asks for the first one, which is the earliest of those that are set.
+    /// Sets, moves and clears times, and compares the first one with the earliest of those that are set.
     #[test]
     fn the_first_deadline_is_the_earliest_of_those_that_are_set() {
         for seed in 0..200 {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn deadlines_come_in_the_order_of_their_times() {
+    fn deadlines_come_in_order_of_time() {
         let (mut numbers, mut slots) = (Numbers(7), slots());
         let mut deadlines = Deadlines::new(&mut slots);
         for slot in 0..SLOTS {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_is_not_there_has_no_deadline() {
+    fn a_missing_slot_has_no_deadline() {
         let mut slots = slots();
         let mut deadlines = Deadlines::new(&mut slots);
         deadlines.no_later_than(&mut slots, SLOTS as u32, Duration::ZERO);

@@ -1,4 +1,4 @@
-//! [`Event`]: what a server reports to its author.
+//! [`Event`]: what a server reports.
 
 use super::{Key, LISTENERS_MAX};
 use crate::{
@@ -10,31 +10,30 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A connection was accepted and admitted; it is the first event of this connection. A server that speaks first
-    /// does so now; others wait for [`Readable`](Self::Readable).
+    /// A connection was accepted and admitted; this is its first event. If the server speaks first in your protocol,
+    /// write now; otherwise wait for [`Readable`](Self::Readable).
     Opened(Key),
-    /// An outgoing connection is made.
+    /// An outgoing connection is established.
     Connected(Key),
-    /// It is worth reading from the connection: there are bytes, the end or an error, and for a new connection there
-    /// may be nothing yet. One read is enough: what is left is reported again, except with
-    /// [`ONE_SHOT`](Interest::ONE_SHOT).
+    /// The connection may be readable: bytes, the end of the stream or an error. A new connection may have nothing yet.
+    /// One read is enough: what remains is reported again, except with [`ONE_SHOT`](Interest::ONE_SHOT).
     Readable(Key),
-    /// There is room to write. Reported only where the interest asks for it.
+    /// The connection is writable. Reported only if the interest includes it.
     Writable(Key),
-    /// A connection with [`EDGE`](Interest::EDGE) interest is ready, and for what: one event for both directions,
-    /// reported once. Read and write until `EAGAIN`.
+    /// A connection with [`EDGE`](Interest::EDGE) interest became ready: one event for both directions, reported once.
+    /// Read and write until `EAGAIN`.
     Ready(Key, Readiness),
-    /// The [deadline](super::Server::set_deadline) of a connection has passed, and is cleared.
+    /// The [deadline](super::Server::set_deadline) of a connection has passed and is cleared.
     Deadline(Key),
-    /// The server closes the connection when you ask for the next event or wait, and drops its data: this is the place
-    /// to write a last word, or to take something out.
+    /// The server closes the connection and drops its data when you next ask for an event or wait. Write a last message
+    /// or take the data out now.
     Closing(Key, CloseReason),
-    /// Accepting failed for want of descriptors or memory, or in another way that may pass. The server tries again by
-    /// itself; the event comes once, and again only after accepting has worked in between.
+    /// Accepting failed for lack of descriptors or memory, or with another error that may pass. The server retries by
+    /// itself. The event is reported once, and again only after an accept has succeeded.
     AcceptFailed(ListenerId, Error),
-    /// The listener does not listen any more, and was closed.
+    /// The listener no longer listens and was closed.
     ListenerGone(ListenerId, Error),
-    /// A descriptor that was given to [`watch`](super::Server::watch) is ready.
+    /// A descriptor passed to [`watch`](super::Server::watch) is ready.
     Watched(WatchId, Readiness),
 }
 
@@ -42,30 +41,29 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Nothing was reported of it for longer than [`with_idle_timeout`](super::Server::with_idle_timeout) says. To keep
-    /// it, [`touch`](super::Server::touch) it.
+    /// It was not reported for longer than its [idle timeout](super::Server::with_idle_timeout).
+    /// [`touch`](super::Server::touch) keeps it open.
     IdleTimeout,
     /// Its [deadline](super::Server::set_deadline) has passed.
     Deadline,
-    /// The time that [`drain`](super::Server::drain) has given is over.
+    /// The grace period of [`drain`](super::Server::drain) is over.
     DrainTimeout,
-    /// No address of an outgoing connection could be reached; the error is the last one, `ETIMEDOUT` where the time was
-    /// over. [`peer_addr`](super::Connection::peer_addr) is the address it belongs to.
+    /// No address of an outgoing connection could be reached. The error is that of the last address, which is
+    /// [`peer_addr`](super::Connection::peer_addr); `ETIMEDOUT` if the time was over.
     ConnectFailed(Error),
-    /// The poller cannot watch it: `ENOMEM`, `ENOSPC` at `fs.epoll.max_user_watches`, or `EINVAL` for the interest that
-    /// was set.
+    /// The poller cannot watch it: `ENOMEM`, `ENOSPC` at `fs.epoll.max_user_watches`, or `EINVAL` for its interest.
     Unwatched(Error),
 }
 
-/// Which listener of a server. No other one gets the id before a hundred million have come after it.
+/// Identifies a listener of a server. An id is reused only after a hundred million other listeners.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ListenerId(pub(super) u32);
 
-/// Which [watched](super::Server::watch) descriptor of a server; as unique as a [`Key`].
+/// Identifies a [watched](super::Server::watch) descriptor of a server; as unique as a [`Key`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WatchId(pub(super) Key);
 
-/// What an event of the poller is about, by its key: the upper half of a [`Key`] is its generation, which is never 0.
+/// The subject of a poller event, by its key: the upper half of a [`Key`] is its generation, which is never 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Subject {
     /// A connection, or a watched descriptor.
@@ -74,7 +72,7 @@ pub(super) enum Subject {
 }
 
 impl ListenerId {
-    /// The position below [`LISTENERS_MAX`], and above it which one of those that have had it.
+    /// Combines the position, below [`LISTENERS_MAX`], with the serial number above it.
     pub(super) const fn new(position: usize, serial: u32) -> Self {
         Self(serial.wrapping_mul(LISTENERS_MAX as u32).wrapping_add(position as u32))
     }
@@ -95,8 +93,8 @@ impl Subject {
     }
 }
 
-/// Whether an event is a reader's, by what the connection is watched for, which may have changed since the event was
-/// taken from the kernel. Errors concern every interest; without any, they are reported as readable.
+/// Whether to report an event to the reader, by the current interest, which may have changed since the kernel returned
+/// the event. Errors concern every interest; with an empty one, they are reported as readable.
 #[inline]
 pub(super) fn is_for_reader(event: Readiness, interest: Interest) -> bool {
     if interest.intersects(Interest::READABLE | Interest::READ_HANGUP | Interest::PRIORITY) {
@@ -111,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_poller_key_says_what_it_is_about() {
+    fn a_poller_key_identifies_its_subject() {
         for bits in [1 << 32, u64::from(u32::MAX - 1) << 32 | 7] {
             let Subject::Slot(key) = Subject::of(bits) else { panic!("{bits:#x}") };
             assert_eq!(key.to_bits(), bits);

@@ -1,8 +1,8 @@
-//! [`Listeners`]: what a server listens on, whose turn it is to accept, and when all of them pause.
+//! [`Listeners`]: the listeners of a server, the order in which they accept, and when they pause.
 //!
-//! Slots and descriptors are the server's, not a listener's: whichever listener is served takes one, and the next one
-//! is served first the next time. For want of descriptors or memory all pause together, and one of them tries again
-//! for all.
+//! Slots and descriptors belong to the server, not to a listener: whichever listener is served takes one, and the next
+//! listener goes first the next time. For lack of descriptors or memory all listeners pause together, and one of them
+//! retries for all.
 
 use core::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::{
 /// The listeners, by their [`ListenerId`].
 pub(super) struct Listeners {
     all: [Option<Entry>; LISTENERS_MAX],
-    /// How many there have been.
+    /// How many listeners there have been.
     serial: u32,
-    /// Those at which a connection may wait that has not been accepted, a bit for each position.
+    /// Listeners that may have a connection waiting, one bit per position.
     waiting: u32,
-    /// Those whose interest is off.
+    /// Listeners whose interest is off.
     paused: u32,
-    /// The position that comes first among those that wait.
+    /// The position to serve first.
     first: u32,
-    /// The pause of all of them, while resources are known to be missing.
+    /// The common pause, while resources are known to have run out.
     pressure: Option<Backoff>,
-    /// What those have seen that are gone.
+    /// The counters of removed listeners.
     past: Counters,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Entry {
     id: ListenerId,
     pub(super) listener: Listener,
     pub(super) options: ListenOptions,
-    /// Whether its trouble has been reported.
+    /// Whether its failure has been reported.
     is_reported: bool,
 }
 
@@ -55,7 +55,7 @@ impl Listeners {
         }
     }
 
-    /// Watches one more.
+    /// Adds and watches a listener.
     pub(super) fn add(&mut self, poller: &Poller, listener: Listener, options: ListenOptions) -> Result<ListenerId> {
         let vacant = self.all.iter_mut().enumerate().find(|(_, entry)| entry.is_none());
         let (position, entry) = vacant.ok_or_else(|| Error::refused(Op::Listen, Cause::TooManyAddresses))?;
@@ -82,18 +82,18 @@ impl Listeners {
         self.all.iter().flatten().map(|entry| (entry.id, &entry.listener))
     }
 
-    /// Listens there no more.
+    /// Removes a listener.
     pub(super) fn remove(&mut self, poller: &Poller, id: ListenerId) -> Option<Listener> {
         let entry = self.all.get_mut(id.position())?.take_if(|entry| entry.id == id)?;
         self.waiting &= !bit(id);
         self.paused &= !bit(id);
         self.past += entry.options.acceptor.counters();
-        // One that was shut down may be gone from the poller too.
+        // A listener that was shut down may be gone from the poller too.
         let _ = poller.delete(&entry.listener);
         Some(entry.listener)
     }
 
-    /// What all of them have seen.
+    /// The sum of the counters of all listeners.
     pub(super) fn counters(&self) -> Counters {
         let mut sum = self.past;
         self.all.iter().flatten().for_each(|entry| sum += entry.options.acceptor.counters());
@@ -101,16 +101,16 @@ impl Listeners {
     }
 }
 
-/// Whose turn it is.
+/// Turns.
 impl Listeners {
-    /// The poller reports a listener.
+    /// Notes that the poller has reported a listener.
     pub(super) fn report(&mut self, id: ListenerId) {
         if self.get(id).is_some() {
             self.waiting |= bit(id);
         }
     }
 
-    /// Those that pause without a reason wait to be served like those that were reported.
+    /// Listeners whose pause is over are served like those that were reported.
     pub(super) fn end_pauses(&mut self, now: Duration) {
         if self.paused == 0 || self.resume_at().is_some_and(|at| at > now) {
             return;
@@ -120,7 +120,7 @@ impl Listeners {
         self.waiting |= self.paused & due;
     }
 
-    /// The next one at which a connection may wait, each once; not while all pause.
+    /// The next listener that may have a connection waiting, each once; none while all pause.
     #[inline]
     pub(super) fn next_waiting(&mut self, now: Duration) -> Option<ListenerId> {
         if self.waiting == 0 || self.is_pressed(now) {
@@ -133,7 +133,7 @@ impl Listeners {
         self.all.get(position as usize)?.as_ref().map(|entry| entry.id)
     }
 
-    /// Lets the clients of those that still wait stay in the backlog.
+    /// Pauses the listeners that still wait; their clients stay in the backlog.
     pub(super) fn pause_waiting(&mut self, poller: &Poller) {
         while self.waiting != 0 {
             let position = self.waiting.trailing_zeros();
@@ -144,7 +144,7 @@ impl Listeners {
         }
     }
 
-    /// Does what an outcome asks for, and says what is to be reported. `has_room` says whether more could be taken.
+    /// Acts on an outcome and returns the event to report. `has_room`: whether more connections fit.
     pub(super) fn after(
         &mut self,
         poller: &Poller,
@@ -156,7 +156,7 @@ impl Listeners {
         self.press(id, &outcome, now);
         match outcome.watch {
             Watch::Keep if has_room || outcome.end == BatchEnd::Drained => self.resume(poller, id),
-            // One that pauses goes on to wait for room.
+            // A paused listener keeps waiting for room.
             Watch::Keep => {}
             Watch::Pause { .. } => self.pause(poller, id),
             Watch::Stop => drop(self.remove(poller, id)),
@@ -170,14 +170,14 @@ impl Listeners {
         is_new.then_some(Event::AcceptFailed(id, error))
     }
 
-    /// Takes the interest off. A hang-up is reported even without interest, and for ever but for `ONE_SHOT`.
+    /// Takes the interest off. Even an empty interest reports a hang-up, at every wait unless `ONE_SHOT` is set.
     fn pause(&mut self, poller: &Poller, id: ListenerId) {
         if self.paused & bit(id) == 0 && self.set_interest(poller, id, Interest::ONE_SHOT) {
             self.paused |= bit(id);
         }
     }
 
-    /// Puts it back on.
+    /// Puts the interest back on.
     fn resume(&mut self, poller: &Poller, id: ListenerId) {
         if self.paused & bit(id) != 0 && self.set_interest(poller, id, Interest::READABLE) {
             self.paused &= !bit(id);
@@ -187,13 +187,13 @@ impl Listeners {
     fn set_interest(&self, poller: &Poller, id: ListenerId, interest: Interest) -> bool {
         let Some(entry) = self.get(id) else { return false };
         match poller.modify(&entry.listener, id.to_bits(), interest) {
-            // A new poller had no memory for it.
+            // A new poller had no memory to add it.
             Err(error) if error.is(Errno::NOENT) => poller.add(&entry.listener, id.to_bits(), interest).is_ok(),
             done => done.is_ok(),
         }
     }
 
-    /// Watches all of them with another poller.
+    /// Watches all listeners with another poller.
     pub(super) fn move_to(&mut self, poller: &Poller) {
         for entry in self.all.iter().flatten() {
             let is_paused = self.paused & bit(entry.id) != 0;
@@ -212,7 +212,7 @@ impl Listeners {
         self.pressure.is_some_and(|pressure| pressure.until().is_some_and(|until| until > now))
     }
 
-    /// What runs out at one listener has run out for all. The pauses are those of whichever meets it first.
+    /// Resources that run out at one listener have run out for all. The pauses are those of the first listener to fail.
     fn press(&mut self, id: ListenerId, outcome: &Outcome, now: Duration) {
         let is_out = matches!(outcome.end, BatchEnd::OutOfResources(_));
         if !is_out || outcome.accepted + outcome.shed > 0 {
@@ -223,20 +223,20 @@ impl Listeners {
         }
         let Some(pauses) = self.get(id).map(|entry| entry.options.acceptor.pauses()) else { return };
         self.pressure.get_or_insert(pauses).pause(now);
-        // The pause is everybody's, not its own.
+        // The pause is common, not the listener's own.
         if let Some(entry) = self.get_mut(id) {
             let _ = entry.options.acceptor.notify_release();
         }
     }
 
-    /// A descriptor was released.
+    /// Ends the common pause, because a descriptor was released.
     pub(super) fn notify_release(&mut self) {
         if let Some(pressure) = &mut self.pressure {
             pressure.end();
         }
     }
 
-    /// When one that pauses is to be tried again; `None` if none pauses.
+    /// When to retry a paused listener; `None` if none is paused.
     pub(super) fn resume_at(&self) -> Option<Duration> {
         if self.paused == 0 {
             return None;

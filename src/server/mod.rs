@@ -1,16 +1,17 @@
 //! [`Server`]: listeners, a poller, admission and a table of connections, in one loop that the caller owns.
 //!
-//! The server accepts, connects, admits, watches, times out and drains; its author reads and writes. Events are asked for
-//! one by one, so no handler is called and nothing is borrowed in between: a [`Key`] names a connection, and names none
-//! as soon as that is closed. Pending events of a closed connection are discarded.
+//! The server accepts, connects, admits, watches, times out and drains; you read and write. You take events one by one,
+//! so no handler is called and nothing stays borrowed between them: a [`Key`] names a connection, and is stale once
+//! that is closed. Pending events of a closed connection are discarded.
 //!
-//! Memory is the caller's: [`Slots`], one for each connection and each watched descriptor, and the server itself. While
-//! every slot is taken, or descriptors are missing, clients wait in the backlog of their listener; listeners take turns.
+//! The caller provides the memory: the server itself and its [`Slots`], one for each connection and each watched
+//! descriptor. While every slot is taken or descriptors have run out, clients wait in the backlog of their listener.
+//! Listeners take turns.
 //!
-//! A connection that comes with its request, is answered and closed takes five system calls besides the wait:
-//! `accept4`, `read`, `write`, `read`, `close`. New connections are read from before they are watched, at once and once
-//! more at the end of the turn; where that is usually in vain it is left out, and most take an `epoll_ctl` and another
-//! wait instead.
+//! A connection whose request arrives with it, and which is answered and closed, takes five system calls besides the
+//! wait: `accept4`, `read`, `write`, `read`, `close`. The server offers a new connection for reading before it watches
+//! it: at once, and again at the end of the turn. Where those reads usually fail, the server skips them, and most
+//! connections take an `epoll_ctl` and another wait instead.
 
 mod closing;
 mod connection;
@@ -51,32 +52,31 @@ use crate::{
 use connections::{Connections, Sharing};
 use listeners::Listeners;
 
-/// How many listeners a server may have at a time.
+/// The most listeners a server can have at a time.
 pub const LISTENERS_MAX: usize = 32;
 
-/// For how long a connection that is [closed lingering](Server::close_lingering) is read from, where nothing else is
-/// said.
+/// How long a connection [closed lingering](Server::close_lingering) is read from by default.
 pub const LINGER_DEFAULT: Duration = Duration::from_secs(2);
 
-/// Events taken from the kernel at one wait; more of them come with the next.
+/// Events taken from the kernel in one wait; the rest come with the next.
 const BATCH: usize = 256;
 
-/// What a server has seen since it was made.
+/// What a server has counted since it was created.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Counters {
-    /// What its listeners have seen.
+    /// The counters of its listeners.
     pub accept: accept::Counters,
-    /// Connections that were held: accepted and admitted, outgoing, or inserted.
+    /// Connections held: accepted and admitted, outgoing, or inserted.
     pub held: u64,
     /// Accepted connections that were admitted.
     pub admitted: u64,
-    /// Accepted connections that were not.
+    /// Accepted connections that were rejected.
     pub rejected: u64,
-    /// Times that a connection was idle for too long.
+    /// Idle timeouts that expired.
     pub timed_out: u64,
 }
 
-/// A connection that was just admitted, for which data is to be made.
+/// A connection that was just admitted and still needs its data.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Incoming<'c> {
@@ -90,7 +90,7 @@ pub struct Incoming<'c> {
 
 /// Serves connections, each with data of type `T`: accepted from listeners of all kinds, outgoing, or inserted.
 ///
-/// `SOURCES` is how many different source addresses can be counted; see [`Admission`].
+/// `SOURCES` is the number of source addresses that can be counted at a time; see [`Admission`].
 ///
 /// ```
 /// use anet::{Profile, listen, server::{Event, Server, Slot}};
@@ -133,15 +133,15 @@ pub struct Server<'t, T, const SOURCES: usize = 0> {
     connections: Connections<'t, T, SOURCES>,
     reserve: Option<Reserve<'t>>,
     events: Events<BATCH>,
-    /// What is to be reported next of those events, in halves: first to the reader, then to the writer.
+    /// The position in those events, in half events: the first half is the reader's, the second the writer's.
     cursor: usize,
 }
 
 /// Setting up.
 impl<'t, T> Server<'t, T> {
-    /// A server that admits every client there is a slot for. A connection's data is `T::default()` at first.
+    /// Creates a server that admits every client it has a slot for. The data of a new connection is `T::default()`.
     ///
-    /// `slots` may hold what an earlier server has left there, which is dropped.
+    /// Values that an earlier server left in `slots` are dropped.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl<'t, T> Server<'t, T> {
         Self::with_data(slots, |_| T::default())
     }
 
-    /// The same, with data that is made from what is known of a new connection.
+    /// Creates a server that calls `make` for the data of each new connection.
     ///
     /// ```
     /// use anet::{Endpoint, server::{Server, Slot}};
@@ -183,11 +183,10 @@ impl<'t, T> Server<'t, T> {
     }
 
     /// Admits only the clients that `admission` admits. [`Limits::new`] has protected mode on, [`Limits::unlimited`]
-    /// does not. To be called before the server has connections.
+    /// does not. Call this before the server has connections.
     ///
-    /// A client that is rejected with a [text](Self::with_rejection) takes a slot until it has read it, if one is
-    /// vacant: have some more slots than there may be clients. With fewer, clients wait in the backlog before any is
-    /// rejected.
+    /// A client rejected with a [text](Self::with_rejection) takes a vacant slot until it has read the text, so provide
+    /// some more slots than the limit on clients. With fewer, clients wait in the backlog and none is rejected.
     #[must_use]
     pub fn with_admission<const N: usize>(self, admission: Admission<N>) -> Server<'t, T, N> {
         Server {
@@ -201,9 +200,9 @@ impl<'t, T> Server<'t, T> {
 }
 
 impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
-    /// Closes a connection when nothing was reported of it for longer than this, neither that it is readable nor that it
-    /// is writable; `None`, as at first: never. A connection that is ready is not idle, however long the last turn took;
-    /// with [`EDGE`](Interest::EDGE) or [`ONE_SHOT`](Interest::ONE_SHOT) only what was reported counts.
+    /// Closes a connection that has not been reported readable or writable for longer than `time`; with `None`, the
+    /// default, never. A connection that is ready is not idle, however long the last turn took. With
+    /// [`EDGE`](Interest::EDGE) or [`ONE_SHOT`](Interest::ONE_SHOT), only reported readiness counts.
     ///
     /// The answer to a [`heartbeat`](crate::heartbeat) is activity too, so a peer that answers is never idle.
     #[must_use]
@@ -213,7 +212,7 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
         self
     }
 
-    /// How long at most a connection that is closed lingering is read from; zero: not at all. At first it is
+    /// Reads from a connection closed lingering for at most `time`; zero: not at all. The default is
     /// [`LINGER_DEFAULT`].
     #[must_use]
     #[doc(alias = "lingering_timeout")]
@@ -222,7 +221,8 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
         self
     }
 
-    /// What rejected clients read, in the protocol of this server. At first they read nothing but the end.
+    /// Sends this text, in the protocol of this server, to rejected clients. By default they read only the end of the
+    /// stream.
     ///
     /// [`Reason::message`] has what Redis says.
     #[must_use]
@@ -231,44 +231,44 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
         self
     }
 
-    /// When descriptors run out, accepts with the descriptor of the reserve, and turns each client away with its
-    /// message, instead of leaving them in the backlog.
+    /// When descriptors run out, accepts each waiting client with the reserve's descriptor, sends the reserve's message
+    /// and closes the connection, instead of leaving clients in the backlog.
     #[must_use]
     pub fn with_reserve(mut self, reserve: Reserve<'t>) -> Self {
         self.reserve = Some(reserve);
         self
     }
 
-    /// For a process that forks children which keep its descriptors and do not `exec`, such as one that writes a
-    /// snapshot: deletes a connection from the poller before closing it, for one system call more. Otherwise the kernel
-    /// would go on to report what is closed here and open there.
+    /// Deletes a connection from the poller before closing it, at the cost of one more system call. For a process that
+    /// forks children which keep its descriptors and do not `exec`, such as one that writes a snapshot: otherwise the
+    /// kernel keeps reporting connections that are closed here and open in a child.
     ///
-    /// Without this the server finds out when that happens: it replaces its poller, at a cost of one call for each
-    /// connection, and deletes from then on. Set it where the server's descriptor is watched by another poller, which
-    /// loses sight of a poller that was replaced.
+    /// Without this, the server detects the first such report, replaces its poller at the cost of one call per
+    /// connection, and deletes from then on. Set it where another poller watches the server's descriptor, because that
+    /// poller loses track of a replaced one.
     #[must_use]
     pub const fn with_shared_descriptors(mut self) -> Self {
         self.connections.sharing = Sharing::Known;
         self
     }
 
-    /// Another idle timeout from now on. Looks at every slot.
+    /// Changes the idle timeout. Visits every slot.
     pub fn set_idle_timeout(&mut self, time: Option<Duration>) {
         self.connections.set_idle_timeout(time);
     }
 
-    /// Serves the clients of `listener` as well, ten new ones at a time. A server that was [draining](Self::drain)
-    /// drains no more.
+    /// Adds a listener, from which the server accepts up to ten connections at a time. A server that was
+    /// [draining](Self::drain) stops draining.
     ///
     /// # Errors
     ///
-    /// [`TooManyAddresses`](crate::error::Cause::TooManyAddresses) after [`LISTENERS_MAX`]; those of
-    /// [`Poller::add`](crate::event::Poller::add). The listener is closed.
+    /// [`TooManyAddresses`](crate::error::Cause::TooManyAddresses) beyond [`LISTENERS_MAX`]; those of
+    /// [`Poller::add`](crate::event::Poller::add). On error the listener is closed.
     pub fn listen(&mut self, listener: Listener) -> Result<ListenerId> {
         self.listen_with(listener, ListenOptions::new())
     }
 
-    /// The same, with options for this listener.
+    /// Adds a listener with its own options.
     ///
     /// # Errors
     ///
@@ -279,24 +279,23 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
         Ok(id)
     }
 
-    /// Stops listening there and gives the listener back, with the connections in its backlog. Connections that came
-    /// from it stay.
+    /// Removes a listener and returns it, with the connections in its backlog. Connections accepted from it stay.
     pub fn unlisten(&mut self, id: ListenerId) -> Option<Listener> {
         self.listeners.remove(&self.connections.poller, id)
     }
 
-    /// Notes that the author has closed a descriptor, or given memory back: listeners that pause for want of them are
-    /// served again at the next wait. The server notices by itself when its own connections are closed.
+    /// Notes that you have closed a descriptor or freed memory: listeners that pause for lack of either resume at the
+    /// next wait. The server notices when its own connections close.
     pub const fn notify_release(&mut self) {
         self.connections.released = true;
     }
 
-    /// Holds a connection that came from elsewhere, and makes it non-blocking. It is watched for `READABLE` at first.
+    /// Adds a connection from elsewhere and makes it non-blocking. Its interest is `READABLE` at first.
     ///
     /// # Errors
     ///
-    /// The stream and the data come back with the error: [`NoRoom`](crate::error::Cause::NoRoom) if no slot is vacant,
-    /// and those of [`option::set_nonblocking`].
+    /// The error returns the stream and the data: [`NoRoom`](crate::error::Cause::NoRoom) if no slot is vacant, and
+    /// those of [`option::set_nonblocking`].
     pub fn insert(&mut self, stream: Stream, peer: Endpoint, data: T) -> Result<Key, Refused<(Stream, T)>> {
         match option::set_nonblocking(&stream, true) {
             Ok(()) => self.connections.insert(stream, peer, data),
@@ -319,41 +318,40 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.connections.get_mut(key)
     }
 
-    /// All connections in no particular order, without those that are still being made.
+    /// All connections in no particular order, except those still connecting.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Connection<T>)> {
         self.connections.iter()
     }
 
-    /// The same, to change their data: to give something to all of them, say. Looks at every slot.
+    /// The same connections, mutable: to change the data of all of them, say. Visits every slot.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut Connection<T>)> {
         self.connections.iter_mut()
     }
 
-    /// How many connections there are, without those that are being made or closed lingering.
+    /// The number of connections, without those still connecting or closed lingering.
     pub fn len(&self) -> usize {
         self.connections.len()
     }
 
-    /// Whether there are none.
+    /// Whether [`len`](Self::len) is 0.
     pub fn is_empty(&self) -> bool {
         self.connections.len() == 0
     }
 
-    /// What a connection is watched for from the next wait on; `READABLE` at first. Errors and hang-ups are reported
-    /// always: as [`Writable`](Event::Writable) where only writing is of interest, as [`Readable`](Event::Readable)
-    /// otherwise, also without any interest, and at every wait until the connection is closed. A connection that is
-    /// closed already is no error, and one that the poller refuses is reported as [`CloseReason::Unwatched`].
+    /// Sets what a connection is watched for from the next wait on; `READABLE` at first. Errors and hang-ups are always
+    /// reported, at every wait until the connection is closed: as [`Writable`](Event::Writable) if the interest is
+    /// writing alone, otherwise, even with an empty interest, as [`Readable`](Event::Readable). A key whose connection
+    /// is closed is ignored. A connection that the poller refuses is reported with [`CloseReason::Unwatched`].
     ///
-    /// Setting the interest costs one system call at the next wait, if it is another one by then. `EDGE` and `ONE_SHOT`
-    /// are made ready again by setting them again; with `EDGE`, [`Event::Ready`] reports both directions at once, and
-    /// all events must be taken out before the next wait.
+    /// A changed interest costs one system call at the next wait. Setting `EDGE` or `ONE_SHOT` again rearms it. With
+    /// `EDGE`, [`Event::Ready`] reports both directions at once, and you must take all events before the next wait.
     pub fn set_interest(&mut self, key: Key, interest: Interest) {
         self.connections.set_interest(key, interest);
     }
 
-    /// When something is to happen to a connection, on the monotonic clock ([`now`](Self::now)), and what; `None`
-    /// clears it. A deadline that passes is cleared. To set it costs time in the order of the logarithm of the number
-    /// of connections at worst; to postpone or clear it, next to nothing.
+    /// Sets a connection's deadline on the monotonic clock ([`now`](Self::now)) and what happens when it passes; `None`
+    /// clears it. A deadline that passes is cleared. Setting one takes at most O(log n) steps for n connections;
+    /// postponing or clearing one costs next to nothing.
     ///
     /// ```
     /// # use anet::server::{Expiry, Key, Server};
@@ -367,37 +365,35 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.connections.set_deadline(key, deadline);
     }
 
-    /// Counts a connection as active, as if something had come from it at the last wait. One that is being closed for
-    /// having been idle stays.
+    /// Marks a connection as active at the last wait. One that is being closed by its idle timeout stays open.
     pub fn touch(&mut self, key: Key) {
         self.connections.touch(key);
     }
 
-    /// Closes a connection at once and returns its data. If the peer has sent anything that was not read, it sees a
-    /// reset instead of the end, and may lose what was written last: [`close_lingering`](Self::close_lingering) avoids
-    /// that.
+    /// Closes a connection at once and returns its data. If input was left unread, the peer sees a reset instead of the
+    /// end of the stream and may lose what was written last; [`close_lingering`](Self::close_lingering) avoids that.
     pub fn close(&mut self, key: Key) -> Option<T> {
         self.connections.remove(key).map(|connection| connection.into_parts().2)
     }
 
-    /// Closes a connection so that the peer can read all that was written, and returns its data. The peer reads the end
-    /// at once; what it still sends is thrown away until it closes too, or the time is over, or its slot or descriptor
-    /// is needed.
+    /// Closes a connection so that the peer can read everything written, and returns its data. The peer reads the end
+    /// of the stream at once. What it still sends is discarded until it closes too, the [linger
+    /// timeout](Self::with_linger_timeout) is over, or the slot or descriptor is needed.
     #[doc(alias = "lingering_close")]
     pub fn close_lingering(&mut self, key: Key) -> Option<T> {
         self.connections.leave(key)
     }
 
-    /// Gives a connection away, out of the server. [`insert`](Self::insert) is the way back.
+    /// Takes a connection out of the server; [`insert`](Self::insert) puts it back.
     pub fn take(&mut self, key: Key) -> Option<(Stream, Endpoint, T)> {
         self.connections.remove_unwatched(key).map(Connection::into_parts)
     }
 }
 
-/// Looking.
+/// Inspecting.
 impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
-    /// The clock (`CLOCK_MONOTONIC`) as it was at the end of the last [`wait`](Self::wait) or drain: what
-    /// [`Connection::last_active`] is to be compared with. It is not read here, so it costs nothing.
+    /// The time (`CLOCK_MONOTONIC`) at the end of the last [`wait`](Self::wait) or [`drain`](Self::drain), to compare
+    /// with [`Connection::last_active`]. Does not read the clock.
     pub const fn now(&self) -> Duration {
         self.connections.now
     }
@@ -407,24 +403,24 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.listeners.iter()
     }
 
-    /// What has been seen so far.
+    /// The counters so far.
     pub fn counters(&self) -> Counters {
         Counters { accept: self.listeners.counters(), ..self.connections.counters }
     }
 
-    /// The limits for clients, and how many there are.
+    /// The limits on clients, and their counts.
     pub const fn admission(&self) -> &Admission<SOURCES> {
         &self.connections.admission
     }
 
-    /// Other limits from now on; connections that are there stay.
+    /// Changes the limits; existing connections stay.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.connections.admission.set_limits(limits);
     }
 }
 
-/// The poller's descriptor, for a server that is embedded in another loop: it is readable when the kernel has something
-/// to report. [`next_timeout`](Server::next_timeout) has the rest; ask for it before every wait of that loop. See also
+/// The poller's descriptor, for a server embedded in another loop: it is readable when the kernel has something to
+/// report. Call [`next_timeout`](Server::next_timeout) before every wait of that loop. See also
 /// [`with_shared_descriptors`](Server::with_shared_descriptors).
 impl<T, const SOURCES: usize> AsFd for Server<'_, T, SOURCES> {
     fn as_fd(&self) -> BorrowedFd<'_> {

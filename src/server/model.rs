@@ -1,4 +1,4 @@
-//! What the model tests of [`table`](super::table) and [`deadlines`](super::deadlines) share.
+//! Support for the model tests of [`table`](super::table) and [`deadlines`](super::deadlines).
 
 use core::time::Duration;
 
@@ -62,7 +62,7 @@ impl<V> Deadlined for Slot<V> {
     }
 }
 
-/// Numbers that look random and are the same in every run: splitmix64.
+/// Pseudo-random numbers, the same in every run: splitmix64.
 pub(super) struct Numbers(pub(super) u64);
 
 impl Numbers {

@@ -1,5 +1,5 @@
-//! What becomes of a new connection: it is reported, read from at once, read from again at the end of the turn, and
-//! watched. The two reads are left out where they are usually in vain.
+//! The first turn of a new connection: it is reported, offered for reading at once and again at the end of the turn,
+//! and watched. The two offers are skipped where they usually find nothing.
 
 use super::{
     Event, Key,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
-    /// What is to be reported of those that have just come.
+    /// The next event of a connection just accepted.
     #[inline]
     pub(super) fn newcomer(&mut self) -> Option<Event> {
         let fresh = self.table.len(List::New) + self.table.len(List::Greeted) + self.table.len(List::OfferedAtOnce);
@@ -38,7 +38,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// What is to be reported, at the end of a turn, of those that came in it.
+    /// The next event, at the end of a turn, of a connection accepted in it.
     pub(super) fn latecomer(&mut self) -> Option<Event> {
         loop {
             if let Some(key) = self.table.first(List::OfferedAtEnd) {
@@ -66,7 +66,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         Event::Readable(key)
     }
 
-    /// Whether the last offer was worth it.
+    /// Learns whether the last offer found anything.
     pub(super) fn learn(&mut self, key: Key) {
         let list = self.table.list(key);
         let Some(found) = connection(&mut self.table, key).and_then(|connection| connection.reads.found.take()) else {
@@ -82,7 +82,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
 
 /// Watching.
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
-    /// Whether anything is to be reported, or done, without the poller.
+    /// Whether there is anything to report or do without the poller.
     pub(super) fn has_work(&self) -> bool {
         const WAITING: [List; 8] = [
             List::Dialled,
@@ -97,7 +97,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         WAITING.into_iter().any(|list| self.table.len(list) > 0)
     }
 
-    /// Watches those that are not watched yet.
+    /// Watches the connections that are not watched yet.
     pub(super) fn watch_new(&mut self) {
         while let Some(key) = self.table.first(List::Unwatched) {
             let Some(connection) = connection(&mut self.table, key) else { break };
@@ -114,7 +114,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// Tells the poller what is to be watched for something else than it was: once, however often that has changed.
+    /// Passes each changed interest to the poller: once, however often it has changed.
     pub(super) fn watch_changed(&mut self) {
         while let Some(key) = self.table.next_marked() {
             if self.table.list(key) != List::Open {
@@ -132,7 +132,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         }
     }
 
-    /// The next connection that the poller has refused to watch. It is asked again for the reason.
+    /// The next connection that the poller has refused to watch. Asks the poller once more, which also returns the
+    /// error.
     pub(super) fn unwatchable(&mut self) -> Option<Event> {
         while let Some(key) = self.table.first(List::Unwatchable) {
             let Err(error) = self.watch_again(key) else { continue };
@@ -144,7 +145,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     fn watch_again(&mut self, key: Key) -> Result<()> {
         let Some(connection) = connection(&mut self.table, key) else { return Ok(()) };
         match self.poller.add(&connection.stream, key.to_bits(), connection.interest) {
-            // It is watched for something else.
+            // It is watched with another interest.
             Err(error) if error.is(Errno::EXIST) => {
                 self.poller.modify(&connection.stream, key.to_bits(), connection.interest)?;
             }
@@ -154,11 +155,11 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         Ok(())
     }
 
-    /// Watches everything with a new poller, which knows nothing of what was closed here and lives on elsewhere.
+    /// Watches everything with a new poller, which has no trace of files closed here but still open elsewhere.
     ///
     /// # Errors
     ///
-    /// `EMFILE`, `ENFILE`, `ENOMEM`: everything is as it was.
+    /// `EMFILE`, `ENFILE`, `ENOMEM`: the old poller stays in use.
     pub(super) fn renew_poller(&mut self) -> Result<()> {
         self.poller.renew()?;
         self.sharing = Sharing::Known;
@@ -185,7 +186,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     }
 }
 
-/// What the poller watches an occupant for; `None` if it does not.
+/// The interest with which the poller watches an occupant; `None` if it does not.
 fn watched_for<T>(list: List, occupant: &Occupant<T>) -> Option<Interest> {
     match (list, occupant) {
         (List::Open | List::Connecting, Occupant::Connection(connection)) => Some(connection.watched),

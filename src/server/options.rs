@@ -29,26 +29,26 @@ pub(super) struct Treatment {
 }
 
 impl ListenOptions {
-    /// Everything as the server has it, and the tag 0.
+    /// The settings of the server, and the tag 0.
     pub const fn new() -> Self {
         Self { acceptor: Acceptor::new(), treatment: Treatment { idle_timeout: None, rejection: None, tag: 0 } }
     }
 
-    /// How many connections are accepted at a time, and how long accepting pauses.
+    /// Sets how many connections are accepted at a time, and how long accepting pauses.
     #[must_use]
     pub const fn with_acceptor(mut self, acceptor: Acceptor) -> Self {
         self.acceptor = acceptor;
         self
     }
 
-    /// The idle timeout of this listener's connections instead of the server's; `None`: they may be idle for ever.
+    /// The idle timeout of this listener's connections instead of the server's; `None`: no timeout.
     #[must_use]
     pub const fn with_idle_timeout(mut self, time: Option<Duration>) -> Self {
         self.treatment.idle_timeout = Some(time);
         self
     }
 
-    /// What rejected clients of this listener read, instead of what the server says.
+    /// The text that rejected clients of this listener read, instead of the server's.
     #[must_use]
     pub const fn with_rejection(mut self, text: fn(Reason) -> &'static [u8]) -> Self {
         self.treatment.rejection = Some(text);

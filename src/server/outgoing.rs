@@ -1,7 +1,8 @@
-//! Outgoing connections: one address after the other, until one is connected or none is left.
+//! Outgoing connections: one address after another, until one connects or none is left.
 //!
-//! An attempt costs `socket` and `connect`. Whether it is through already is asked at the end of the turn, where that
-//! pays; on the loopback device it nearly always is, and such a connection is watched once, for what its owner wants.
+//! An attempt costs `socket` and `connect`. At the end of the turn the server polls the attempt, where that pays; on
+//! the loopback device it has nearly always completed, and such a connection is added to the poller once, with its own
+//! interest.
 
 use core::{fmt, time::Duration};
 
@@ -23,16 +24,16 @@ use crate::{
     sys,
 };
 
-/// How many different lists of addresses, or connectors, can be in use at a time for connections that are being made.
-/// Any number of connections can share one.
+/// The most different lists of addresses, or connectors, that connection attempts can use at a time. Any number of
+/// connections can share one.
 pub const ROUTES_MAX: usize = 32;
 
-/// What a server could not take, and why.
+/// A value that a server refused, and the error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Refused<V> {
-    /// What was to be taken.
+    /// The refused value.
     pub value: V,
-    /// Why it was not.
+    /// Why it was refused.
     pub error: Error,
 }
 
@@ -50,14 +51,14 @@ impl<V> fmt::Display for Refused<V> {
 
 impl<V: fmt::Debug> core::error::Error for Refused<V> {}
 
-/// A connection that is being made.
+/// The state of a connection attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial {
     /// Which route it takes.
     pub(super) route: usize,
-    /// Which address of the route is tried.
+    /// Which address of the route is being tried.
     attempt: usize,
-    /// When that address, and when all of them are given up.
+    /// When to give up that address, and when to give up the attempt.
     attempt_until: Option<Duration>,
     until: Option<Duration>,
     /// Why the last address failed.
@@ -70,7 +71,7 @@ impl Dial {
     }
 }
 
-/// The lists of addresses in use, by the number of connections that use them.
+/// The lists of addresses in use, with the number of attempts that use each.
 #[derive(Debug)]
 pub(super) struct Routes<'t> {
     all: [Option<Route<'t>>; ROUTES_MAX],
@@ -78,7 +79,7 @@ pub(super) struct Routes<'t> {
 
 #[derive(Debug)]
 struct Route<'t> {
-    /// `None` for the one address that a connection has itself.
+    /// `None`: the single address is that of the connection.
     endpoints: Option<&'t [Endpoint]>,
     connector: Connector,
     users: usize,
@@ -89,7 +90,7 @@ impl<'t> Routes<'t> {
         Self { all: [const { None }; ROUTES_MAX] }
     }
 
-    /// The number of a route that is in use already, or of a new one.
+    /// The number of a matching route, or of a new one.
     fn take(&mut self, endpoints: Option<&'t [Endpoint]>, connector: &Connector) -> Option<usize> {
         let is_same = |route: &Route<'t>| route.connector == *connector && is_same_list(route.endpoints, endpoints);
         let same = self.all.iter().position(|route| route.as_ref().is_some_and(is_same));
@@ -127,13 +128,14 @@ impl Route<'_> {
 }
 
 impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
-    /// Begins to connect to the first of `endpoints` that can be reached, in their order, and keeps `data` with the
+    /// Starts connecting to the first of `endpoints`, in order, that can be reached, and keeps `data` with the
     /// connection. [`Event::Connected`] reports success; if no address is left or the time is over, [`Event::Closing`]
-    /// says why with [`CloseReason::ConnectFailed`]. The key is valid from now on: until the connection is made, writing
-    /// to it fails with `EAGAIN`.
+    /// reports the error in [`CloseReason::ConnectFailed`]. The key is valid at once; until the connection is
+    /// established, writing to it fails with `EAGAIN`.
     ///
-    /// Interest is `READABLE` at first. Nothing is asked of the kernel that is not needed: a connection to a port in the
-    /// ephemeral range where nothing listens can reach itself (compare the stream's two addresses where that matters).
+    /// The interest is `READABLE` at first. The server does not check for self-connections: a connection to a port in
+    /// the ephemeral range where nothing listens can reach itself. Where that matters, compare the stream's two
+    /// addresses.
     ///
     /// ```
     /// use anet::{connect::Connector, server::{Event, Server, Slot}};
@@ -162,8 +164,8 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     ///
     /// # Errors
     ///
-    /// The data comes back with the error: [`NoRoom`](Cause::NoRoom) if no slot is vacant or more than [`ROUTES_MAX`]
-    /// lists are in use, or that of the last address if every one failed at once; see
+    /// The error returns the data: [`NoRoom`](Cause::NoRoom) if no slot is vacant or [`ROUTES_MAX`] other lists are in
+    /// use, or the error of the last address if every one failed at once; see
     /// [`connect::start`](crate::connect::start).
     #[doc(alias = "anetTcpNonBlockConnect")]
     pub fn connect(&mut self, endpoints: &'t [Endpoint], connector: &Connector, data: T) -> Result<Key, Refused<T>> {
@@ -171,7 +173,7 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
         self.connections.dial(first, Some(endpoints), connector, data)
     }
 
-    /// The same with one address.
+    /// Starts connecting to one address, like [`connect`](Self::connect).
     ///
     /// # Errors
     ///
@@ -206,7 +208,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         })
     }
 
-    /// Begins with the first address that does not fail at once; the dial keeps which one that is.
+    /// Starts with the first address that does not fail at once; `dial` records which.
     fn begin(&self, dial: &mut Dial, own: &Endpoint, now: Duration) -> Option<(Stream, Endpoint)> {
         let route = self.routes.get(dial.route)?;
         while let Some(endpoint) = route.endpoint(dial.attempt, own) {
@@ -220,7 +222,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         None
     }
 
-    /// What has become, by the end of the turn, of connections that were begun in it. Those still under way are watched.
+    /// The next event, at the end of a turn, of an attempt started in it. Attempts still in progress are watched.
     pub(super) fn dialled(&mut self) -> Option<Event> {
         while let Some(key) = self.table.first(List::Dialled) {
             let event = if self.at_dial.is_due() { self.look_after(key) } else { None };
@@ -234,7 +236,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         None
     }
 
-    /// Asks whether a connection is made that is not watched yet.
+    /// Polls an attempt that is not watched yet.
     fn look_after(&mut self, key: Key) -> Option<Event> {
         let connection = connection(&mut self.table, key)?;
         let ready = sys::poll_now(connection.as_fd(), sys::PollFlags::OUT).unwrap_or(sys::PollFlags::empty());
@@ -258,7 +260,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         }
     }
 
-    /// The poller reports a connection that is being made.
+    /// Handles a poller event of an attempt.
     pub(super) fn report_connecting(&mut self, key: Key, ready: Readiness) -> Option<Event> {
         if ready.is_error() || ready.is_hangup() {
             self.attempt_failed(key, None);
@@ -284,7 +286,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         Event::Connected(key)
     }
 
-    /// Goes on with the next address, if there is one and there is time.
+    /// Continues with the next address, if there is one and time is left.
     fn attempt_failed(&mut self, key: Key, why: Option<Error>) {
         let now = sys::now();
         let Some(tried) = connection(&mut self.table, key) else { return };
@@ -312,12 +314,12 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         self.table.move_to(key, List::Unconnected);
     }
 
-    /// An address, or all of them, took too long.
+    /// Handles an address, or an attempt, that took too long.
     pub(super) fn attempt_timed_out(&mut self, key: Key) {
         self.attempt_failed(key, Some(Error::new(Op::Connect, Errno::TIMEDOUT)));
     }
 
-    /// The next connection that could not be made.
+    /// The next attempt that failed.
     pub(super) fn unconnected(&mut self) -> Option<Event> {
         let key = self.table.first(List::Unconnected)?;
         let error = self.get(key)?.dial.map_or(NOTHING_TO_TRY, |dial| dial.error);
@@ -331,7 +333,7 @@ const NOTHING_TO_TRY: Error = Error::refused(Op::Connect, Cause::NothingToTry);
 fn error_of(stream: &Stream) -> Error {
     match option::take_error(stream) {
         Ok(Some(errno)) => Error::new(Op::Connect, errno),
-        // It hung up without saying why.
+        // It hung up without an error.
         Ok(None) => Error::new(Op::Connect, Errno::CONNRESET),
         Err(error) => error,
     }

@@ -1,4 +1,4 @@
-//! The loop of a [`Server`]: a wait, and then what there is to report.
+//! The loop of a [`Server`]: a wait, then its events.
 
 use core::time::Duration;
 
@@ -20,12 +20,12 @@ use crate::{
     sys,
 };
 
-/// How long a wait is put off while the poller cannot be replaced for want of a descriptor.
+/// How long to delay a wait while the poller cannot be replaced for lack of a descriptor.
 const RENEWAL_PAUSE: Duration = Duration::from_millis(1);
 
 impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
-    /// Waits until there may be something to report, at most `timeout` (`None`: for ever). Afterwards take all events
-    /// out with [`next_event`](Self::next_event); it is no error if there are none.
+    /// Waits until there may be something to report, at most `timeout` (`None`: indefinitely). Then take all events
+    /// with [`next_event`](Self::next_event); there may be none.
     ///
     /// A signal does not end the wait. Once the server has [drained](Self::is_drained) it returns at once.
     ///
@@ -41,11 +41,11 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         Ok(())
     }
 
-    /// How long the next [`wait`](Self::wait) lasts at most, whatever its own timeout; `None`: until something happens.
+    /// The longest that the next [`wait`](Self::wait) lasts, whatever its own timeout; `None`: indefinitely.
     ///
-    /// For a server that is embedded in another loop: ask before every wait of that loop, and call `wait` with a timeout
-    /// of zero when the time is over or the server's [descriptor](AsFd) is readable. What has changed since the last
-    /// turn reaches the kernel here.
+    /// For a server embedded in another loop: call this before every wait of that loop, and call `wait` with a timeout
+    /// of zero when the time is over or the server's [descriptor](AsFd) is readable. This also passes to the kernel
+    /// what has changed since the last turn.
     pub fn next_timeout(&mut self) -> Option<Duration> {
         self.connections.close_doomed();
         self.connections.watch_changed();
@@ -83,7 +83,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         }
     }
 
-    /// The next event; `None` when all have been reported, and it is time to wait.
+    /// The next event; `None` when all have been reported and it is time to wait.
     #[inline]
     pub fn next_event(&mut self) -> Option<Event> {
         self.connections.close_doomed();
@@ -105,21 +105,21 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         }
     }
 
-    /// The next listener to accept from, as long as there is room for what it has.
+    /// The next listener to accept from, while there is room.
     #[inline]
     fn next_listener(&mut self) -> Option<ListenerId> {
         if self.connections.room() == 0 { None } else { self.listeners.next_waiting(self.connections.now) }
     }
 
-    /// What to report of an event of the poller; `None` if that is nothing, or nothing more. The cursor counts half
-    /// events: the first half is the reader's, the second the writer's.
+    /// The event to report for a poller event; `None` if there is none, or none left. The cursor counts half events:
+    /// the first half is the reader's, the second the writer's.
     #[inline]
     fn report(&mut self, ready: Readiness) -> Option<Event> {
         let is_first = self.cursor % 2 == 0;
         self.cursor += 1;
         let key = match Subject::of(ready.key()) {
             Subject::Slot(key) => key,
-            // Accepted from already.
+            // Already accepted from.
             Subject::Listener(_) => return None,
         };
         if !is_first {
@@ -143,7 +143,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         is_for_reader(ready, interest).then_some(Event::Readable(key))
     }
 
-    /// The reader may have closed it, or have no more to write.
+    /// The reader may have closed the connection, or have nothing more to write.
     #[inline]
     fn report_to_writer(&self, key: Key, ready: Readiness) -> Option<Event> {
         let writes = self.connections.get(key)?.interest().contains(Interest::WRITABLE);
@@ -159,7 +159,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.listeners.after(&self.connections.poller, id, outcome, has_room, self.connections.now)
     }
 
-    /// Takes what waits at a listener, as far as there is room and no more than `most`; `None` if it is gone.
+    /// Accepts what waits at a listener, as far as there is room and at most `most`; `None` if the listener is gone.
     pub(super) fn take_in(&mut self, id: ListenerId, most: usize) -> Option<Outcome> {
         let Self { listeners, connections, reserve, .. } = self;
         let Entry { listener, options: ListenOptions { acceptor, treatment }, .. } = listeners.get_mut(id)?;
@@ -178,7 +178,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
 }
 
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
-    /// What is to be reported once every event of the poller has been.
+    /// The next event once every poller event has been reported.
     fn end_of_turn(&mut self) -> Option<Event> {
         if let Some(event) = self.latecomer().or_else(|| self.dialled()) {
             return Some(event);
@@ -187,7 +187,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         self.unwatchable().or_else(|| self.unconnected()).or_else(|| self.overdue())
     }
 
-    /// What an event means that is not one of an open connection.
+    /// Handles a poller event of anything but an open connection.
     fn report_other(&mut self, key: Key, ready: Readiness) -> Option<Event> {
         match self.table.list(key) {
             List::Foreign => self.foreign(key).map(|id| Event::Watched(id, ready)),

@@ -1,4 +1,4 @@
-//! [`Slot`]: room for one connection, and [`Slots`]: who owns the rooms.
+//! [`Slot`]: room for one connection, and [`Slots`]: the slots of a server, borrowed or owned.
 
 use core::{num::NonZero, time::Duration};
 
@@ -139,30 +139,30 @@ impl<T> From<Box<[Slot<T>]>> for Slots<'_, T> {
     }
 }
 
-/// Which connection of a server, for as long as it is there. 8 bytes, and so is an `Option` of it.
+/// Identifies a connection of a server. 8 bytes, and so is an `Option` of it.
 ///
-/// A key finds nothing once its connection is closed: a slot would have to be used 2³² times before an old key could
-/// find a new connection.
+/// A key finds nothing once its connection is closed: a slot must be reused 2³² times before an old key finds a new
+/// connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Key {
     pub(super) generation: NonZero<u32>,
     pub(super) slot: u32,
 }
 
-/// The generations that values have. The numbers before and behind mark the poller's keys of other things.
+/// The generations of values. The numbers before and after them mark other keys of the poller.
 pub(super) const FIRST_GENERATION: NonZero<u32> = NonZero::<u32>::MIN;
 pub(super) const LAST_GENERATION: u32 = u32::MAX - 1;
 
 const _: () = assert!(size_of::<Option<Key>>() == 8);
 
 impl Key {
-    /// The key as a number, to be kept where only a number can be. The upper half is never 0.
+    /// The key as a number, to store where only a number fits. The upper half is never 0.
     #[inline]
     pub const fn to_bits(self) -> u64 {
         (self.generation.get() as u64) << 32 | self.slot as u64
     }
 
-    /// The way back; `None` for bits that are no key.
+    /// The key with these bits; `None` if they are not a key.
     #[inline]
     pub fn from_bits(bits: u64) -> Option<Self> {
         let generation = NonZero::new((bits >> 32) as u32).filter(|generation| generation.get() <= LAST_GENERATION)?;

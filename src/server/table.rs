@@ -1,8 +1,8 @@
-//! [`Table`]: values in slots, found by keys that are never mistaken for one another.
+//! [`Table`]: values in slots, found by keys that never match another value.
 //!
-//! Pure. Every slot is in exactly one list, which is the state of its value and is kept nowhere else; a list keeps the
-//! order in which slots came into it. Slots can also be marked, each once, to be looked at later. All that is done
-//! with a slot takes the same time however many there are.
+//! Pure. Every slot is in exactly one list, which is the only record of its value's state; a list keeps its slots in
+//! order of arrival. Slots can also be marked, each once, to be visited later. Every operation on a slot takes constant
+//! time.
 
 use core::num::NonZero;
 
@@ -19,52 +19,52 @@ pub(super) trait Room {
     fn value_mut(&mut self) -> &mut Option<Self::Value>;
 }
 
-/// What the table knows of a slot.
+/// The table's state for a slot.
 #[derive(Debug)]
 pub(super) struct Links {
-    /// Which of all the values that were ever here this is, or the next one will be.
+    /// The number of this slot's value, or of its next one.
     generation: NonZero<u32>,
     /// In which turn the last value left.
     vacated: u32,
     list: List,
     previous: u32,
     next: u32,
-    /// The slot that was marked before, [`NONE`] for the first; [`UNMARKED`].
+    /// The slot marked before this one ([`NONE`] for the first), or [`UNMARKED`].
     marked: u32,
 }
 
-/// Where a slot can be: what has become of its value.
+/// The list of a slot: the state of its value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum List {
-    /// Without a value.
+    /// No value.
     Vacant,
-    /// Accepted; the caller does not know it.
+    /// Accepted; not yet reported.
     New,
-    /// Reported as opened, and not watched.
+    /// Reported as opened; not watched.
     Greeted,
-    /// The caller was asked to read at once.
+    /// Offered for reading at once.
     OfferedAtOnce,
-    /// Waits for the end of the turn, not watched.
+    /// Waiting for the end of the turn; not watched.
     Late,
-    /// The caller was asked to read at the end of the turn.
+    /// Offered for reading at the end of the turn.
     OfferedAtEnd,
     /// To be watched before the next wait.
     Unwatched,
-    /// The poller refused to watch it, which is to be reported.
+    /// Refused by the poller; not yet reported.
     Unwatchable,
     /// Watched.
     Open,
-    /// Begins to connect, not watched.
+    /// Connecting; not watched.
     Dialled,
-    /// Connects, and is watched.
+    /// Connecting and watched.
     Connecting,
-    /// Could not connect, which is to be reported.
+    /// Failed to connect; not yet reported.
     Unconnected,
-    /// Closed but for reading what the peer still sends; not watched.
+    /// Closed lingering; not watched.
     Leaving,
-    /// The same, watched.
+    /// Closed lingering and watched.
     LeavingWatched,
-    /// A descriptor that is watched and is not the server's.
+    /// A watched descriptor that is not the server's.
     Foreign,
 }
 
@@ -72,7 +72,7 @@ const LISTS: usize = List::Foreign as usize + 1;
 /// No slot.
 const NONE: u32 = u32::MAX;
 const UNMARKED: u32 = u32::MAX - 1;
-/// Slots that can be used: the numbers behind have other meanings.
+/// The most slots that can be used: higher numbers have other meanings.
 const SLOTS_MAX: usize = UNMARKED as usize;
 
 impl Links {
@@ -98,9 +98,9 @@ struct Ends {
 pub(super) struct Table<'t, R: Room> {
     slots: Slots<'t, R>,
     lists: [Ends; LISTS],
-    /// The slot that was marked last.
+    /// The slot marked last.
     marked: u32,
-    /// Which turn this is.
+    /// The number of this turn.
     turn: u32,
 }
 
@@ -108,7 +108,7 @@ impl<'t, R: Room> Table<'t, R> {
     /// An empty table; values that are still in the slots are dropped.
     pub(super) fn new(slots: Slots<'t, R>) -> Self {
         let mut table = Self { slots, lists: [Ends { first: NONE, last: NONE, len: 0 }; LISTS], marked: NONE, turn: 0 };
-        // The first slot is the last vacant one, and used first.
+        // The first slot is last in the vacant list, and so used first.
         for slot in (0..table.slots.len().min(SLOTS_MAX) as u32).rev() {
             table.clear(slot);
             if let Some(room) = table.slots.get_mut(slot as usize) {
@@ -119,13 +119,13 @@ impl<'t, R: Room> Table<'t, R> {
         table
     }
 
-    /// The slots, for what is kept beside the values.
+    /// The slots, for data kept beside the values.
     #[inline]
     pub(super) fn slots_mut(&mut self) -> &mut [R] {
         &mut self.slots
     }
 
-    /// Whatever leaves from now on leaves in another turn.
+    /// Starts another turn; values removed from now on leave in it.
     pub(super) const fn next_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
     }
@@ -133,11 +133,11 @@ impl<'t, R: Room> Table<'t, R> {
     /// The key that the next value will have; `None` if there is no room.
     #[inline]
     pub(super) fn vacant(&self) -> Option<Key> {
-        // The slot that was used last, whose memory is still near.
+        // The slot used last, whose memory is likely to be cached.
         self.key(self.ends(List::Vacant).last)
     }
 
-    /// Puts a value into a slot that is vacant, and at the end of a list.
+    /// Puts a value into a vacant slot, and at the end of a list.
     pub(super) fn fill(&mut self, vacant: Key, value: R::Value, list: List) {
         let Some(room) = self.slots.get_mut(vacant.slot as usize) else { return };
         *room.value_mut() = Some(value);
@@ -145,7 +145,7 @@ impl<'t, R: Room> Table<'t, R> {
         self.push(vacant.slot, list);
     }
 
-    /// Puts another value in the place of one, under the same key.
+    /// Replaces a value under the same key.
     pub(super) fn replace(&mut self, key: Key, list: List, with: impl FnOnce(R::Value) -> R::Value) {
         if self.room(key).is_none() {
             return;
@@ -174,13 +174,13 @@ impl<'t, R: Room> Table<'t, R> {
         room.value_mut().as_mut()
     }
 
-    /// Where a value is; [`List::Vacant`] for one that has left.
+    /// The list of a value; [`List::Vacant`] for one that has left.
     #[inline]
     pub(super) fn list(&self, key: Key) -> List {
         self.room(key).map_or(List::Vacant, |room| room.links().list)
     }
 
-    /// Moves a value to the end of a list, be it the one it is in.
+    /// Moves a value to the end of a list, possibly its own.
     #[inline]
     pub(super) fn move_to(&mut self, key: Key, list: List) {
         if self.room(key).is_some() {
@@ -189,7 +189,7 @@ impl<'t, R: Room> Table<'t, R> {
         }
     }
 
-    /// How many values are in a list; how many slots have none for [`List::Vacant`].
+    /// The number of values in a list; for [`List::Vacant`], the number of empty slots.
     #[inline]
     pub(super) const fn len(&self, list: List) -> usize {
         self.lists[list as usize].len
@@ -201,7 +201,7 @@ impl<'t, R: Room> Table<'t, R> {
         self.key(self.ends(list).first)
     }
 
-    /// The values of a list, the first of them first.
+    /// The values of a list, in order.
     pub(super) fn iter(&self, list: List) -> impl Iterator<Item = (Key, &R::Value)> {
         let mut at = self.ends(list).first;
         core::iter::from_fn(move || {
@@ -220,13 +220,13 @@ impl<'t, R: Room> Table<'t, R> {
         })
     }
 
-    /// Whether a key's value left before this turn, so that nothing of this turn can be about it.
+    /// Whether a key's value left before this turn, so that no event of this turn can concern it.
     pub(super) fn left_before_this_turn(&self, key: Key) -> bool {
         let slot = self.slots.get(key.slot as usize);
         slot.is_some_and(|room| room.links().generation != key.generation && room.links().vacated != self.turn)
     }
 
-    /// Remembers a slot, once, whatever becomes of its value.
+    /// Marks a slot, once, whatever happens to its value.
     pub(super) fn mark(&mut self, key: Key) {
         let before = self.marked;
         let Some(room) = self.slots.get_mut(key.slot as usize) else { return };
@@ -236,7 +236,7 @@ impl<'t, R: Room> Table<'t, R> {
         }
     }
 
-    /// Forgets the slot that was marked last, and returns the key of what is there.
+    /// Unmarks the slot marked last and returns its current key.
     #[inline]
     pub(super) fn next_marked(&mut self) -> Option<Key> {
         let slot = self.marked;
@@ -245,13 +245,13 @@ impl<'t, R: Room> Table<'t, R> {
         self.key(slot)
     }
 
-    /// The key of what is in a slot, or will be next.
+    /// The key of a slot's value, or of its next one.
     #[inline]
     pub(super) fn key(&self, slot: u32) -> Option<Key> {
         self.slots.get(slot as usize).map(|room| Key { generation: room.links().generation, slot })
     }
 
-    /// The slot of a value that is there.
+    /// The slot of a key whose value is present.
     #[inline]
     fn room(&self, key: Key) -> Option<&R> {
         let room = self.slots.get(key.slot as usize)?;
@@ -263,7 +263,7 @@ impl<'t, R: Room> Table<'t, R> {
         &self.lists[list as usize]
     }
 
-    /// Takes the value out, and makes its key meaningless.
+    /// Removes the value and invalidates its key.
     fn clear(&mut self, slot: u32) -> Option<R::Value> {
         let turn = self.turn;
         let room = self.slots.get_mut(slot as usize)?;
@@ -306,7 +306,7 @@ impl<'t, R: Room> Table<'t, R> {
     }
 }
 
-/// What is still there is dropped, and borrowed slots can be used again.
+/// Drops the remaining values; borrowed slots can be used again.
 impl<R: Room> Drop for Table<'_, R> {
     fn drop(&mut self) {
         for slot in 0..self.slots.len().min(SLOTS_MAX) as u32 {
@@ -336,13 +336,13 @@ mod tests {
         Some(key)
     }
 
-    /// Lists that are searched from end to end.
+    /// Lists searched from end to end.
     #[derive(Default)]
     struct Model {
         lists: [Vec<(Key, usize)>; VALUED.len()],
         /// Every key there ever was.
         all: Vec<Key>,
-        /// The keys that were marked, the last one first.
+        /// The marked slots; the last one is visited first.
         marked: Vec<u32>,
     }
 
@@ -374,7 +374,7 @@ mod tests {
             }
         }
 
-        /// Three insertions to one removal and three changes of a key that there is, or was.
+        /// Of eight steps, three insert and one removes; the rest visit a mark or change a key, current or stale.
         fn step(&mut self, table: &mut Table<'_, Slot<usize>>, numbers: &mut Numbers) {
             let (choice, list) = (numbers.below(8), VALUED[numbers.below(VALUED.len())]);
             if choice < 3 {
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_lists_in_the_order_of_coming() {
+    fn each_list_keeps_its_values_in_order_of_arrival() {
         for seed in 0..300 {
             println!("seed {seed}");
             let mut numbers = Numbers(seed);
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_told_from_the_pollers_other_keys_and_comes_back() {
+    fn a_key_round_trips_and_differs_from_the_pollers_other_keys() {
         let mut numbers = Numbers(20);
         for _ in 0..1000 {
             let any = numbers.next();
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_generation_comes_the_first() {
+    fn generations_wrap_from_the_last_to_the_first() {
         let mut slots = [const { Slot::VACANT }; 1];
         slots[0].links.generation = NonZero::new(LAST_GENERATION - 2).unwrap();
         let mut table = table(&mut slots);
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn what_left_in_an_earlier_turn_is_known_to_have() {
+    fn a_value_that_left_in_an_earlier_turn_is_recognised() {
         let mut slots = [const { Slot::VACANT }; 1];
         let mut table = table(&mut slots);
         let key = insert(&mut table, 1, List::Open).unwrap();
@@ -492,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn without_slots_there_is_nothing() {
+    fn a_table_without_slots_stays_empty() {
         let mut table = table::<u8>(&mut []);
         let key = Key { generation: FIRST_GENERATION, slot: 0 };
         assert_eq!(insert(&mut table, 1, List::Open), None);
@@ -512,7 +512,7 @@ mod tests {
         assert_eq!(Rc::strong_count(&value), 3);
         first.remove(keys[0]);
         assert_eq!(Rc::strong_count(&value), 2);
-        // The next table drops what one that was forgotten has left, and knows no old key.
+        // The next table drops what a forgotten one left behind, and accepts no old key.
         core::mem::forget(first);
         let second = table(&mut slots);
         assert!(Rc::strong_count(&value) == 1 && keys.iter().all(|key| second.get(*key).is_none()));

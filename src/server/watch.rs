@@ -1,4 +1,4 @@
-//! Descriptors that are not the server's: a waker, a socket for datagrams, a pipe that signals write to.
+//! Watched descriptors that are not the server's: a waker, a datagram socket, a pipe that signal handlers write to.
 
 use rustix::fd::AsFd;
 
@@ -15,14 +15,14 @@ use crate::{
 };
 
 impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
-    /// Watches a descriptor that is not the server's as well: a [`Waker`](crate::event::Waker), a socket for datagrams.
-    /// It takes a slot. [`Event::Watched`](super::Event::Watched) is reported with the id that this returns, at every
-    /// wait for as long as the descriptor is ready: reset the waker, read from the socket. After
-    /// [`unwatch`](Self::unwatch) nothing more is reported with that id.
+    /// Watches a descriptor that is not a connection: a [`Waker`](crate::event::Waker), a datagram socket. It takes a
+    /// slot. The server reports [`Event::Watched`](super::Event::Watched) with the returned id at every wait while the
+    /// descriptor is ready: reset the waker, read from the socket. After [`unwatch`](Self::unwatch) the id is not
+    /// reported again.
     ///
-    /// The server keeps a duplicate, so the file stays open until it is unwatched, even if you close yours.
+    /// The server keeps a duplicate, so the file stays open until you unwatch it, even if you close your descriptor.
     ///
-    /// A signal does not end a wait. To handle one, let its handler write to a pipe and watch the pipe.
+    /// A signal does not end a wait. To handle one, have its handler write to a pipe and watch the pipe.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.connections.watch_foreign(fd, interest)
     }
 
-    /// Watches it for something else. An id that is not watched any more is no error.
+    /// Changes the interest of a watched descriptor. An id that is no longer watched is ignored.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.connections.set_foreign_interest(id, interest)
     }
 
-    /// Watches it no more; says whether it was watched.
+    /// Stops watching a descriptor; returns whether it was watched.
     pub fn unwatch(&mut self, id: WatchId) -> bool {
         self.connections.unwatch_foreign(id)
     }
@@ -74,7 +74,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         true
     }
 
-    /// Whether an event with this key is one of a watched descriptor.
+    /// The id of the watched descriptor with this key, if there is one.
     #[inline]
     pub(super) fn foreign(&self, key: super::Key) -> Option<WatchId> {
         (self.table.list(key) == List::Foreign).then_some(WatchId(key))
