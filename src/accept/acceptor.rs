@@ -1,9 +1,9 @@
-//! [`Acceptor`]: how many connections to take at a wake-up, and what to do when there is nothing to take them with.
+//! [`Acceptor`]: how many connections to accept at a wake-up, and what to do when resources run out.
 //!
-//! An accept that fails costs as much as one that succeeds (2.9 us and 2.7 us, measured on Linux 6.18), so the acceptor
-//! takes what waits and not one more: it asks how long the queue is, for a sixth of that. Errors of single connections
-//! are counted and skipped. When descriptors or memory run out, and when a listener that is reported readable yields
-//! nothing again and again, it is left alone for a while, by the caller's clock.
+//! A failed accept costs as much as a successful one (2.9 us and 2.7 us, measured on Linux 6.18), so the acceptor
+//! accepts exactly what waits: it asks for the length of the queue, which costs a sixth of that. Errors of single
+//! connections are counted and skipped. When descriptors or memory run out, or when a listener that is reported
+//! readable repeatedly yields nothing, accepting pauses for a while, by the caller's clock.
 //!
 //! It holds no descriptor, no clock and no memory but its own.
 
@@ -20,19 +20,19 @@ use crate::{
     sys,
 };
 
-/// Connections for each wake-up, as in Redis, where nothing else is said.
+/// The default limit on connections per wake-up, as in Redis.
 #[doc(alias = "max-new-connections-per-cycle")]
 pub const LIMIT_DEFAULT: usize = 10;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// How many turns in a row may take nothing before the listener itself is looked at. The first is what a lost race with
-/// another process looks like.
+/// How many turns in a row may take nothing before the acceptor checks the listener itself. A single one looks like a
+/// lost race with another process.
 const PATIENCE: u8 = 2;
 
 /// Accepts for one listener: a burst at each wake-up, with no call that is likely to fail.
 ///
-/// For level-triggered interest. Edge-triggered it works as well if the caller comes again by itself after
+/// For level-triggered interest. With edge-triggered interest, call it again by yourself after
 /// [`BatchEnd::LimitReached`] and after a pause.
 ///
 /// Times are [`Duration`]s since an epoch of the caller's choosing, read from a clock that does not go back
@@ -85,23 +85,23 @@ pub struct Acceptor {
     /// Whether it pays to ask how many wait.
     probe: Probe,
     backoff: Backoff,
-    /// Why there is a pause, while there is one.
+    /// The reason for the pause, while there is one.
     last_end: BatchEnd,
-    /// At the last turn resources have run out.
+    /// Whether resources ran out at the last turn.
     under_pressure: bool,
-    /// How many turns in a row took nothing, as far as that matters.
+    /// How many turns in a row took nothing.
     fruitless: u8,
     counters: Counters,
 }
 
-/// How to learn what waits on the listener. What it is never changes, so it is found out once.
+/// How to ask what waits on the listener. It never changes, so it is detected once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Queue {
     Unknown,
-    /// TCP: the kernel tells how many.
+    /// TCP: the kernel reports how many.
     #[cfg(target_os = "linux")]
     Counted,
-    /// Unix sockets and other systems: the kernel tells whether there is one.
+    /// Unix sockets and other systems: the kernel reports whether there is one.
     Polled,
 }
 
@@ -113,7 +113,7 @@ enum Waiting {
 }
 
 impl Acceptor {
-    /// [`LIMIT_DEFAULT`] connections at a wake-up; pauses of 1 ms, doubling to 100 ms.
+    /// [`LIMIT_DEFAULT`] connections per wake-up; pauses of 1 ms, doubling to 100 ms.
     pub const fn new() -> Self {
         Self {
             limit: LIMIT_DEFAULT,
@@ -127,42 +127,41 @@ impl Acceptor {
         }
     }
 
-    /// At most this many connections at a wake-up, those that fail and those turned away included; 0 counts as 1.
+    /// Limits the connections per wake-up, failed and shed ones included; 0 counts as 1.
     pub const fn with_limit(mut self, limit: usize) -> Self {
         self.limit = if limit == 0 { 1 } else { limit };
         self
     }
 
-    /// How long to leave the listener alone when resources have run out and the caller reports none released, or when it
-    /// yields nothing again and again: `first` (1 us at least), and after each attempt that took nothing twice as long,
-    /// up to `longest`.
+    /// Sets how long accepting pauses when resources have run out and the caller reports no release, or when the
+    /// listener repeatedly yields nothing: `first` (at least 1 us), doubled after each attempt that took nothing, up to
+    /// `longest`.
     pub const fn with_backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.backoff = Backoff::new(first, longest);
         self
     }
 
-    /// Takes what waits, up to the limit, and hands each connection to `each` with its peer's address. To be called
+    /// Accepts what waits, up to the limit, and passes each connection to `each` with its peer's address. Call this
     /// when the listener is readable, always with the same listener.
     ///
-    /// A burst of `n` TCP connections costs `n` accepts and one `getsockopt`; on a Unix socket there is a `poll` after
-    /// each connection instead, except for that which reaches the limit. Where connections come one by one it takes one
-    /// without asking, and asks whether there are more after at most 16 of them. An accept is made in vain only if
-    /// nobody waited, or another thread or process accepts from the same queue; a listener that blocks would wait
-    /// there. What [`Listener::accept`] makes of `EINTR`, of a missing `accept4` and of the profile's options holds
-    /// here too.
+    /// A burst of `n` TCP connections costs `n` accepts and one `getsockopt`; on a Unix socket, a `poll` follows each
+    /// connection instead, except the one that reaches the limit. Where connections arrive one by one it takes one
+    /// without asking, and asks whether there are more after at most 16 of them. An accept fails with `EAGAIN` only if
+    /// no connection waited, or another thread or process accepts from the same queue; a blocking listener would block
+    /// there. `EINTR`, a missing `accept4` and the profile's options are handled as in [`Listener::accept`].
     ///
-    /// A turn that takes nothing is nothing unusual once: another process may have been faster. If it happens again, the
-    /// listener itself is looked at: a Unix listener that was shut down is [`ListenerGone`](BatchEnd::ListenerGone), and
-    /// one that goes on being readable, or whose connections fail one after the other, pauses like one without
-    /// descriptors. Otherwise a level-triggered poller would report it for ever.
+    /// A single turn that takes nothing is not unusual: another process may have been faster. If it happens again, the
+    /// acceptor checks the listener itself: a Unix listener that was shut down is
+    /// [`ListenerGone`](BatchEnd::ListenerGone), and one that stays readable, or whose connections fail one after
+    /// another, pauses as it does without descriptors. Otherwise a level-triggered poller would report it indefinitely.
     ///
-    /// In a pause it makes no call, and says once more why there is one.
+    /// During a pause it makes no call, and returns the reason for the pause again.
     #[doc(alias = "acceptTcpHandler")]
     pub fn accept(&mut self, listener: &Listener, now: Duration, each: impl FnMut(Stream, Endpoint)) -> Outcome {
         self.accept_at_most(listener, usize::MAX, now, each)
     }
 
-    /// The same, for a caller that has room for no more than `room`.
+    /// The same, for a caller with room for at most `room` connections.
     pub(crate) fn accept_at_most(
         &mut self,
         listener: &Listener,
@@ -177,9 +176,9 @@ impl Acceptor {
         self.outcome(listener, batch, 0, now)
     }
 
-    /// Like [`accept`](Self::accept), but when descriptors run out (`EMFILE`, `ENFILE`) those who wait, up to the
-    /// limit, are not left in the queue: with the reserve's descriptor each is accepted, told the reserve's message and
-    /// closed, and the reserve is refilled. There is a pause only if that does not succeed.
+    /// Like [`accept`](Self::accept), but when descriptors run out (`EMFILE`, `ENFILE`) waiting clients, up to the
+    /// limit, do not stay in the queue: each is accepted with the reserve's descriptor, sent the reserve's message and
+    /// closed, and the reserve is refilled. Accepting pauses only if that fails.
     pub fn accept_or_shed(
         &mut self,
         listener: &Listener,
@@ -190,7 +189,7 @@ impl Acceptor {
         self.accept_or_shed_at_most(listener, usize::MAX, now, reserve, each)
     }
 
-    /// The same, for a caller that has room for no more than `room`.
+    /// The same, for a caller with room for at most `room` connections.
     pub(crate) fn accept_or_shed_at_most(
         &mut self,
         listener: &Listener,
@@ -202,7 +201,7 @@ impl Acceptor {
         if let Some(outcome) = self.pausing(now) {
             return outcome;
         }
-        // A reserve that stays empty is no reason to serve nobody: its error is reported when it is needed.
+        // An empty reserve does not stop accepting: its error is reported when the reserve is needed.
         let _ = reserve.refill();
         let limit = self.limit.min(room);
         let mut batch = self.take(listener, limit, &mut each);
@@ -215,31 +214,31 @@ impl Acceptor {
         self.backoff.until()
     }
 
-    /// Ends a pause whose time has come. If it says `true`, put the interest back on.
+    /// Ends a pause whose time has come. If it returns `true`, put the interest back on.
     #[must_use = "a listener whose interest stays off is never served again"]
     pub fn resume(&mut self, now: Duration) -> bool {
         self.backoff.end_if_due(now)
     }
 
-    /// Notes that a descriptor was closed, or memory given back: ends a pause that was for want of them. If it returns
-    /// `true`, put the interest back on. Without a pause it costs a comparison, so call it wherever you close something.
+    /// Notes that a descriptor was closed or memory freed: ends a pause for lack of either. If it returns `true`, put
+    /// the interest back on. Without a pause it costs a comparison, so call it wherever you close something.
     #[must_use = "a listener whose interest stays off is never served again"]
     pub fn notify_release(&mut self) -> bool {
         self.under_pressure && self.backoff.end()
     }
 
-    /// Pauses of the same lengths, none of which has begun: for an owner of several acceptors, who run out of the same
+    /// A backoff with the same pauses, not started: for the owner of several acceptors, which run out of the same
     /// descriptors together.
     pub(crate) fn pauses(&self) -> Backoff {
         self.backoff.anew()
     }
 
-    /// What has been seen so far.
+    /// The counters so far.
     pub const fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// How many connections are taken at a wake-up.
+    /// The limit on connections per wake-up.
     pub const fn limit(&self) -> usize {
         self.limit
     }
@@ -264,7 +263,7 @@ impl Acceptor {
         batch
     }
 
-    /// Takes what waits, without an error at its end; says whether that was all.
+    /// Takes what waits without running into an error; returns whether that was all.
     #[inline]
     fn fill(
         &mut self,
@@ -273,14 +272,14 @@ impl Acceptor {
         batch: &mut Batch,
         each: &mut impl FnMut(Stream, Endpoint),
     ) -> bool {
-        // There is one: the poller has said so.
+        // There is one: the poller has reported it.
         batch.fill(listener, limit.min(1), each);
         if batch.end != BatchEnd::LimitReached || limit <= 1 || !self.probe.is_due() {
             return false;
         }
         while batch.end == BatchEnd::LimitReached && batch.taken() < limit {
             let known = batch.taken();
-            // What cannot be learnt here the poller will know.
+            // If the queue cannot be asked, the poller reports what is left.
             let Ok(waiting) = self.queue.waiting(listener) else { return false };
             if known == 1 {
                 self.probe.learn(waiting != Waiting::Exactly(0));
@@ -297,7 +296,7 @@ impl Acceptor {
         false
     }
 
-    /// Turns away those who wait, if the batch has ended for want of descriptors; says how many.
+    /// Sheds waiting clients if the batch ended for lack of descriptors; returns how many.
     #[cold]
     fn shed(&mut self, listener: &Listener, limit: usize, batch: &mut Batch, reserve: &mut Reserve<'_>) -> usize {
         let mut away = Batch::new();
@@ -315,7 +314,7 @@ impl Acceptor {
         away.accepted
     }
 
-    /// Turns one away, and says why it should be the last.
+    /// Sheds one client; returns why it should be the last.
     fn shed_one(&mut self, listener: &Listener, away: &mut Batch, reserve: &mut Reserve<'_>) -> Option<BatchEnd> {
         reserve.lend();
         away.fill(listener, away.taken() + 1, &mut |stream, _| reserve.reject(&stream));
@@ -333,7 +332,7 @@ impl Acceptor {
 
 /// Judging.
 impl Acceptor {
-    /// Counts what was taken, and the call that has failed if one has ended it.
+    /// Counts what was taken, and the failed call if one ended the batch.
     #[inline]
     fn note(&mut self, batch: &Batch) {
         let out = matches!(batch.end, BatchEnd::OutOfResources(_));
@@ -364,7 +363,7 @@ impl Acceptor {
             BatchEnd::OutOfResources(_) | BatchEnd::Failed(_) => Watch::Pause { until: self.backoff.pause(now) },
             BatchEnd::Drained | BatchEnd::LimitReached if is_in_vain => Watch::Pause { until: self.backoff.pause(now) },
             BatchEnd::Drained | BatchEnd::LimitReached => {
-                // Connections that failed one by one took nothing either.
+                // A turn of failed connections took nothing either.
                 if failed == 0 {
                     self.backoff.reset();
                 }
@@ -373,8 +372,7 @@ impl Acceptor {
         }
     }
 
-    /// Why a turn took nothing, where that happens again and again: the listener was shut down, or it is reported
-    /// readable and is not.
+    /// Finds out why turns repeatedly take nothing: the listener was shut down, or it is reported readable and is not.
     #[cold]
     fn look_at(&mut self, listener: &Listener, end: BatchEnd) -> BatchEnd {
         self.fruitless = self.fruitless.saturating_add(1);
@@ -393,7 +391,7 @@ impl Acceptor {
         }
     }
 
-    /// The outcome for a caller that comes although there is a pause.
+    /// The outcome of a call during a pause.
     fn pausing(&mut self, now: Duration) -> Option<Outcome> {
         self.backoff.end_if_due(now);
         let until = self.backoff.until()?;
@@ -417,7 +415,7 @@ impl Queue {
         counted
     }
 
-    /// Only Linux tells how many.
+    /// Only Linux reports how many.
     #[cfg(not(target_os = "linux"))]
     fn waiting(&mut self, listener: &Listener) -> Result<Waiting> {
         *self = Self::Polled;

@@ -1,18 +1,18 @@
 //! [`Admission`]: which connections a server keeps.
 //!
-//! Decided on the bytes of the peer's address and on counts, and on nothing else: no system call, no clock, no
-//! allocation, no panic on any peer. The text for who is rejected is here; writing it is not.
+//! The decision depends only on the bytes of the peer's address and on counts: no system call, no clock, no allocation,
+//! no panic on any peer. The text for rejected clients is here; writing it is not.
 
 use core::fmt;
 
 use super::{SourceAddr, Sources};
 use crate::addr::Endpoint;
 
-/// The most clients of Redis, where nothing else is said.
+/// The default limit on clients, as in Redis.
 #[doc(alias = "CONFIG_DEFAULT_MAX_CLIENTS")]
 pub const MAX_CLIENTS_DEFAULT: u32 = 10_000;
 
-/// Who may connect. 16 bytes.
+/// The limits on clients. 16 bytes.
 ///
 /// ```
 /// use anet::accept::Limits;
@@ -26,8 +26,8 @@ pub struct Limits {
     protected_mode: bool,
 }
 
-/// Keeps count of a server's clients and says of each new one whether it may stay. `N` is how many different sources
-/// can be counted at a time where [`Limits::with_max_per_source`] is used; 0 does where it is not.
+/// Counts a server's clients and decides whether a new one may stay. `N` is the number of sources that can be counted
+/// at a time with [`Limits::with_max_per_source`]; without that limit, 0 is enough.
 ///
 /// 32 bytes a source and 40 more, and it can live in a `static`.
 ///
@@ -60,12 +60,12 @@ pub struct Admission<const N: usize> {
     sources: Sources<N>,
 }
 
-/// A client's place. Kept with the connection and given back to [`Admission::release`] when that is closed; one that
-/// is dropped instead stays taken for ever. 12 bytes, and not `Copy`, so that no place is given back twice.
+/// A client's place. Keep it with the connection and pass it to [`Admission::release`] when that is closed; dropping a
+/// ticket leaves its place taken. 12 bytes, and not `Copy`, so that no place is released twice.
 #[derive(Debug, Eq, PartialEq)]
 #[must_use = "the place stays taken until the ticket is released"]
 pub struct Ticket {
-    /// None for who was not counted: a Unix client, or any while there was no limit.
+    /// `None` for a client that was not counted: a Unix client, or any client while there was no limit.
     source: Option<SourceAddr>,
 }
 
@@ -89,8 +89,8 @@ pub enum Reason {
     MaxPerSource,
     /// Protected mode is on, and the peer is not on this machine.
     ProtectedMode,
-    /// There is a limit for each source, and no room to count one more source. Never if there is room for as many as
-    /// there may be clients.
+    /// There is a limit per source, and no room to count another source. Impossible if `N` is at least the limit on
+    /// clients.
     TooManySources,
 }
 
@@ -98,43 +98,43 @@ const _: () = assert!(size_of::<Limits>() == 16 && size_of::<Ticket>() == 12 && 
 const _: () = assert!(size_of::<Admission<0>>() <= 40 && size_of::<Admission<1000>>() <= 32 * 1000 + 40);
 
 impl Limits {
-    /// As in Redis: 10,000 clients, from the same address as many as from any, and protected mode on.
+    /// The defaults of Redis: 10,000 clients, no limit per source, and protected mode on.
     pub const fn new() -> Self {
         Self { max_clients: MAX_CLIENTS_DEFAULT, max_per_source: None, protected_mode: true }
     }
 
-    /// Whoever comes: as many clients as can be counted, from anywhere.
+    /// No limits: as many clients as can be counted, from anywhere.
     pub const fn unlimited() -> Self {
         Self { max_clients: u32::MAX, max_per_source: None, protected_mode: false }
     }
 
-    /// How many clients there may be, over all listeners.
+    /// The limit on clients, over all listeners.
     #[doc(alias = "maxclients")]
     pub const fn with_max_clients(mut self, clients: u32) -> Self {
         self.max_clients = clients;
         self
     }
 
-    /// How many clients there may be, over all listeners.
+    /// The limit on clients, over all listeners.
     pub const fn max_clients(&self) -> u32 {
         self.max_clients
     }
 
-    /// How many clients there may be from one [`SourceAddr`]; `None`: as many as there may be in all. Clients of Unix
-    /// sockets have no such address, and are not counted here.
+    /// The limit on clients from one [`SourceAddr`]; `None`: no such limit. Clients of Unix sockets have no source and
+    /// are not counted here.
     #[doc(alias = "MaxConnectionsPerSource")]
     pub const fn with_max_per_source(mut self, clients: Option<u32>) -> Self {
         self.max_per_source = clients;
         self
     }
 
-    /// How many clients there may be from one source.
+    /// The limit on clients from one source.
     pub const fn max_per_source(&self) -> Option<u32> {
         self.max_per_source
     }
 
-    /// Whether only clients on this machine may connect: through a Unix socket, from `127.0.0.0/8` or from `::1`. For
-    /// a server that asks for no password and could be reached from outside by mistake.
+    /// Whether only clients on this machine may connect: through a Unix socket, from `127.0.0.0/8` or from `::1`. For a
+    /// server that requires no password and might be reachable from outside by mistake.
     #[doc(alias = "protected-mode")]
     pub const fn with_protected_mode(mut self, on: bool) -> Self {
         self.protected_mode = on;
@@ -159,21 +159,21 @@ impl<const N: usize> Admission<N> {
         Self::seeded(limits, 0)
     }
 
-    /// No clients, and a number that peers cannot know for the table of sources; see [`Sources::seeded`].
+    /// No clients, and a secret seed for the table of sources; see [`Sources::seeded`].
     pub const fn seeded(limits: Limits, seed: u64) -> Self {
         Self { limits, clients: 0, sources: Sources::seeded(seed) }
     }
 
-    /// Whether no client more may come. Asked before accepting, it says to stop: connections then wait in the backlog
-    /// until one of the others leaves. Who accepts all the same has them rejected by [`admit`](Self::admit).
+    /// Whether the limit on clients is reached. If you then stop accepting, connections wait in the backlog until a
+    /// client leaves; if you accept, [`admit`](Self::admit) rejects them.
     pub const fn is_full(&self) -> bool {
         self.clients >= self.limits.max_clients
     }
 
-    /// Whether a new connection may stay, by its peer's address.
+    /// Decides whether a new connection may stay, by its peer's address.
     ///
-    /// Asked in this order: how many clients there are, protected mode, how many there are from this source. A peer
-    /// whose address is of an unknown family is not local, and is not counted for a source.
+    /// Checks in this order: the number of clients, protected mode, the number of clients from this source. A peer with
+    /// an address of an unknown family is not local and has no source.
     pub fn admit(&mut self, peer: &Endpoint) -> Verdict {
         match self.take_place(peer) {
             Ok(ticket) => Verdict::Admit(ticket),
@@ -181,7 +181,7 @@ impl<const N: usize> Admission<N> {
         }
     }
 
-    /// A client has left, and its place is free.
+    /// Frees the place of a client that has left.
     #[doc(alias = "unlinkClient")]
     pub fn release(&mut self, ticket: Ticket) {
         self.clients = self.clients.saturating_sub(1);
@@ -190,8 +190,8 @@ impl<const N: usize> Admission<N> {
         }
     }
 
-    /// Other limits from now on, as by `CONFIG SET`. Who is there stays and counts on; for the limit for each source
-    /// only those count that came while there was one.
+    /// Changes the limits, like `CONFIG SET`. Existing clients stay and still count; the limit per source counts only
+    /// clients admitted while there was one.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
@@ -201,13 +201,13 @@ impl<const N: usize> Admission<N> {
         self.limits
     }
 
-    /// How many clients there are.
+    /// The number of clients.
     #[doc(alias = "connected_clients")]
     pub const fn clients(&self) -> u32 {
         self.clients
     }
 
-    /// How many there are from each source, of those that are counted.
+    /// The number of counted clients from each source.
     pub const fn sources(&self) -> &Sources<N> {
         &self.sources
     }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn protected_mode_knows_this_machine_by_its_bytes() {
+    fn protected_mode_recognises_local_peers_by_address() {
         let mut admission = Admission::<0>::new(Limits::new());
         let here =
             ["127.0.0.1:1", "127.255.255.255:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "[::ffff:127.9.9.9]:1", "@x"];
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_reason_is_that_of_redis() {
+    fn reasons_are_checked_in_the_order_of_redis() {
         let limits = Limits::new().with_max_clients(1).with_max_per_source(Some(0));
         let mut admission = Admission::<1>::new(limits);
         assert_eq!(admitted(&mut admission, "10.0.0.1:1"), Err(Reason::ProtectedMode));
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_change_leave_the_counts_right() {
+    fn changing_the_limits_keeps_the_counts_right() {
         let mut admission = Admission::<4>::new(OPEN);
         let uncounted = admitted(&mut admission, "10.0.0.1:1").unwrap();
         admission.set_limits(OPEN.with_max_per_source(Some(1)));

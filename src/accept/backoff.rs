@@ -1,6 +1,6 @@
-//! [`Backoff`]: how long to leave a listener alone that has nothing but errors.
+//! [`Backoff`]: how long to pause a listener that yields only errors.
 //!
-//! Pure: the clock's readings come from the caller.
+//! Pure: the caller reads the clock.
 
 use core::time::Duration;
 
@@ -14,8 +14,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// A longest pause shorter than the first is taken to be as long. No pause is shorter than 1 us: the one of zero
-    /// would never double.
+    /// A `longest` shorter than `first` is raised to it. No pause is shorter than 1 us: a pause of zero would never
+    /// double.
     pub(crate) const fn new(first: Duration, longest: Duration) -> Self {
         let first = longer(first, Duration::from_micros(1));
         Self { first, longest: longer(longest, first), next: first, until: None }
@@ -31,7 +31,7 @@ impl Backoff {
         self.until
     }
 
-    /// Begins a pause and says when it ends; the next one is twice as long.
+    /// Starts a pause and returns when it ends; the next one is twice as long.
     pub(crate) fn pause(&mut self, now: Duration) -> Duration {
         let until = now.saturating_add(self.next);
         self.next = self.next.saturating_mul(2).min(self.longest);
@@ -39,17 +39,17 @@ impl Backoff {
         until
     }
 
-    /// Ends the pause, and says whether there was one.
+    /// Ends the pause; returns whether there was one.
     pub(crate) fn end(&mut self) -> bool {
         self.until.take().is_some()
     }
 
-    /// Ends the pause if its time has come, and says whether that was so.
+    /// Ends the pause if its time has come; returns whether it did.
     pub(crate) fn end_if_due(&mut self, now: Duration) -> bool {
         self.until.is_some_and(|until| until <= now) && self.end()
     }
 
-    /// Begins with the first pause again.
+    /// Starts over with the first pause.
     pub(crate) const fn reset(&mut self) {
         self.next = self.first;
     }

@@ -1,4 +1,4 @@
-//! Many connections: up to a limit for each wake-up, with one bad peer no reason to stop.
+//! Many connections: up to a limit per wake-up; one bad peer does not end the batch.
 
 use rustix::fd::AsFd;
 
@@ -10,12 +10,12 @@ use crate::{
     sys,
 };
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Batch {
-    /// Connections handed to the caller.
+    /// Connections passed to the caller.
     pub accepted: usize,
-    /// Connections that failed before they could be handed over; they count against the limit too.
+    /// Connections that failed before they reached the caller; they count against the limit too.
     pub failed: usize,
     /// Why the batch ended.
     pub end: BatchEnd,
@@ -26,23 +26,23 @@ pub struct Batch {
 pub enum BatchEnd {
     /// The queue is empty.
     Drained,
-    /// There may be more: the limit is reached, or an [`Acceptor`](super::Acceptor) has taken one and not asked.
+    /// There may be more: the limit is reached, or an [`Acceptor`](super::Acceptor) took one without asking.
     LimitReached,
-    /// `EMFILE`, `ENFILE`, `ENOBUFS` or `ENOMEM`: connections stay queued, and a level-triggered poller goes on saying
-    /// so. Stop watching the listener until something has been released.
+    /// `EMFILE`, `ENFILE`, `ENOBUFS` or `ENOMEM`: connections stay queued, and a level-triggered poller keeps reporting
+    /// the listener. Stop watching it until something has been released.
     OutOfResources(Error),
-    /// `EINVAL`, `EBADF`, `ENOTSOCK`: the socket does not listen, or not any more. Stop watching it.
+    /// `EINVAL`, `EBADF`, `ENOTSOCK`: the socket does not listen, or no longer does. Stop watching it.
     ListenerGone(Error),
-    /// Anything else, which the next call may well meet again: `EPERM` from a filter that forbids accepting, or an
-    /// option of the profile that could not be set, with that connection closed. Tell somebody, and try again later.
+    /// Any other error, which is likely to recur: `EPERM` from a filter that forbids accepting, or an option of the
+    /// profile that could not be set; that connection is closed. Log it and retry later.
     Failed(Error),
 }
 
 impl Listener {
-    /// Takes up to `limit` connections and hands each to `each` with its peer's address.
+    /// Accepts up to `limit` connections and passes each to `each` with its peer's address.
     ///
-    /// The errors of single connections ([`Error::is_peer_failure`]) are counted and passed over. No text is made.
-    /// A listener that came from elsewhere and blocks waits here for connections up to the limit.
+    /// Errors of single connections ([`Error::is_peer_failure`]) are counted and skipped. Addresses are not formatted
+    /// as text. A blocking listener from elsewhere blocks here until the limit is reached.
     ///
     /// ```
     /// use anet::{accept::BatchEnd, listen::{self, Profile}};
@@ -62,7 +62,7 @@ impl Listener {
 }
 
 impl Batch {
-    /// Nothing taken, and nothing against going on.
+    /// Nothing taken yet.
     pub(super) const fn new() -> Self {
         Self { accepted: 0, failed: 0, end: BatchEnd::LimitReached }
     }
@@ -76,7 +76,7 @@ impl Batch {
         matches!(self.end, BatchEnd::OutOfResources(error) if error.is_out_of_files())
     }
 
-    /// Takes connections until there are `limit` in all; an end of another kind comes before that.
+    /// Takes connections until the batch has `limit`, or ends earlier for another reason.
     #[inline]
     pub(super) fn fill(&mut self, listener: &Listener, limit: usize, each: &mut impl FnMut(Stream, Endpoint)) {
         while self.taken() < limit {
@@ -96,7 +96,7 @@ impl Batch {
 }
 
 impl Listener {
-    /// `EOPNOTSUPP` is also the answer of a socket that cannot accept at all, and that one gives it for ever.
+    /// A socket that cannot accept at all also fails with `EOPNOTSUPP`, at every call.
     fn may_accept_more(&self, error: Error) -> bool {
         !error.is(Errno::OPNOTSUPP) || sys::is_listening(self.as_fd()).unwrap_or(true)
     }
@@ -114,7 +114,7 @@ impl BatchEnd {
         }
     }
 
-    /// The error behind the end; `None` for a batch that ended well.
+    /// `Ok` for a batch that ended well; otherwise the error that ended it.
     ///
     /// # Errors
     ///

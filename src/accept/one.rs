@@ -1,4 +1,4 @@
-//! One connection: `accept4`, and what stands in for it where it is missing.
+//! One connection: `accept4`, and its replacement where it is missing.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -14,20 +14,21 @@ use crate::{
 };
 
 impl Listener {
-    /// Takes the next connection, non-blocking and close-on-exec, and the peer's address.
+    /// Accepts the next connection, non-blocking and close-on-exec, and returns it with the peer's address.
     ///
-    /// On TCP that is one system call, unless the profile has `SO_PRIORITY`; what Unix sockets do not take over from
-    /// their listener is set here. Where the kernel has no `accept4` (`ENOSYS`) or a seccomp filter forbids it
-    /// (`EPERM`), `accept` and `fcntl` do the same in four calls; under a filter that is one more, as it is asked anew.
+    /// On TCP this is one system call, unless the profile has `SO_PRIORITY`; options that Unix sockets do not inherit
+    /// from their listener are set here. Where the kernel has no `accept4` (`ENOSYS`) or a seccomp filter forbids it
+    /// (`EPERM`), `accept` and `fcntl` do the same in four calls; under a filter it takes one more, because `accept4`
+    /// is tried every time.
     ///
-    /// The address is the one the connection was made with: it is right even if the peer has reset the connection
-    /// since, when `getpeername` fails with `ENOTCONN` (measured on Linux 6.18).
+    /// The address is the one the connection was made with. It is correct even if the peer has since reset the
+    /// connection, when `getpeername` fails with `ENOTCONN` (measured on Linux 6.18).
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if no connection waits. The errors of one connection that leave the listener whole are those of
-    /// [`Error::is_peer_failure`]. `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: the connection stays queued. `EINVAL`: the
-    /// socket does not listen (any more). Those of the options set after accepting; that connection is closed.
+    /// `EAGAIN` if no connection waits. [`Error::is_peer_failure`] lists the errors of a single connection, which leave
+    /// the listener usable. `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: the connection stays queued. `EINVAL`: the socket
+    /// does not listen, or no longer does. Those of the options set after accepting; that connection is closed.
     #[doc(alias = "accept4")]
     #[doc(alias = "anetTcpAccept")]
     #[doc(alias = "anetUnixAccept")]
@@ -43,10 +44,10 @@ impl Listener {
 }
 
 impl Error {
-    /// Whether an accept failed for reasons of one connection alone, so that the next one may well succeed.
+    /// Whether an accept failed because of one connection alone, so that the next accept may succeed.
     ///
-    /// `ECONNABORTED` and, as `accept(2)` says of Linux, the errors that waited on the new socket: `ENETDOWN`,
-    /// `EPROTO`, `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `EOPNOTSUPP`, `ENETUNREACH`.
+    /// `ECONNABORTED` and, on Linux (`accept(2)`), errors that were pending on the new socket: `ENETDOWN`, `EPROTO`,
+    /// `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `EOPNOTSUPP`, `ENETUNREACH`.
     pub fn is_peer_failure(&self) -> bool {
         if self.op() != Op::Accept {
             return false;
@@ -71,13 +72,13 @@ impl Error {
     }
 }
 
-/// What is known of this kernel's `accept4`.
+/// Whether this kernel has `accept4`.
 static ACCEPT4: AtomicU8 = AtomicU8::new(UNKNOWN);
 const UNKNOWN: u8 = 0;
 const THERE: u8 = 1;
 const MISSING: u8 = 2;
 
-/// `accept4`, or what stands in for it.
+/// `accept4`, or its replacement.
 #[inline]
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     if cfg!(anet_force_accept_fallback) || ACCEPT4.load(Ordering::Relaxed) == MISSING {
@@ -96,8 +97,8 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     }
 }
 
-/// Remembers that `accept4` is missing once `accept` has worked in its place, and only if it never worked: a tracer
-/// that is killed can leave a single `ENOSYS` behind.
+/// Records that `accept4` is missing once `accept` has succeeded in its place, and only if `accept4` never has: a
+/// killed tracer can leave a single `ENOSYS` behind.
 #[cold]
 fn without_accept4(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     let accepted = accept_and_fcntl(listener)?;
@@ -107,7 +108,7 @@ fn without_accept4(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
 
 fn accept_and_fcntl(listener: BorrowedFd<'_>) -> Result<(OwnedFd, Endpoint)> {
     let (fd, peer) = sys::retry_on_intr(|| sys::accept(listener)).op(Op::Accept)?;
-    // A new descriptor is not close-on-exec: no need to ask.
+    // A new descriptor has no other flags to preserve.
     sys::set_cloexec(fd.as_fd(), true).op(Op::Cloexec)?;
     option::set_nonblocking(&fd, true)?;
     Ok((fd, peer))

@@ -1,21 +1,21 @@
-//! [`Outcome`]: what came of one turn of an [`Acceptor`](super::Acceptor), and [`Counters`] of them all.
+//! [`Outcome`]: the result of one turn of an [`Acceptor`](super::Acceptor), and [`Counters`] over all turns.
 
 use core::{ops::AddAssign, time::Duration};
 
 use super::BatchEnd;
 
-/// What came of one wake-up.
+/// The result of one wake-up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "under pressure the poller goes on reporting the listener until the interest is taken off"]
 pub struct Outcome {
-    /// Connections handed to the caller.
+    /// Connections passed to the caller.
     pub accepted: usize,
-    /// Connections that failed before they could be handed over; they count against the limit too.
+    /// Connections that failed before they reached the caller; they count against the limit too.
     pub failed: usize,
-    /// Connections turned away with the help of a [`Reserve`](super::Reserve); they count against the limit too.
+    /// Connections shed with a [`Reserve`](super::Reserve); they count against the limit too.
     pub shed: usize,
-    /// Why the turn ended. If the reserve has lent its descriptor and could not be refilled, this is
-    /// [`BatchEnd::OutOfResources`] with the error of that.
+    /// Why the turn ended. If the reserve lent its descriptor and could not be refilled, this is
+    /// [`BatchEnd::OutOfResources`] with that error.
     pub end: BatchEnd,
     /// What to do with the listener's interest in the poller.
     pub watch: Watch,
@@ -27,39 +27,39 @@ pub enum Watch {
     /// Go on watching.
     Keep,
     /// Take the interest off, and put it back as soon as [`Acceptor::resume`](super::Acceptor::resume) or
-    /// [`Acceptor::notify_release`](super::Acceptor::notify_release) says so.
+    /// [`Acceptor::notify_release`](super::Acceptor::notify_release) returns `true`.
     ///
-    /// An empty interest ([`Poller::modify`](crate::event::Poller::modify)) needs no memory to be put back, but what
-    /// was added with `EXCLUSIVE` has to be deleted and added.
+    /// An empty interest ([`Poller::modify`](crate::event::Poller::modify)) can be put back without memory, but a
+    /// registration with `EXCLUSIVE` must be deleted and added.
     Pause {
         /// When the pause ends by itself.
         until: Duration,
     },
-    /// The listener does not listen any more: delete it from the poller.
+    /// The listener no longer listens: delete it from the poller.
     Stop,
 }
 
-/// What an acceptor has seen since it was made.
+/// What an acceptor has counted since it was created.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Counters {
-    /// Connections handed to the caller.
+    /// Connections passed to the caller.
     pub accepted: u64,
     /// Connections that failed by themselves ([`Error::is_peer_failure`](crate::Error::is_peer_failure)).
     pub failed_peers: u64,
-    /// Accepts that failed in any other way: nobody was there, pressure, the listener gone.
+    /// Accepts that failed in any other way: no connection, no resources, the listener gone.
     pub failing_calls: u64,
-    /// Times that resources ran out. Each lasts until a turn finds enough of them, however many pauses that takes.
+    /// How often resources ran out. Each lasts until a turn finds enough of them, however many pauses that takes.
     pub pressure: u64,
-    /// Connections turned away with the help of a [`Reserve`](super::Reserve).
+    /// Connections shed with a [`Reserve`](super::Reserve).
     pub shed: u64,
 }
 
 impl Counters {
-    /// Nothing seen.
+    /// All zero.
     pub(crate) const ZERO: Self = Self { accepted: 0, failed_peers: 0, failing_calls: 0, pressure: 0, shed: 0 };
 }
 
-/// What several acceptors have seen.
+/// Sums the counters of several acceptors.
 impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         self.accepted += other.accepted;

@@ -1,24 +1,24 @@
-//! [`Probe`]: whether to make a call that may be in vain.
+//! [`Probe`]: whether to make a call that may find nothing.
 //!
-//! Pure: it knows what earlier calls have found, and nothing else.
+//! Pure: it depends only on what earlier calls found.
 
-/// Advises for a call that saves work if it finds something and costs time if it does not: make it as long as it pays,
-/// and after [`PATIENCE`] times in vain only now and then, to see whether it pays again.
+/// Schedules a call that saves work if it finds something and costs time if it does not: make it as long as it pays,
+/// and after [`PATIENCE`] calls that found nothing only now and then, to see whether it pays again.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Probe {
-    /// How often in a row it was in vain, as far as that matters.
+    /// How often in a row it found nothing, as far as that matters.
     in_vain: u8,
-    /// How often it is still to be left out.
+    /// How many more times to skip it.
     left_out: u8,
 }
 
-/// How often in a row a call may be in vain before it is left out.
+/// How often in a row a call may find nothing before it is skipped.
 const PATIENCE: u8 = 2;
-/// At most `2^LONGEST` times it is left out.
+/// It is skipped at most `2^LONGEST` times in a row.
 const LONGEST: u8 = 4;
 
 impl Probe {
-    /// A probe that has seen nothing and hopes for the best.
+    /// A probe without history, which makes every call.
     pub(crate) const fn new() -> Self {
         Self { in_vain: 0, left_out: 0 }
     }
@@ -30,7 +30,7 @@ impl Probe {
         due
     }
 
-    /// What came of the call.
+    /// Records whether the call found anything.
     pub(crate) const fn learn(&mut self, found: bool) {
         if found {
             *self = Self::new();
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    /// How often the call is left out between those that are made.
+    /// How often the call is skipped between those that are made.
     fn gaps(probe: &mut Probe, calls: usize) -> Vec<u32> {
         let gap = |probe: &mut Probe| {
             let gap = (0..).find(|_| probe.is_due()).unwrap();
@@ -60,12 +60,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_vain_is_tried_less_and_less_but_never_given_up() {
+    fn a_call_that_finds_nothing_is_made_ever_less_often_but_never_given_up() {
         assert_eq!(gaps(&mut Probe::new(), 9), [0, 0, 0, 2, 4, 8, 16, 16, 16]);
     }
 
     #[test]
-    fn one_success_is_enough_to_go_on() {
+    fn one_success_resets_the_probe() {
         let mut probe = Probe::new();
         gaps(&mut probe, 9);
         probe.learn(true);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pays_is_done_every_time() {
+    fn a_call_that_pays_is_made_every_time() {
         let mut probe = Probe::new();
         for _ in 0..100 {
             assert!(probe.is_due());

@@ -1,4 +1,4 @@
-//! [`Reserve`]: one descriptor kept back, so that clients can be told that there are none.
+//! [`Reserve`]: one descriptor kept back, to turn clients away with when descriptors run out.
 
 use crate::{
     Stream,
@@ -7,11 +7,11 @@ use crate::{
     sys,
 };
 
-/// A descriptor held in reserve for [`Acceptor::accept_or_shed`](super::Acceptor::accept_or_shed), and what to tell those
-/// who are turned away with its help. One does for all the listeners of a thread.
+/// A descriptor held in reserve for [`Acceptor::accept_or_shed`](super::Acceptor::accept_or_shed), and the message for
+/// clients shed with it. One reserve is enough for all listeners of a thread.
 ///
-/// Other threads may open files too, and take the descriptor while it is lent: then the reserve is empty, which is
-/// told, and refilled at the next turn at which there is a descriptor to be had.
+/// Another thread may take the descriptor while it is lent. The reserve is then empty, which the turn reports, and is
+/// refilled at the next turn that finds a descriptor.
 #[derive(Debug)]
 pub struct Reserve<'m> {
     /// Never read or written.
@@ -20,8 +20,8 @@ pub struct Reserve<'m> {
 }
 
 impl<'m> Reserve<'m> {
-    /// Takes a descriptor into reserve: an eventfd on Linux, a pipe elsewhere. The message is written to each client
-    /// that is turned away, as far as its send buffer takes it; it may be empty.
+    /// Reserves a descriptor: an eventfd on Linux, a pipe elsewhere. `message` is written to each client that is shed,
+    /// as far as its send buffer has room; it may be empty.
     ///
     /// # Errors
     ///
@@ -32,12 +32,12 @@ impl<'m> Reserve<'m> {
         Ok(reserve)
     }
 
-    /// Whether there is a descriptor in reserve.
+    /// Whether the reserve holds a descriptor.
     pub const fn is_full(&self) -> bool {
         self.held.is_some()
     }
 
-    /// Takes a descriptor into reserve, if there is none.
+    /// Reserves a descriptor if the reserve is empty.
     ///
     /// # Errors
     ///
@@ -54,10 +54,10 @@ impl<'m> Reserve<'m> {
         self.held = None;
     }
 
-    /// Tells the client and closes. It is as polite as it can be without waiting: after `shutdown` the client reads the
-    /// message and an end; without it, if it has sent anything, it reads `ECONNRESET`.
+    /// Sends the message and shuts down the writing half; the caller closes the connection. After `shutdown` the client
+    /// reads the message and the end of the stream; without it, a client that has sent anything reads `ECONNRESET`.
     pub(super) fn reject(&self, stream: &Stream) {
-        // A client that is gone already has nothing to be told.
+        // A client that is already gone needs no message.
         let _ = stream.write(self.message);
         let _ = stream.shutdown(Shutdown::Write);
     }

@@ -7,10 +7,10 @@ use core::{fmt, net::IpAddr};
 use super::Reason;
 use crate::addr::{Endpoint, class};
 
-/// Whose connection it is: an IPv4 address, or the upper 64 bits of an IPv6 address. 12 bytes.
+/// The source of a connection: an IPv4 address, or the upper 64 bits of an IPv6 address. 12 bytes.
 ///
-/// The lower half of an IPv6 address is its owner's to choose (RFC 4291, 2.5.1), so a limit on whole addresses would
-/// limit nobody. All link-local peers are therefore one source. An IPv4 address within an IPv6 one
+/// The owner of an IPv6 network chooses the lower half of its addresses (RFC 4291, 2.5.1), so a limit on whole
+/// addresses would have no effect. All link-local peers are therefore one source. An IPv4-mapped IPv6 address
 /// (`::ffff:192.0.2.1`) is that IPv4 address.
 ///
 /// ```
@@ -34,7 +34,7 @@ enum Family {
 }
 
 impl SourceAddr {
-    /// The source of an endpoint; `None` without an IP address: who connects through a Unix socket has none.
+    /// The source of an endpoint; `None` without an IP address, as for a peer on a Unix socket.
     pub fn of(peer: &Endpoint) -> Option<Self> {
         peer.ip().map(Self::from)
     }
@@ -54,9 +54,9 @@ impl From<IpAddr> for SourceAddr {
 
 /// Counts of connections for up to `N` sources at a time. 32 bytes a source and 16 more.
 ///
-/// Open addressing over `2 * N` slots: half of them are always free, so that a search is short even when no source
-/// more fits. A source leaves with its last connection and leaves nothing behind. A count that was taken stays until it
-/// is released, whatever else comes: nothing is evicted, a source for which there is no room is refused.
+/// Open addressing over `2 * N` slots: half of them are always free, so a search is short even when the table is full.
+/// A source is removed with its last connection. A count stays until it is released: nothing is evicted, and a source
+/// without room is refused.
 ///
 /// ```
 /// use anet::accept::{Reason, SourceAddr, Sources};
@@ -76,7 +76,7 @@ pub struct Sources<const N: usize> {
     seed: u64,
 }
 
-/// A source with its connections; none of them: a free slot.
+/// A source and the number of its connections; 0: a free slot.
 #[derive(Clone, Copy)]
 struct Slot {
     source: SourceAddr,
@@ -88,24 +88,24 @@ const _: () = assert!(size_of::<Option<SourceAddr>>() == 12 && size_of::<Slot>()
 const _: () = assert!(size_of::<Sources<1000>>() <= 32 * 1000 + 16);
 
 impl<const N: usize> Sources<N> {
-    /// No connections. Where addresses go in the table is known to everybody; see [`seeded`](Self::seeded).
+    /// No connections. Peers can predict where addresses go in the table; see [`seeded`](Self::seeded).
     pub const fn new() -> Self {
         Self::seeded(0)
     }
 
-    /// No connections, with a number that peers cannot know, such as 8 bytes of `getrandom`. Without one a peer that
-    /// has many networks can choose those that lie close together in the table, and make each search take `N` steps.
+    /// No connections, with a secret seed, such as 8 bytes of `getrandom`. Without one, a peer that has many networks
+    /// can choose those that lie close together in the table and make each search take `N` steps.
     pub const fn seeded(seed: u64) -> Self {
         const { assert!(N <= u32::MAX as usize / 2, "slots are numbered in 32 bits") };
         Self { slots: [[Slot::FREE; 2]; N], len: 0, seed }
     }
 
-    /// Counts one connection more, unless the source has `limit` already.
+    /// Counts one more connection, unless the source already has `limit`.
     ///
     /// # Errors
     ///
-    /// [`Reason::MaxPerSource`] at the limit, [`Reason::TooManySources`] for a new source when there are `N`. Nothing
-    /// is counted then.
+    /// [`Reason::MaxPerSource`] at the limit, [`Reason::TooManySources`] for a new source when there are `N`. On error
+    /// nothing is counted.
     pub fn take(&mut self, source: SourceAddr, limit: u32) -> Result<(), Reason> {
         let index = self.find(source).ok_or(Reason::TooManySources)?;
         let count = self.slots.as_flattened()[index].count;
@@ -119,7 +119,7 @@ impl<const N: usize> Sources<N> {
         Ok(())
     }
 
-    /// Counts one connection less. `false` if the source has none, and nothing happens.
+    /// Counts one connection less. If the source has none, does nothing and returns `false`.
     pub fn release(&mut self, source: SourceAddr) -> bool {
         let Some(index) = self.find(source) else { return false };
         let slot = &mut self.slots.as_flattened_mut()[index];
@@ -131,12 +131,12 @@ impl<const N: usize> Sources<N> {
         true
     }
 
-    /// How many connections a source has.
+    /// The number of connections of a source.
     pub fn count(&self, source: SourceAddr) -> u32 {
         self.find(source).map_or(0, |index| self.slots.as_flattened()[index].count)
     }
 
-    /// How many sources have connections.
+    /// The number of sources with connections.
     pub const fn len(&self) -> usize {
         self.len
     }
@@ -162,12 +162,12 @@ impl<const N: usize> Sources<N> {
         Some(wrapped(home + steps, 2 * N))
     }
 
-    /// Frees a slot and moves those behind it up, so that no search ends before what it looks for.
+    /// Frees a slot and moves later ones up, so that no search ends early.
     fn remove(&mut self, mut hole: usize) {
         self.len -= 1;
         let mut index = self.after(hole);
         while let Some(slot) = self.taken(index) {
-            // Not those that would come to lie before their home.
+            // Except those that would move before their home.
             if self.distance(self.home(slot.source), index) >= self.distance(hole, index) {
                 self.slots.as_flattened_mut()[hole] = slot;
                 hole = index;
@@ -208,7 +208,7 @@ fn mix(value: u64, factor: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// An index that is less than two rounds, in the first one.
+/// Wraps an index below two rounds into the first.
 const fn wrapped(index: usize, round: usize) -> usize {
     if index < round { index } else { index - round }
 }
@@ -223,7 +223,7 @@ impl<const N: usize> Default for Sources<N> {
     }
 }
 
-/// How many sources, not the sources themselves and not the seed.
+/// Shows the number of sources, neither the sources nor the seed.
 impl<const N: usize> fmt::Debug for Sources<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sources").field("len", &self.len).field("capacity", &N).finish_non_exhaustive()
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(SourceAddr::of(&Endpoint::Unknown { family: 40 }), None);
     }
 
-    /// Through full and empty again, several times, with every source looked up at every step.
+    /// Fills and empties the table several times, and looks up every source at every step.
     #[test]
     fn a_full_table_loses_nothing() {
         let mut sources = Sources::<64>::seeded(7);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_taken_is_not_released() {
+    fn a_source_that_was_not_taken_is_not_released() {
         let mut sources = Sources::<1>::new();
         assert!(!sources.release(v4(0)));
         sources.take(v4(1), u32::MAX).unwrap();
@@ -284,16 +284,16 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_room_takes_nothing() {
+    fn a_table_without_room_refuses_every_source() {
         let mut sources = Sources::<0>::new();
         assert_eq!(sources.take(v4(1), 1), Err(Reason::TooManySources));
         assert!(!sources.release(v4(1)));
         assert_eq!(sources.count(v4(1)), 0);
     }
 
-    /// Neighbours, as an attacker or a company has them, are spread well: a search of a full table is a few steps.
+    /// Adjacent addresses, such as those of one network, spread well: a search of a full table takes a few steps.
     #[test]
-    fn neighbouring_addresses_do_not_crowd() {
+    fn adjacent_addresses_spread_over_the_table() {
         let mut sources = Sources::<1000>::new();
         (0..1000).for_each(|number| sources.take(v4(0x0a00_0000 + number), 1).unwrap());
         let steps = |number: u32| {
