@@ -1,12 +1,12 @@
-//! [`EventLoop`]: the ae model of Redis, with handlers for files and times, in memory that the caller places.
+//! [`EventLoop`]: the model of Redis's ae, with handlers for file and time events, in memory that the caller provides.
 //!
-//! File events are kept by descriptor number, so the slots bound the numbers and not the count, as ae's `setsize` does.
+//! File events are indexed by descriptor number, so the slots bound the numbers and not the count, like ae's `setsize`.
 //! A handler gets the loop and the server's state, and may change any registration, its own included, while other
-//! events of the same wait are still to be delivered: before each delivery the loop looks whether the registration
-//! that the event belongs to is still there. A registration that was removed is never called, even if its descriptor
-//! number has been given to another one meanwhile, because each registration has a number of its own.
+//! events of the same wait are pending: before each delivery the loop checks that the event's registration still
+//! exists. The handler of a removed registration is never called, even if its descriptor number has been reused,
+//! because each registration has its own number.
 //!
-//! A descriptor is removed before it is closed. One that was closed without that is forgotten when its number is
+//! Remove a descriptor before closing it. The registration of one that was closed first ends when its number is
 //! registered again.
 
 use core::{fmt, time::Duration};
@@ -25,14 +25,14 @@ use crate::{
     sys,
 };
 
-/// Events taken from the kernel at one wait; more of them come with the next.
+/// Events taken from the kernel in one wait; the rest come with the next.
 const BATCH: usize = 128;
 
-/// What is called when a descriptor is ready, with the number it was registered with.
+/// A handler for a ready descriptor, called with the number it was registered with.
 #[doc(alias = "aeFileProc")]
 pub type FileHandler<S> = fn(&mut EventLoop<'_, S>, &mut S, u64);
 
-/// What is called when a time has come, with the number it was registered with.
+/// A handler for a time event, called with the number it was registered with.
 #[doc(alias = "aeTimeProc")]
 pub type TimeHandler<S> = fn(&mut EventLoop<'_, S>, &mut S, TimerId, u64);
 
@@ -41,11 +41,11 @@ pub type TimeSlot<S> = TimerSlot<TimeCall<S>>;
 
 type TimeCall<S> = (TimeHandler<S>, u64);
 
-/// What is called around a wait.
+/// A handler called before or after a wait.
 #[doc(alias = "aeBeforeSleepProc")]
 pub type SleepHandler<S> = fn(&mut EventLoop<'_, S>, &mut S);
 
-/// Calls handlers when descriptors are ready and when times have come.
+/// Calls handlers when descriptors are ready and when timers expire.
 ///
 /// `S` is the server's own state, which [`run`](Self::run) lends to the handlers. The slots are borrowed, or allocated
 /// once by [`boxed`](Self::boxed).
@@ -91,8 +91,8 @@ pub struct EventLoop<'t, S> {
 }
 
 impl<'t, S> EventLoop<'t, S> {
-    /// A loop with nothing to do, for descriptor numbers below `files.len()` and `times.len()` time events at once. What
-    /// the slots hold from earlier use is forgotten.
+    /// A loop without registrations, for descriptor numbers below `files.len()` and `times.len()` time events at once.
+    /// The previous contents of the slots are discarded.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl<'t, S> EventLoop<'t, S> {
         Self::with_slots(Slots::Borrowed(files), Slots::Borrowed(times))
     }
 
-    /// A loop with nothing to do, for descriptor numbers below `files` and `times` time events at once, in memory that
-    /// is allocated now and never again.
+    /// A loop without registrations, for descriptor numbers below `files` and `times` time events at once, in memory
+    /// that is allocated once, here.
     ///
     /// ```
     /// # struct Server;
@@ -118,7 +118,7 @@ impl<'t, S> EventLoop<'t, S> {
     ///
     /// # Panics
     ///
-    /// If so many slots have more than `isize::MAX` bytes.
+    /// If the slots take more than `isize::MAX` bytes.
     #[cfg(feature = "std")]
     pub fn boxed(files: usize, times: usize) -> Result<Self> {
         let files = slots::boxed(FileSlot::VACANT, files);
@@ -140,8 +140,8 @@ impl<'t, S> EventLoop<'t, S> {
 
 /// File events.
 impl<S> EventLoop<'_, S> {
-    /// Calls `handler` whenever `fd` can be read from, or has an error or an end to be read, in place of an earlier
-    /// handler for that.
+    /// Calls `handler` whenever `fd` is readable: it has bytes, its end or an error to read. Replaces an earlier read
+    /// handler.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl<S> EventLoop<'_, S> {
         self.set(fd.as_fd(), Direction::Read, Some((handler, data)))
     }
 
-    /// Calls `handler` whenever `fd` can be written to, or has an error, in place of an earlier handler for that.
+    /// Calls `handler` whenever `fd` is writable or has an error. Replaces an earlier write handler.
     ///
     /// # Errors
     ///
@@ -163,8 +163,8 @@ impl<S> EventLoop<'_, S> {
         self.set(fd.as_fd(), Direction::Write, Some((handler, data)))
     }
 
-    /// For a descriptor that can be both read from and written to, call the handler for writing first: what
-    /// [`before_sleep`](Self::before_sleep) has put on a disk is answered before more is read.
+    /// With `on`, calls the write handler first when `fd` is both readable and writable, so that the requests
+    /// [`before_sleep`](Self::before_sleep) has saved to disk are answered before more are read.
     ///
     /// # Errors
     ///
@@ -182,18 +182,18 @@ impl<S> EventLoop<'_, S> {
         }
     }
 
-    /// Calls no handler for `fd` any more, not even for what the last wait has reported.
+    /// Removes both handlers of `fd`. Pending events are discarded.
     ///
     /// # Errors
     ///
-    /// `ERANGE`. That there is no handler is no error.
+    /// `ERANGE`. Removing a handler that does not exist is not an error.
     #[doc(alias = "aeDeleteFileEvent")]
     pub fn remove(&mut self, fd: impl AsFd) -> Result<()> {
         self.remove_readable(&fd)?;
         self.remove_writable(&fd)
     }
 
-    /// Calls no handler any more when `fd` can be read from.
+    /// Removes the read handler of `fd`.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl<S> EventLoop<'_, S> {
         self.set(fd.as_fd(), Direction::Read, None)
     }
 
-    /// Calls no handler any more when `fd` can be written to.
+    /// Removes the write handler of `fd`.
     ///
     /// # Errors
     ///
@@ -213,7 +213,7 @@ impl<S> EventLoop<'_, S> {
         self.set(fd.as_fd(), Direction::Write, None)
     }
 
-    /// The registration changes only if the kernel has taken the change.
+    /// Changes the registration only if the kernel has accepted the change.
     fn set(&mut self, fd: BorrowedFd<'_>, direction: Direction, handler: Option<(FileHandler<S>, u64)>) -> Result<()> {
         let number = number(fd);
         let Some(&before) = self.files.as_ref().get(number) else {
@@ -221,7 +221,7 @@ impl<S> EventLoop<'_, S> {
         };
         let mut after = before.with(direction, handler);
         if before.registration == 0 || !self.change(fd, &after)? {
-            // Of a number that the kernel does not know any more nothing is left that could be kept.
+            // If the kernel no longer knows the number, nothing of the old registration remains.
             after = FileSlot::VACANT.with(direction, handler);
             self.begin(fd, &mut after)?;
         }
@@ -231,8 +231,8 @@ impl<S> EventLoop<'_, S> {
         Ok(())
     }
 
-    /// Changes or ends a registration; `false` if the kernel does not know it. The number of a descriptor that was
-    /// closed may belong to another one now, even to a regular file (`EPERM`).
+    /// Changes or ends a registration; `false` if the kernel does not know it. The number of a closed descriptor may
+    /// have been reused, even for a regular file (`EPERM`).
     fn change(&self, fd: BorrowedFd<'_>, file: &FileSlot<S>) -> Result<bool> {
         let interest = file.interest();
         let changed = if interest.is_empty() {
@@ -246,7 +246,7 @@ impl<S> EventLoop<'_, S> {
         }
     }
 
-    /// Makes a registration, unless there is nothing to wait for.
+    /// Creates a registration, unless its interest is empty.
     fn begin(&mut self, fd: BorrowedFd<'_>, file: &mut FileSlot<S>) -> Result<()> {
         let interest = file.interest();
         if interest.is_empty() {
@@ -256,7 +256,7 @@ impl<S> EventLoop<'_, S> {
         self.poller.add(fd, key(file.registration, number(fd)), interest)
     }
 
-    /// Never 0. After four thousand million registrations numbers come again, long after their events.
+    /// Never 0. Numbers repeat after 2³² registrations, long after their events.
     const fn next_registration(&mut self) -> u32 {
         self.registrations = match self.registrations.wrapping_add(1) {
             0 => 1,
@@ -268,7 +268,7 @@ impl<S> EventLoop<'_, S> {
 
 /// Time events.
 impl<S> EventLoop<'_, S> {
-    /// Calls `handler` once, when `delay` is over.
+    /// Calls `handler` once, after `delay`.
     ///
     /// # Errors
     ///
@@ -278,8 +278,8 @@ impl<S> EventLoop<'_, S> {
         self.timers.insert_at(sys::now().saturating_add(delay), (handler, data))
     }
 
-    /// Calls `handler` every `period`, for the first time when one is over, until it is cancelled. How a late one is
-    /// treated says [`Timers::insert_every`].
+    /// Calls `handler` every `period`, first after one `period`, until cancelled. [`Timers::insert_every`] describes
+    /// late calls.
     ///
     /// # Errors
     ///
@@ -289,7 +289,7 @@ impl<S> EventLoop<'_, S> {
         self.timers.insert_every(sys::now().saturating_add(period), period, (handler, data))
     }
 
-    /// Calls a handler no more; says whether it was still to be called.
+    /// Cancels a time event; returns whether it was pending.
     #[doc(alias = "aeDeleteTimeEvent")]
     pub fn cancel(&mut self, id: TimerId) -> bool {
         self.timers.cancel(id).is_some()
@@ -298,25 +298,25 @@ impl<S> EventLoop<'_, S> {
 
 /// Running.
 impl<S> EventLoop<'_, S> {
-    /// Calls this before every wait; `None`: nothing.
+    /// Calls `handler` before every wait; `None` removes it.
     #[doc(alias = "aeSetBeforeSleepProc")]
     pub const fn before_sleep(&mut self, handler: Option<SleepHandler<S>>) {
         self.before_sleep = handler;
     }
 
-    /// Calls this after every wait, before the handlers; `None`: nothing.
+    /// Calls `handler` after every wait, before the other handlers; `None` removes it.
     #[doc(alias = "aeSetAfterSleepProc")]
     pub const fn after_sleep(&mut self, handler: Option<SleepHandler<S>>) {
         self.after_sleep = handler;
     }
 
-    /// Makes [`run`](Self::run) return when the handlers of this turn have been called.
+    /// Makes [`run`](Self::run) return after the handlers of this turn.
     #[doc(alias = "aeStop")]
     pub const fn stop(&mut self) {
         self.stopped = true;
     }
 
-    /// Waits and calls handlers, until one of them calls [`stop`](Self::stop).
+    /// Waits and calls handlers until one of them calls [`stop`](Self::stop).
     ///
     /// # Errors
     ///
@@ -331,8 +331,8 @@ impl<S> EventLoop<'_, S> {
         Ok(())
     }
 
-    /// Waits once, at most this long (`None`: for ever), and calls the handlers of what has come. A handler may call it
-    /// to let others be served during a long piece of work.
+    /// Waits once, at most `max_wait` (`None`: indefinitely), and calls the handlers of the events. A handler may call
+    /// this during long work so that other events are served.
     ///
     /// # Errors
     ///
@@ -346,7 +346,7 @@ impl<S> EventLoop<'_, S> {
         if let Some(handler) = self.before_sleep {
             handler(self, state);
         }
-        // What must be done at once must not wait for events.
+        // A loop that is to stop must not block.
         let wait = if self.stopped { Some(Duration::ZERO) } else { self.shortest(max_wait) };
         self.poller.wait(events, wait)?;
         if let Some(handler) = self.after_sleep {
@@ -359,7 +359,7 @@ impl<S> EventLoop<'_, S> {
         Ok(())
     }
 
-    /// Until the next time event, or the given time.
+    /// The time until the next time event, at most `max_wait`.
     fn shortest(&self, max_wait: Option<Duration>) -> Option<Duration> {
         if self.timers.is_empty() {
             return max_wait;
@@ -376,7 +376,7 @@ impl<S> EventLoop<'_, S> {
                 Direction::Read => event.is_readable(),
                 Direction::Write => event.is_writable(),
             };
-            // Looked up anew for each: the handler before may have changed anything.
+            // Looked up for each direction: the handler before may have changed anything.
             let file = self.files.as_ref().get(number).filter(|file| is_ready && file.registration == registration);
             if let Some((handler, data)) = file.and_then(|file| file.handler(direction)) {
                 handler(self, state, data);
@@ -384,7 +384,7 @@ impl<S> EventLoop<'_, S> {
         }
     }
 
-    /// Those that are due now, and none that their handlers make: these come with the next turn.
+    /// Calls the handlers of time events that are due now. Time events that these create come with the next turn.
     fn fire(&mut self, state: &mut S) {
         if self.timers.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! What an [`EventLoop`](super::EventLoop) knows of a descriptor, and the key by which an event finds it.
+//! The state of an [`EventLoop`](super::EventLoop) for a descriptor, and the key of its events.
 
 use core::fmt;
 
@@ -8,14 +8,14 @@ use super::{FileHandler, Interest};
 
 /// Room for the registration of one descriptor with a loop whose state is an `S`. 40 bytes.
 pub struct FileSlot<S> {
-    /// Which one this is; 0: none.
+    /// The number of the registration; 0: none.
     pub(super) registration: u32,
     pub(super) write_first: bool,
     on_readable: Option<(FileHandler<S>, u64)>,
     on_writable: Option<(FileHandler<S>, u64)>,
 }
 
-/// What a handler is called for.
+/// The direction that a handler is for.
 #[derive(Clone, Copy)]
 pub(super) enum Direction {
     Read,
@@ -23,7 +23,7 @@ pub(super) enum Direction {
 }
 
 impl<S> FileSlot<S> {
-    /// Without a registration.
+    /// A slot without a registration.
     pub const VACANT: Self = Self { registration: 0, write_first: false, on_readable: None, on_writable: None };
 
     pub(super) const fn handler(&self, direction: Direction) -> Option<(FileHandler<S>, u64)> {
@@ -53,7 +53,7 @@ impl<S> FileSlot<S> {
     }
 }
 
-// A derive would ask the same of `S`.
+// A derive would require the same of `S`.
 impl<S> Copy for FileSlot<S> {}
 impl<S> Clone for FileSlot<S> {
     fn clone(&self) -> Self {
@@ -73,17 +73,17 @@ impl<S> fmt::Debug for FileSlot<S> {
     }
 }
 
-/// The place of a descriptor.
+/// The index of a descriptor's slot.
 pub(super) fn number(fd: BorrowedFd<'_>) -> usize {
     usize::try_from(fd.as_raw_fd()).unwrap_or(usize::MAX)
 }
 
-/// The poller's key: which registration of which descriptor.
+/// The poller's key: the registration and the number of a descriptor.
 pub(super) fn key(registration: u32, number: usize) -> u64 {
     u64::from(registration) << 32 | number as u64
 }
 
-/// The way back.
+/// The inverse of [`key`].
 pub(super) const fn registration_and_number(key: u64) -> (u32, usize) {
     ((key >> 32) as u32, key as u32 as usize)
 }

@@ -1,36 +1,36 @@
 //! A binary heap that lives in the slots of what it orders. Pure.
 //!
-//! A slot is two things at once. As a place of the heap it has the rank of something and the slot where the rest of that
-//! is: the first places, as many as the heap is long, are a heap with the lowest rank on top. As a slot it knows the
-//! place where its own rank is.
+//! A slot has two roles. As a place of the heap it holds the rank of an item and the number of the item's slot: the
+//! first places, as many as the heap is long, form a heap with the lowest rank on top. As the slot of an item it holds
+//! the place where the item's rank is.
 
-/// A slot that is a place of a heap as well.
+/// A slot that is also a place of a heap.
 pub(crate) trait HeapSlot {
     /// What the heap is ordered by.
     type Rank: Copy + PartialOrd;
 
-    /// What is in this place: a rank, and the slot that it is of.
+    /// The entry of this place: a rank and the slot it belongs to.
     fn entry(&self) -> (Self::Rank, u32);
-    /// Puts it there.
+    /// Sets the entry of this place.
     fn set_entry(&mut self, entry: (Self::Rank, u32));
-    /// Notes where the rank of this slot is.
+    /// Sets the place where the rank of this slot is.
     fn set_place(&mut self, place: u32);
 }
 
-/// What is in a place of the heap.
+/// The entry of a place of the heap.
 #[inline]
 pub(crate) fn at<S: HeapSlot>(slots: &[S], place: usize) -> (S::Rank, u32) {
     slots[place].entry()
 }
 
-/// Puts it there, and lets its slot know.
+/// Sets the entry of a place, and the place in the entry's slot.
 #[inline]
 pub(crate) fn put<S: HeapSlot>(slots: &mut [S], place: usize, entry: (S::Rank, u32)) {
     slots[place].set_entry(entry);
     slots[entry.1 as usize].set_place(place as u32);
 }
 
-/// Moves what is in a place up, as far as it belongs.
+/// Moves the entry of a place up to where it belongs.
 pub(crate) fn sift_up<S: HeapSlot>(slots: &mut [S], mut place: usize) {
     let moved = at(slots, place);
     while place > 0 {
@@ -44,7 +44,7 @@ pub(crate) fn sift_up<S: HeapSlot>(slots: &mut [S], mut place: usize) {
     put(slots, place, moved);
 }
 
-/// Moves what is in a place of a heap of `len` down, as far as it belongs.
+/// Moves the entry of a place down to where it belongs in a heap of `len`.
 pub(crate) fn sift_down<S: HeapSlot>(slots: &mut [S], len: usize, mut place: usize) {
     let moved = at(slots, place);
     while let Some(child) = earlier_child(slots, len, place) {

@@ -1,4 +1,4 @@
-//! Waiting: which descriptors are ready, which deadlines have come, and being woken from another thread.
+//! Waiting for ready descriptors, for deadlines, and for other threads.
 
 mod event_loop;
 mod file;

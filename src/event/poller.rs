@@ -1,4 +1,4 @@
-//! [`Poller`]: one system call a wait, into an array that the caller owns.
+//! [`Poller`]: one system call per wait, into an array that the caller owns.
 
 use core::{fmt, iter, slice, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 bitflags::bitflags! {
-    /// What to be told of, and how. Errors and hang-ups are told always.
+    /// What to report, and how. Errors and hang-ups are always reported.
     #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
     pub struct Interest: u32 {
         /// Bytes, a connection or the end of the stream can be read.
@@ -23,19 +23,19 @@ bitflags::bitflags! {
         /// There is room to write.
         #[doc(alias = "EPOLLOUT")]
         const WRITABLE = selector::WRITABLE;
-        /// The peer has shut down its writing half; data may still be there to be read.
+        /// The peer has shut down its writing half; unread data may remain.
         #[doc(alias = "EPOLLRDHUP")]
         const READ_HANGUP = selector::READ_HANGUP;
         /// There is urgent data. Linux only.
         #[doc(alias = "EPOLLPRI")]
         const PRIORITY = selector::PRIORITY;
-        /// Tell of changes alone. What was there before is not told again, so read and write until `EAGAIN`.
+        /// Reports changes only. Existing readiness is not reported again, so read and write until `EAGAIN`.
         #[doc(alias = "EPOLLET")]
         const EDGE = selector::EDGE;
-        /// Tell once, then not until the registration is modified.
+        /// Reports once, then not until the registration is modified.
         #[doc(alias = "EPOLLONESHOT")]
         const ONE_SHOT = selector::ONE_SHOT;
-        /// Of several pollers that watch the descriptor wake one, or some. Only for adding, and only with `READABLE`,
+        /// Wakes one, or some, of several pollers that watch the descriptor. Only for adding, and only with `READABLE`,
         /// `WRITABLE` and `EDGE` (`epoll_ctl(2)`). One idle waiter may get all the work: measured on Linux 6.18, 2000
         /// of 2000 connections went to one of 8 threads.
         #[doc(alias = "EPOLLEXCLUSIVE")]
@@ -45,9 +45,9 @@ bitflags::bitflags! {
 
 /// Waits for many descriptors at once.
 ///
-/// Level-triggered unless [`Interest::EDGE`] is asked for: a descriptor is reported as long as it is ready, so that an
-/// early stop or a passing error loses nothing. Each descriptor carries a key that comes back with its events. A poller
-/// is a descriptor itself, and can be watched by another one.
+/// Level-triggered unless [`Interest::EDGE`] is set: a descriptor is reported for as long as it is ready, so stopping
+/// early or a transient error loses nothing. Each descriptor has a key, which its events carry. A poller is itself a
+/// descriptor, which another poller can watch.
 ///
 /// ```
 /// use anet::{event::{Events, Interest, Poller}, pipe::{EndFlags, pipe}};
@@ -81,19 +81,20 @@ impl Poller {
         Selector::new().op(Op::EventCreate).map(|selector| Self { selector })
     }
 
-    /// Begins to watch a descriptor. It is forgotten by itself when its last duplicate is closed.
+    /// Starts watching a descriptor. The kernel removes it when its last duplicate is closed.
     ///
     /// # Errors
     ///
-    /// `EEXIST` if it is watched already, `EPERM` for a regular file or directory, `EINVAL` for what cannot be combined
-    /// with `EXCLUSIVE`, `ELOOP` for pollers that watch each other, `ENOSPC` at `fs.epoll.max_user_watches`, `ENOMEM`.
+    /// `EEXIST` if it is watched already, `EPERM` for a regular file or directory, `EINVAL` for flags that cannot be
+    /// combined with `EXCLUSIVE`, `ELOOP` for pollers that watch each other, `ENOSPC` at `fs.epoll.max_user_watches`,
+    /// `ENOMEM`.
     #[doc(alias = "EPOLL_CTL_ADD")]
     pub fn add(&self, fd: impl AsFd, key: u64, interest: Interest) -> Result<()> {
         self.selector.add(fd.as_fd(), key, interest.bits()).op(Op::EventControl)
     }
 
-    /// Changes the key and the interest of a descriptor; with an empty interest it is watched for errors alone. A
-    /// one-shot registration is made ready again.
+    /// Changes the key and the interest of a descriptor; with an empty interest only errors and hang-ups are reported.
+    /// Rearms a one-shot registration.
     ///
     /// # Errors
     ///
@@ -113,20 +114,20 @@ impl Poller {
         self.selector.delete(fd.as_fd()).op(Op::EventControl)
     }
 
-    /// Puts a new instance in the place of this one, under the same descriptor number; nothing is watched afterwards.
+    /// Replaces the instance with a new one under the same descriptor number, which watches nothing.
     ///
     /// # Errors
     ///
-    /// `EMFILE`, `ENFILE`, `ENOMEM`: everything is as it was.
+    /// `EMFILE`, `ENFILE`, `ENOMEM`: the poller is unchanged.
     pub(crate) fn renew(&mut self) -> Result<()> {
         self.selector.renew().op(Op::EventCreate)
     }
 
-    /// Waits until something is ready, at most `timeout` (`None`: for ever), and fills `events`; how many there are is
-    /// returned, 0 when the time is over.
+    /// Waits until a descriptor is ready, at most `timeout` (`None`: indefinitely), and fills `events`. Returns the
+    /// number of events, 0 if the time is over.
     ///
-    /// It never returns early without an event: a signal does not end the wait, and parts of a millisecond count
-    /// (`epoll_pwait2`). Before Linux 5.11 they are rounded up.
+    /// It never returns early without an event: a signal does not end the wait, and the timeout has nanosecond
+    /// precision (`epoll_pwait2`). Before Linux 5.11 it is rounded up to milliseconds.
     ///
     /// # Errors
     ///
@@ -140,7 +141,7 @@ impl Poller {
         events.len = loop {
             match wait_once(&self.selector, &mut events.array, remaining) {
                 Err(Errno::INTR) => {}
-                // The kernel cannot count that far at once.
+                // The kernel cannot wait that long in one call.
                 Ok(0) if remaining.is_some_and(|time| time > Selector::LONGEST) => {}
                 answer => break answer.op(Op::EventWait)?,
             }
@@ -163,7 +164,7 @@ pub struct Events<const N: usize> {
 }
 
 impl<const N: usize> Events<N> {
-    /// Room for `N` events, none there.
+    /// Room for `N` events, empty.
     pub const fn new() -> Self {
         Self { array: [RawEvent::NOTHING; N], len: 0 }
     }
@@ -178,7 +179,7 @@ impl<const N: usize> Events<N> {
         self.len == 0
     }
 
-    /// The event at `index`, by value: the array may be waited into again while its events are worked off.
+    /// The event at `index`, by value, so that another wait may reuse the array while its events are handled.
     pub fn at(&self, index: usize) -> Option<Readiness> {
         self.array.get(..self.len)?.get(index).copied().map(Readiness)
     }
@@ -231,7 +232,7 @@ impl<'e, const N: usize> IntoIterator for &'e Events<N> {
     }
 }
 
-/// A descriptor that is ready, and for what.
+/// A ready descriptor, and what it is ready for.
 #[derive(Clone, Copy)]
 pub struct Readiness(RawEvent);
 
@@ -242,37 +243,38 @@ impl Readiness {
         self.0.key()
     }
 
-    /// Reading will not wait: there are bytes, a connection, an end or an error to fetch.
+    /// Whether reading does not block: there are bytes, a connection, the end or an error to read.
     #[inline]
     pub fn is_readable(self) -> bool {
         self.any(selector::READABLE | selector::READ_HANGUP | selector::HANGUP | selector::ERROR)
     }
 
-    /// Writing will not wait: there is room, or an error to fetch.
+    /// Whether writing does not block: there is room, or an error to return.
     #[inline]
     pub fn is_writable(self) -> bool {
         self.any(selector::WRITABLE | selector::HANGUP | selector::ERROR)
     }
 
-    /// The peer has shut down its writing half. Told only if asked for; bytes may still be there to be read.
+    /// Whether the peer has shut down its writing half. Reported only with [`Interest::READ_HANGUP`]; unread bytes may
+    /// remain.
     #[doc(alias = "EPOLLRDHUP")]
     pub fn is_read_hangup(self) -> bool {
         self.any(selector::READ_HANGUP)
     }
 
-    /// There is urgent data. Told only if asked for.
+    /// Whether there is urgent data. Reported only with [`Interest::PRIORITY`].
     #[doc(alias = "EPOLLPRI")]
     pub fn is_priority(self) -> bool {
         self.any(selector::PRIORITY)
     }
 
-    /// An error waits on the descriptor.
+    /// Whether an error is pending on the descriptor.
     #[doc(alias = "EPOLLERR")]
     pub fn is_error(self) -> bool {
         self.any(selector::ERROR)
     }
 
-    /// Both directions are closed.
+    /// Whether both directions are closed.
     #[doc(alias = "EPOLLHUP")]
     pub fn is_hangup(self) -> bool {
         self.any(selector::HANGUP)

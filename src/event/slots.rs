@@ -1,11 +1,11 @@
-//! [`Slots`]: the memory of a table whose owner is not generic in it.
+//! [`Slots`]: the memory of a table, borrowed or allocated, without a type parameter for it.
 
 use core::ops::{Deref, DerefMut};
 
 #[cfg(feature = "std")]
 use std::{boxed::Box, vec};
 
-/// Slots that the caller lends, or that were allocated at the start.
+/// Slots borrowed from the caller, or allocated at the start.
 #[derive(Debug)]
 pub(crate) enum Slots<'t, V> {
     Borrowed(&'t mut [V]),
@@ -13,7 +13,7 @@ pub(crate) enum Slots<'t, V> {
     Boxed(Box<[V]>),
 }
 
-/// So many slots, filled where they are: none of them passes over the stack.
+/// Allocates and fills `len` slots in place: none of them passes over the stack.
 #[cfg(feature = "std")]
 pub(super) fn boxed<V: Copy>(vacant: V, len: usize) -> Box<[V]> {
     vec![vacant; len].into_boxed_slice()

@@ -1,21 +1,20 @@
 //! [`Timers`]: deadlines in order, without a clock of their own.
 //!
 //! Time is a [`Duration`] since an epoch of the caller's choosing, read from a clock that does not go back
-//! (`CLOCK_MONOTONIC`); the caller passes it in. No system call, no panic on any time or id, and no allocation but that
-//! of [`Timers::boxed`]. Nothing runs by itself: ask [`Timers::timeout`] how long to wait, and afterwards take what is
-//! due out, one by one.
+//! (`CLOCK_MONOTONIC`); the caller passes it in. No system call, no panic on any time or id, and no allocation except
+//! in [`Timers::boxed`]. Nothing runs by itself: wait for [`Timers::timeout`], then take the expired timers one by one.
 
 use core::{fmt, marker::PhantomData, num::NonZero, time::Duration};
 
 use super::heap::{HeapSlot, at, put, sift_down, sift_up};
 
-/// Timers in slots that you place, each with a key that comes back when its deadline has passed.
+/// Timers in slots that you provide, each with a key that is returned when its deadline has passed.
 ///
-/// A timer fires at the first [`pop_expired`](Self::pop_expired) with a reading that is not before its deadline: never
-/// early, and later only as far as the caller comes later. A clock that jumps forward makes timers fire, one that jumps
-/// back makes them wait.
+/// A timer fires at the first [`pop_expired`](Self::pop_expired) whose `now` is not before its deadline: never early,
+/// and late only if the caller is late. A clock that jumps forward makes timers fire, one that jumps back makes them
+/// wait.
 ///
-/// Everything takes O(log n) steps at most; making [`Timers`] takes one, however many slots there are.
+/// Every operation takes at most O(log n) steps; creating [`Timers`] takes constant time, however many slots there are.
 ///
 /// ```
 /// use anet::event::{TimerSlot, Timers};
@@ -41,7 +40,7 @@ use super::heap::{HeapSlot, at, put, sift_down, sift_up};
 /// ```
 ///
 /// `S` holds the [`TimerSlot`]s: an array, a `&mut` slice, or a box ([`boxed`](Self::boxed)). An array is part of the
-/// value and would pass over the stack with it; a large table is a `static`, borrowed or boxed.
+/// value and passes over the stack with it; make a large table a `static`, a borrow or a box.
 ///
 /// ```
 /// use anet::event::{TimerSlot, Timers};
@@ -55,7 +54,7 @@ use super::heap::{HeapSlot, at, put, sift_down, sift_up};
 #[doc(alias = "aeTimeEvent")]
 pub struct Timers<S, K = u64> {
     len: usize,
-    /// The slots that ever had a timer come before those that never had one.
+    /// How many slots ever had a timer; they come before those that never had one.
     used: usize,
     last_serial: u64,
     keys: PhantomData<K>,
@@ -64,7 +63,7 @@ pub struct Timers<S, K = u64> {
 
 /// Room for one timer with a key of type `K`. 64 bytes for a key of 8.
 ///
-/// The places after the heap have the numbers of the free slots.
+/// The places after the heap hold the numbers of the free slots.
 #[derive(Clone, Copy, Debug)]
 pub struct TimerSlot<K = u64> {
     rank: Rank,
@@ -78,12 +77,12 @@ pub struct TimerSlot<K = u64> {
 // Less where 64-bit numbers are aligned to 32 bits.
 const _: () = assert!(size_of::<TimerSlot>() <= 64);
 
-/// The deadline, and then a serial number that says which of all the timers ever made it is: it tells an old id from a
-/// new one, and timers of one deadline apart.
+/// The deadline, then a serial number that is unique among all timers ever created: it distinguishes an old id from a
+/// new one, and orders timers with equal deadlines.
 type Rank = (Duration, Option<NonZero<u64>>);
 
 impl<K> TimerSlot<K> {
-    /// Without a timer.
+    /// A slot without a timer.
     pub const VACANT: Self =
         Self { rank: (Duration::ZERO, None), slot: 0, place: 0, period: Duration::ZERO, key: None };
 }
@@ -113,8 +112,8 @@ impl<K> HeapSlot for TimerSlot<K> {
     }
 }
 
-/// Which timer, for as long as it exists: until it is cancelled, or fired if it is one-shot. Afterwards the id means
-/// nothing for ever; it never comes to mean another timer of the same [`Timers`].
+/// Identifies a timer until it is cancelled, or has fired if it is one-shot. Afterwards the id is stale; it never
+/// identifies another timer of the same [`Timers`].
 ///
 /// 16 bytes, and so is an `Option` of it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -129,28 +128,28 @@ const _: () = assert!(size_of::<Option<TimerId>>() <= 16);
 /// A timer whose deadline has passed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Expired<K = u64> {
-    /// Which timer. A periodic one can still be cancelled by it.
+    /// The timer. A periodic one can still be cancelled with it.
     pub id: TimerId,
-    /// The key it was made with.
+    /// The key it was created with.
     pub key: K,
-    /// When it should have fired; for a periodic timer the first time it stands for.
+    /// When it was due; for a periodic timer, the first of the times it fires for.
     pub deadline: Duration,
 }
 
-/// Why a timer could not be made.
+/// Why a timer could not be created.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TimerError {
-    /// There are as many timers as there is room for.
+    /// Every slot has a timer.
     Full,
-    /// A periodic timer with a period of zero, which would be due for ever.
+    /// A periodic timer with a period of zero, which would always be due.
     ZeroPeriod,
 }
 
 impl<S, K> Timers<S, K> {
-    /// No timers. What the slots hold from earlier use makes no difference; at most `u32::MAX` of them are used.
+    /// No timers. The previous contents of the slots do not matter; at most `u32::MAX` slots are used.
     ///
-    /// `S` must give the same slots each time it is asked, or the methods may panic.
+    /// `S` must return the same slots on every call, or the methods may panic.
     pub const fn new(slots: S) -> Self {
         Self { len: 0, used: 0, last_serial: 0, keys: PhantomData, slots }
     }
@@ -168,7 +167,7 @@ impl<S, K> Timers<S, K> {
 
 #[cfg(feature = "std")]
 impl<K: Copy> Timers<std::boxed::Box<[TimerSlot<K>]>, K> {
-    /// Room for `capacity` timers, allocated now and never again.
+    /// Allocates room for `capacity` timers, once.
     ///
     /// ```
     /// let mut timers = anet::event::Timers::boxed(200_000);
@@ -178,15 +177,15 @@ impl<K: Copy> Timers<std::boxed::Box<[TimerSlot<K>]>, K> {
     ///
     /// # Panics
     ///
-    /// If so many slots have more than `isize::MAX` bytes.
+    /// If the slots take more than `isize::MAX` bytes.
     pub fn boxed(capacity: usize) -> Self {
         Self::new(super::slots::boxed(TimerSlot::VACANT, capacity))
     }
 }
 
 impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
-    /// A timer that fires once, at `deadline`. One that has passed already fires at once; `Duration::MAX` is as good
-    /// as never.
+    /// Adds a timer that fires once, at `deadline`. A deadline that has already passed fires at once; `Duration::MAX`
+    /// is effectively never.
     ///
     /// # Errors
     ///
@@ -196,11 +195,11 @@ impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
         self.insert(deadline, Duration::ZERO, key)
     }
 
-    /// A timer that fires at `first` and then every `period`, until it is cancelled.
+    /// Adds a timer that fires at `first` and then every `period`, until it is cancelled.
     ///
-    /// Its times are `first`, `first + period`, `first + 2 * period` and so on, however late it is taken out: no drift.
-    /// If it comes so late that several of them have passed, it fires once for all of them, and next at the first one
-    /// still to come: work that fell behind is not made worse by a burst of it.
+    /// Its times are `first`, `first + period`, `first + 2 * period` and so on, however late it fires: it does not
+    /// drift. If several of them have passed, it fires once for all of them, and next at the first one still to come,
+    /// so a caller that fell behind gets no burst.
     ///
     /// It ends by itself when its next time is beyond `Duration::MAX`.
     ///
@@ -229,7 +228,7 @@ impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
         Ok(TimerId { serial, slot })
     }
 
-    /// The one that was freed last, whose memory is still near, or one that was never used.
+    /// The slot freed last, whose memory is likely to be cached, or one never used.
     fn free_slot(&mut self) -> Option<u32> {
         let slots = self.slots.as_ref();
         if self.len < self.used {
@@ -241,9 +240,9 @@ impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
         Some(slot)
     }
 
-    /// Ends a timer and returns its key; `None` if it has ended already, and nothing happens.
+    /// Cancels a timer and returns its key; `None` if it has already ended.
     ///
-    /// Also while expired timers are being taken out: one that is due and was cancelled is not handed out any more.
+    /// You may cancel timers while taking expired ones: a due timer that is cancelled is not returned.
     #[doc(alias = "aeDeleteTimeEvent")]
     pub fn cancel(&mut self, id: TimerId) -> Option<K> {
         let timer = self.slots.as_ref().get(id.slot as usize)?;
@@ -256,12 +255,12 @@ impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
         key
     }
 
-    /// Takes out the timer with the earliest deadline, if that has come by `now`. Timers with the same deadline come in
-    /// the order in which they were made.
+    /// Takes the timer with the earliest deadline, if that is not after `now`. Timers with equal deadlines come in
+    /// order of creation.
     ///
-    /// A one-shot timer has ended with this; a periodic one goes on and is not due again at the same `now`. A loop
-    /// over it therefore ends, unless its body makes timers that are due already; [`len`](Self::len) before the loop is
-    /// a bound for that.
+    /// This ends a one-shot timer; a periodic one continues, and is not due again at the same `now`. A loop over this
+    /// method therefore ends, unless its body creates timers that are already due; [`len`](Self::len) before the loop
+    /// bounds that.
     #[doc(alias = "processTimeEvents")]
     pub fn pop_expired(&mut self, now: Duration) -> Option<Expired<K>> {
         let &TimerSlot { rank: (deadline, serial), slot, .. } = self.heap().first()?;
@@ -286,7 +285,8 @@ impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
         self.heap().first().map(|earliest| earliest.rank.0)
     }
 
-    /// How long to wait for the earliest deadline, zero if it has come: what a poller takes. `None` without timers.
+    /// How long to wait for the earliest deadline, zero if it has passed: the timeout for a poller. `None` without
+    /// timers.
     #[doc(alias = "usUntilEarliestTimer")]
     pub fn timeout(&self, now: Duration) -> Option<Duration> {
         self.next_deadline().map(|deadline| deadline.saturating_sub(now))
@@ -296,7 +296,7 @@ impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> Timers<S, K> {
         self.slots.as_ref().get(..self.len).unwrap_or_default()
     }
 
-    /// Its slot becomes the first free one, in the place behind the heap.
+    /// Removes the timer at a place; its slot becomes the first free one, in the place after the heap.
     fn remove(&mut self, place: usize) {
         self.len -= 1;
         let (last, slots) = (self.len, self.slots.as_mut());
@@ -319,10 +319,10 @@ fn first_time_after(now: Duration, deadline: Duration, period: Duration) -> Opti
     now.saturating_sub(since_last).checked_add(period)
 }
 
-/// What is left of `time` after whole periods, which are not zero.
+/// The remainder of `time` after whole periods, which are not zero.
 fn remainder(time: Duration, period: Duration) -> Duration {
     const NANOS_A_SECOND: u128 = 1_000_000_000;
-    // In time, as nearly always: saves a division of 128 bits.
+    // Nearly always so: saves a division of 128 bits.
     if time < period {
         return time;
     }
@@ -330,7 +330,7 @@ fn remainder(time: Duration, period: Duration) -> Duration {
     Duration::new((left / NANOS_A_SECOND) as u64, (left % NANOS_A_SECOND) as u32)
 }
 
-/// How many and the next deadline, not the timers themselves.
+/// Shows the counts and the next deadline, not the timers themselves.
 impl<S: AsRef<[TimerSlot<K>]> + AsMut<[TimerSlot<K>]>, K: Copy> fmt::Debug for Timers<S, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timers")
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn timers_come_by_deadline_and_then_by_age() {
+    fn timers_fire_by_deadline_and_then_by_age() {
         let mut timers = timers::<8>();
         for (key, deadline) in [30, 10, 20, 10, 0, 10].into_iter().enumerate() {
             timers.insert_at(MS(deadline), key as u64).unwrap();
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_that_ended_never_ends_another() {
+    fn a_stale_id_cancels_no_other_timer() {
         let mut timers = timers::<1>();
         let fired = timers.insert_at(MS(1), 1).unwrap();
         timers.pop_expired(MS(1)).unwrap();
@@ -390,14 +390,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_larger_timers_is_no_reason_to_panic() {
+    fn an_id_of_larger_timers_does_not_panic() {
         let mut larger = timers::<4>();
         let ids = [0; 4].map(|key| larger.insert_at(MS(1), key).unwrap());
         assert_eq!(ids.map(|id| timers::<2>().cancel(id)), [None; 4]);
     }
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn a_full_table_and_a_zero_period_are_refused() {
         let mut none = timers::<0>();
         assert_eq!(none.insert_at(MS(1), 0), Err(TimerError::Full));
         assert_eq!((none.pop_expired(Duration::MAX), none.next_deadline()), (None, None));
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_a_deadline_like_any_other() {
+    fn the_longest_duration_is_a_deadline_like_any_other() {
         let nano = Duration::from_nanos(1);
         let mut timers = timers::<4>();
         timers.insert_at(Duration::MAX, 1).unwrap();
@@ -430,7 +430,7 @@ mod tests {
         timers.insert_every(nano, nano, 4).unwrap();
         assert_eq!(pop_keys(&mut timers, MS(1)), [3, 4]);
         assert_eq!(timers.next_deadline(), Some(MS(1) + nano));
-        // All that have a time left at the end fire once more, and then none has another.
+        // Every timer that has a time left fires once more, and then none is left.
         assert_eq!(pop_keys(&mut timers, Duration::MAX), [4, 2, 1, 3]);
         assert!(timers.is_empty());
     }

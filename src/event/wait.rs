@@ -1,4 +1,4 @@
-//! One wait, by the call that counts nanoseconds where they matter.
+//! One wait, with nanosecond precision where it matters.
 
 use core::{
     sync::atomic::{AtomicU8, Ordering},
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What is known of this kernel's `epoll_pwait2`.
+/// Whether this kernel has `epoll_pwait2`.
 static EPOLL_PWAIT2: AtomicU8 = AtomicU8::new(if cfg!(anet_force_epoll_fallback) { MISSING } else { UNKNOWN });
 const UNKNOWN: u8 = 0;
 const THERE: u8 = 1;
@@ -27,7 +27,7 @@ pub(super) fn wait_once(selector: &Selector, events: &mut [Event], timeout: Opti
     }
 }
 
-/// What is longer than `epoll_wait` can count has no use for them.
+/// Whether a timeout needs such precision; one longer than `epoll_wait` can count does not.
 fn counts_below_a_millisecond(time: Duration) -> bool {
     time.subsec_nanos() % 1_000_000 != 0 && time < Selector::LONGEST
 }
@@ -46,7 +46,7 @@ fn wait_precisely(selector: &Selector, events: &mut [Event], timeout: Duration) 
     selector.wait(events, Some(timeout))
 }
 
-/// The first answer decides. A call that has worked is not missing: a tracer that is killed can leave a single `ENOSYS`
+/// The first answer decides. A call that has succeeded is not missing: a killed tracer can leave a single `ENOSYS`
 /// behind.
 fn learn(answer: u8) {
     if EPOLL_PWAIT2.load(Ordering::Relaxed) == UNKNOWN {

@@ -7,10 +7,10 @@ use crate::{
     sys,
 };
 
-/// Makes itself readable when somebody calls.
+/// A descriptor that [`wake`](Self::wake) makes readable.
 ///
-/// Its descriptor is added to a poller like any other. Calls that come before the wait has ended are one event; a call
-/// is a system call without memory or locks, so a signal handler may make it.
+/// Add it to a poller like any other descriptor. Calls before the wait ends merge into one event. A call is one system
+/// call, without allocation or locks, so a signal handler may make it.
 ///
 /// ```
 /// use anet::event::{Events, Interest, Poller, Waker};
@@ -31,7 +31,7 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// An eventfd on Linux, a pipe elsewhere.
+    /// Creates a waker: an eventfd on Linux, a pipe elsewhere.
     ///
     /// # Errors
     ///
@@ -40,15 +40,15 @@ impl Waker {
         sys::WakeFds::new().op(Op::EventCreate).map(|wake| Self { wake })
     }
 
-    /// Becomes readable, if it is not already.
+    /// Makes the waker readable, if it is not already.
     ///
     /// # Errors
     ///
-    /// None that is known; what the kernel says is passed on.
+    /// None are known; an error of the kernel is returned.
     pub fn wake(&self) -> Result<()> {
         loop {
             match sys::write(self.wake.for_writing(), &1_u64.to_ne_bytes()) {
-                // Nobody has looked yet, and it is as readable as can be.
+                // `EAGAIN`: the counter or the pipe is full, so the waker is readable.
                 Ok(_) | Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(Error::new(Op::Write, errno)),
@@ -56,12 +56,12 @@ impl Waker {
         }
     }
 
-    /// Is not readable any more, until somebody calls again. Calls that come meanwhile are not lost: reset first, then
-    /// look at what the call was about.
+    /// Makes the waker unreadable until the next [`wake`](Self::wake). No call is lost if you reset first and then look
+    /// for the work.
     ///
     /// # Errors
     ///
-    /// None that is known; what the kernel says is passed on.
+    /// None are known; an error of the kernel is returned.
     pub fn reset(&self) -> Result<()> {
         loop {
             match sys::read(self.wake.for_reading(), &mut [0; 64]) {
