@@ -1,15 +1,15 @@
-//! Application heartbeats: PING, PONG, and when a silent peer is taken for dead.
+//! Application heartbeats: PING, PONG, and when to give up a silent peer.
 //!
-//! TCP keepalive asks the peer's kernel; a heartbeat asks the peer itself, over any stream, and finds the process that
-//! hangs too. This is the part that decides, for one connection: told of every byte that came and asked at a time, it
-//! says whether to wait, to send a ping or to give up. It holds no descriptor and no clock, makes no system call,
+//! TCP keepalive probes the peer's kernel; a heartbeat probes the peer itself, over any stream, and so also detects a
+//! process that hangs. This module decides, for one connection: from the bytes that arrive and the current time, it
+//! determines whether to wait, to send a ping or to give up. It holds no descriptor and no clock, makes no system call,
 //! allocates nothing and panics on no time. Times are [`Duration`]s since an epoch of the caller's choosing, read from
 //! a clock that does not go back (`CLOCK_MONOTONIC`).
 //!
-//! Any byte is a sign of life, not only a PONG: a peer that sends is never asked.
+//! Any byte is a sign of life, not only a PONG: a peer that sends is never pinged.
 //!
-//! With a [`Server`](crate::server::Server) keep the [`Pulse`] in the connection's data, started at
-//! [`Opened`](crate::server::Event::Opened), by the clock of [`Server::now`](crate::server::Server::now), and wait no
+//! With a [`Server`](crate::server::Server), keep the [`Pulse`] in the connection's data, start it at
+//! [`Opened`](crate::server::Event::Opened) with the clock of [`Server::now`](crate::server::Server::now), and wait no
 //! longer than until the earliest [`deadline`](Pulse::deadline).
 //!
 //! ```
@@ -31,9 +31,10 @@
 
 use core::{fmt, time::Duration};
 
-/// How often a silent peer is asked, and how many answers it may miss: valid for any number of connections. 8 bytes.
+/// How often a silent peer is pinged, and how many answers it may miss. Any number of connections can share one. 8
+/// bytes.
 ///
-/// A peer is dead `interval * (misses + 1)` after its last byte, if the caller comes on time.
+/// A peer is dead `interval * (misses + 1)` after its last byte, if the caller is on time.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[doc(alias = "repl-ping-replica-period")]
 pub struct Heartbeat {
@@ -41,7 +42,7 @@ pub struct Heartbeat {
     misses: u8,
 }
 
-/// One connection's state. 24 bytes.
+/// The state of one connection. 24 bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Pulse {
     deadline: Duration,
@@ -57,18 +58,18 @@ const _: () = assert!(size_of::<Heartbeat>() == 8 && size_of::<Pulse>() <= 24 &&
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[must_use]
 pub enum Verdict {
-    /// Nothing, before `until`.
+    /// Do nothing before `until`.
     Wait {
-        /// When to ask again, unless bytes come before.
+        /// When to call [`tick`](Pulse::tick) again, unless bytes arrive first.
         until: Duration,
     },
-    /// Send a PING. It counts as sent; if there is no room for it, the peer is not reading, which is silence as well.
+    /// Send a PING. It counts as sent even if the send buffer is full: a peer that does not read is silent too.
     SendPing,
-    /// Close: the peer was silent for a whole interval after each of its pings. It stays so until a byte comes.
+    /// Close: the peer was silent for a whole interval after each ping. This stays the verdict until a byte arrives.
     Dead,
 }
 
-/// Why there is no such heartbeat.
+/// Why a heartbeat is invalid.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum HeartbeatError {
@@ -76,17 +77,17 @@ pub enum HeartbeatError {
     IntervalTooLong,
     /// An interval of zero, in which no peer can answer.
     ZeroInterval,
-    /// No pings before a peer is dead. To close silent peers unasked is an idle timeout.
+    /// No pings before a peer is dead. To close silent peers without a ping, use an idle timeout.
     ZeroMisses,
 }
 
 impl Heartbeat {
-    /// A ping after each `interval` of silence, rounded up to whole milliseconds; dead when `misses` in a row (1 to
-    /// 255) have not been answered, each within another interval.
+    /// Pings after each `interval` of silence, rounded up to whole milliseconds. A peer is dead when it has left
+    /// `misses` pings in a row (1 to 255) unanswered, each for another interval.
     ///
     /// # Errors
     ///
-    /// [`HeartbeatError`] says which value it is.
+    /// [`HeartbeatError`] names the invalid value.
     pub const fn new(interval: Duration, misses: u8) -> Result<Self, HeartbeatError> {
         let interval_ms = interval.as_nanos().div_ceil(1_000_000);
         match (interval_ms, misses) {
@@ -105,33 +106,34 @@ impl Heartbeat {
         pulse
     }
 
-    /// How long a peer may be silent before it is asked, and after each ping.
+    /// How long a peer may be silent before it is pinged, and after each ping.
     pub const fn interval(&self) -> Duration {
         Duration::from_millis(self.interval_ms as u64)
     }
 
-    /// How many pings in a row may go unanswered, that many and the peer is dead.
+    /// How many unanswered pings in a row make a peer dead.
     pub const fn misses(&self) -> u8 {
         self.misses
     }
 }
 
 impl Pulse {
-    /// Bytes have come, a PONG or any other: nothing is outstanding, and the silence begins anew.
+    /// Notes that bytes have arrived, a PONG or any other: no ping is outstanding, and a new interval begins.
     ///
-    /// Read what has come before asking [`tick`](Self::tick). After a stall of the whole process the answer may be
-    /// there, unread, and a peer would be given up that has done its part.
+    /// Read what has arrived before calling [`tick`](Self::tick). After a stall of the whole process the answer may be
+    /// there, unread, and a live peer would be given up.
     #[doc(alias = "pong")]
     pub const fn received(&mut self, now: Duration) {
         self.outstanding = 0;
         self.begin_interval(now);
     }
 
-    /// What to do at `now`; does nothing before the [`deadline`](Self::deadline), so it may be asked at any time.
+    /// Returns what to do at `now`. Changes nothing before the [`deadline`](Self::deadline), so you may call it at any
+    /// time.
     ///
-    /// Each ping is given a whole interval from the `tick` that asked for it, not from when that was due: who comes
-    /// late asks later, and never gives a peer up that had less time to answer than was promised. There is nothing
-    /// random in it. A clock that jumps back only makes it wait.
+    /// Each ping has a whole interval from the `tick` that requested it, not from when that was due: a late caller
+    /// pings later, and never gives up a peer that had less than an interval to answer. There is no jitter. A clock
+    /// that jumps back only makes it wait.
     pub fn tick(&mut self, now: Duration) -> Verdict {
         if now < self.deadline {
             return Verdict::Wait { until: self.deadline };
@@ -144,12 +146,12 @@ impl Pulse {
         Verdict::SendPing
     }
 
-    /// When to ask next: what a timer is set to.
+    /// When to call [`tick`](Self::tick) next.
     pub const fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// How many pings have been sent since the last byte came.
+    /// How many pings have been sent since the last byte arrived.
     pub const fn outstanding(&self) -> u8 {
         self.outstanding
     }
@@ -178,7 +180,7 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     #[test]
-    fn values_that_make_no_heartbeat_are_refused() {
+    fn invalid_values_are_refused() {
         let cases = [
             (MS(0), 1, HeartbeatError::ZeroInterval),
             (MS(0), 0, HeartbeatError::ZeroInterval),
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_ping_is_given_its_whole_interval() {
+    fn a_late_ping_gets_a_whole_interval() {
         let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(0));
         assert_eq!(pulse.tick(MS(1000)), Verdict::SendPing);
         assert_eq!(pulse.tick(MS(1009)), Verdict::Wait { until: MS(1010) });
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_brings_the_dead_back() {
+    fn a_byte_revives_a_dead_peer() {
         let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(0));
         assert_eq!((pulse.tick(MS(10)), pulse.tick(MS(20))), (Verdict::SendPing, Verdict::Dead));
         assert_eq!(pulse.tick(MS(500)), Verdict::Dead);
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_no_reason_to_panic() {
+    fn the_longest_duration_does_not_panic() {
         let mut pulse = Heartbeat::new(MS(10), 2).unwrap().start(Duration::MAX - MS(5));
         assert_eq!(pulse.deadline(), Duration::MAX);
         let verdicts: [Verdict; 3] = core::array::from_fn(|_| pulse.tick(Duration::MAX));

@@ -1,4 +1,4 @@
-//! Pipes with flags for each end, and telling a FIFO from other files.
+//! Pipes with flags for each end, and a test for FIFOs.
 
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -12,10 +12,10 @@ use crate::{
 };
 
 bitflags::bitflags! {
-    /// How one end of a pipe behaves. Both ends are close-on-exec in any case.
+    /// The flags of one end of a pipe. Both ends are always close-on-exec.
     #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
     pub struct EndFlags: u8 {
-        /// Calls return `EAGAIN` instead of waiting.
+        /// Calls fail with `EAGAIN` instead of blocking.
         const NONBLOCK = 1;
     }
 }
@@ -29,10 +29,10 @@ pub struct Pipe {
     pub write: OwnedFd,
 }
 
-/// Creates a pipe; one call if both ends have the same flags.
+/// Creates a pipe, with one call if both ends have the same flags.
 ///
-/// Where the kernel has no `pipe2` (before Linux 2.6.27, or Apple) flags are set one by one. If any of that fails no
-/// descriptor is left open.
+/// Where the kernel has no `pipe2` (before Linux 2.6.27, or Apple), flags are set one by one. If any of these calls
+/// fails, no descriptor is left open.
 ///
 /// ```
 /// use anet::pipe::{EndFlags, pipe};
@@ -59,7 +59,7 @@ pub fn pipe(read: EndFlags, write: EndFlags) -> Result<Pipe> {
     Ok(pipe)
 }
 
-/// With what both ends have in common set already.
+/// Creates a pipe with the common flags already set.
 fn pipe_at_once(common: EndFlags) -> Result<Pipe, Errno> {
     if cfg!(anet_force_pipe_fallback) {
         return Err(Errno::NOSYS);
@@ -75,16 +75,16 @@ fn pipe_step_by_step() -> Result<Pipe, Errno> {
     Ok(Pipe { read, write })
 }
 
-/// Costs nothing for an end that has no flags, as a new pipe has none.
+/// Makes no call for an end without flags, because a new pipe has none.
 fn set_end(fd: &OwnedFd, flags: EndFlags) -> Result<()> {
     if flags.contains(EndFlags::NONBLOCK) { option::set_nonblocking(fd, true) } else { Ok(()) }
 }
 
-/// Whether `path` names a FIFO, perhaps through a symlink.
+/// Whether `path` names a FIFO, possibly through a symlink.
 ///
 /// # Errors
 ///
-/// `ENOENT`, `EACCES`, `ENOTDIR`, `ELOOP` and what else `stat(2)` says; `EINVAL` for a NUL within.
+/// `ENOENT`, `EACCES`, `ENOTDIR`, `ELOOP` and the other errors of `stat(2)`; `EINVAL` for a NUL within.
 #[doc(alias = "anetIsFifo")]
 pub fn is_fifo(path: impl Arg) -> Result<bool> {
     sys::file_type(path).op(Op::Stat).map(|kind| kind == FileType::Fifo)

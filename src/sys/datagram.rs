@@ -8,17 +8,17 @@ use rustix::{
 use super::{NO_SIGNAL, Result, sockaddr};
 use crate::addr::Endpoint;
 
-/// What receiving a datagram has told.
+/// The result of receiving a datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     /// The bytes in the buffer.
     pub(crate) len: usize,
-    /// The bytes sent; `None`: more than the buffer took.
+    /// The bytes sent; `None`: more than the buffer holds.
     pub(crate) whole_len: Option<usize>,
     pub(crate) from: Endpoint,
 }
 
-/// `recvfrom(fd, buf, MSG_TRUNC, &addr, &len)`, which answers with the length of the whole datagram.
+/// `recvfrom(fd, buf, MSG_TRUNC, &addr, &len)`, which returns the length of the whole datagram.
 #[cfg(target_os = "linux")]
 #[inline]
 pub(crate) fn recv_from(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<Arrival> {
@@ -26,7 +26,7 @@ pub(crate) fn recv_from(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<Arrival> {
     Ok(Arrival { len, whole_len: Some(whole_len), from: sockaddr::decode_any(addr.as_ref()) })
 }
 
-/// `recvmsg(fd, &msg, 0)`, which tells that a datagram was cut and not how long it was.
+/// `recvmsg(fd, &msg, 0)`, which reports that a datagram was truncated, but not its length.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn recv_from(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<Arrival> {
     use rustix::{

@@ -9,14 +9,14 @@ use rustix::{
 
 use super::Result;
 
-/// Which file a path names: two equal ones are the same file.
+/// Identifies a file: equal ids are the same file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct FileId {
     device: u64,
     inode: u64,
 }
 
-/// What is known of a file without following a symlink to it.
+/// The status of a file, without following a symlink.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileStatus {
     pub(crate) id: FileId,
@@ -40,8 +40,8 @@ pub(crate) fn lstat(path: impl Arg) -> Result<FileStatus> {
     fs::lstat(path).map(FileStatus::from)
 }
 
-/// A file that is held open, so that its inode number stays its own. Of a socket's only Linux can do that; elsewhere it
-/// is a look at the file.
+/// A file held open, so that its inode number is not reused. Only Linux can hold the file of a socket open; elsewhere
+/// this is its status alone.
 #[derive(Debug)]
 pub(crate) struct HeldFile {
     #[cfg(target_os = "linux")]
@@ -75,15 +75,15 @@ pub(crate) fn file_type(path: impl Arg) -> Result<FileType> {
     fs::stat(path).map(|stat| FileType::from_raw_mode(stat.st_mode as RawMode))
 }
 
-/// An advisory lock on a directory, let go when dropped.
+/// An advisory lock on a directory, released on drop.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    /// The lock is the open file's.
+    /// The lock belongs to the open file.
     _fd: OwnedFd,
 }
 
 impl DirectoryLock {
-    /// `flock(open(path, O_DIRECTORY), LOCK_EX | LOCK_NB)`; `EWOULDBLOCK` if somebody has it.
+    /// `flock(open(path, O_DIRECTORY), LOCK_EX | LOCK_NB)`; `EWOULDBLOCK` if it is already held.
     pub(crate) fn try_take(path: impl Arg) -> Result<Self> {
         let fd = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
@@ -120,7 +120,7 @@ pub(crate) fn set_group_nofollow(path: impl Arg, group: u32) -> Result<()> {
     fs::chownat(CWD, path, None, Some(Gid::from_raw(group)), AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Changes the mode of what `path` names, and of nothing it may link to.
+/// Changes the mode of the file that `path` names, without following a symlink.
 #[cfg(target_os = "linux")]
 pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
     path.into_with_c_str(|path| match super::raw::chmod_nofollow(path, mode) {
@@ -129,8 +129,8 @@ pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
     })
 }
 
-/// Before Linux 6.6: an `O_PATH` descriptor stands for the file itself, and its name in `/proc` can
-/// be followed, in the thread's own directory: it may have descriptors of its own.
+/// Before Linux 6.6: an `O_PATH` descriptor refers to the file itself, and `chmod` follows its name in `/proc`. The
+/// name is in the thread's own directory, because a thread may have its own descriptor table.
 #[cfg(target_os = "linux")]
 fn chmod_by_descriptor(path: &core::ffi::CStr, mode: u32) -> Result<()> {
     use core::fmt::Write;
@@ -147,13 +147,13 @@ pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
     fs::chmodat(CWD, path, Mode::from_raw_mode(mode as RawMode), AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// A directory to reach files in, which stays the same one when its name is given to another.
+/// An open directory, which stays the same one even if its name is given to another.
 #[derive(Debug)]
 pub(crate) struct Directory {
     fd: OwnedFd,
 }
 
-/// Reaching files in a directory takes permission to search it, and not to list it.
+/// Opening files in a directory takes permission to search it, not to list it.
 #[cfg(target_os = "linux")]
 const SEARCH: OFlags = OFlags::PATH;
 #[cfg(not(target_os = "linux"))]

@@ -1,8 +1,8 @@
-//! The door to the kernel: one thin function a system call.
+//! The interface to the kernel: one thin function per system call.
 //!
-//! Nothing above this module calls rustix, and nothing here has a policy: a function makes its call once, returns the
-//! bare error number, and never retries. Addresses go in and come out as [`Endpoint`]s; every new descriptor is
-//! close-on-exec. What rustix already has in this shape is passed through as it is.
+//! No other module calls rustix, and nothing here has a policy: a function makes its call once, returns the bare error
+//! number, and never retries. Addresses go in and come out as [`Endpoint`]s; every new descriptor is close-on-exec.
+//! Functions that rustix already has in this form are re-exported.
 
 mod datagram;
 mod file;
@@ -70,7 +70,7 @@ mod fresh {
     use super::*;
     use rustix::fd::AsFd;
 
-    /// `socket(family, kind, 0)` and three calls more.
+    /// `socket(family, kind, 0)` and up to three more calls.
     pub(super) fn socket(family: AddressFamily, kind: SocketType, nonblocking: bool) -> Result<OwnedFd> {
         let fd = net::socket(family, kind, None)?;
         sockopt::set_socket_nosigpipe(&fd, true)?;
@@ -150,7 +150,7 @@ pub(crate) fn is_listening(fd: BorrowedFd<'_>) -> Result<bool> {
     sockopt::socket_acceptconn(fd)
 }
 
-/// Apple has the option's number and not the option.
+/// Apple has the option's number but not the option.
 #[cfg(target_vendor = "apple")]
 pub(crate) fn is_listening(_: BorrowedFd<'_>) -> Result<bool> {
     Ok(true)
@@ -162,7 +162,7 @@ pub(crate) fn interface_index(fd: BorrowedFd<'_>, name: &str) -> Result<u32> {
     net::netdevice::name_to_index(fd, name)
 }
 
-/// Only Linux's way is known here.
+/// Only implemented for Linux.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn interface_index(_: BorrowedFd<'_>, _: &str) -> Result<u32> {
     Err(Errno::NODEV)
@@ -173,7 +173,7 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     rustix::pipe::pipe()
 }
 
-/// `read(fd, buf)`, on what is no socket.
+/// `read(fd, buf)`, for descriptors that are not sockets.
 pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     rustix::io::read(fd, buf)
 }
@@ -184,17 +184,17 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::empty()).map(|(len, _)| len)
 }
 
-/// `recv(fd, buf, MSG_DONTWAIT)`: `EAGAIN` instead of a wait, also on a blocking socket.
+/// `recv(fd, buf, MSG_DONTWAIT)`: `EAGAIN` instead of blocking, even on a blocking socket.
 pub(crate) fn recv_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::DONTWAIT).map(|(len, _)| len)
 }
 
-/// `send(fd, buf, MSG_NOSIGNAL | MSG_DONTWAIT)`: `EAGAIN` instead of a wait, also on a blocking socket.
+/// `send(fd, buf, MSG_NOSIGNAL | MSG_DONTWAIT)`: `EAGAIN` instead of blocking, even on a blocking socket.
 pub(crate) fn send_now(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
     net::send(fd, buf, NO_SIGNAL | SendFlags::DONTWAIT)
 }
 
-/// `send(fd, buf, MSG_NOSIGNAL)`: a closed peer is `EPIPE`, never a signal.
+/// `send(fd, buf, MSG_NOSIGNAL)`: a closed peer causes `EPIPE`, never a signal.
 #[inline]
 pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
     net::send(fd, buf, NO_SIGNAL)
@@ -207,18 +207,18 @@ pub(crate) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<
 
 #[cfg(not(target_vendor = "apple"))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-/// Apple's sockets are told once, by `SO_NOSIGPIPE`, and accepted ones take it over from their listener.
+/// Apple's sockets have `SO_NOSIGPIPE` instead, which accepted ones inherit from their listener.
 #[cfg(target_vendor = "apple")]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
-/// Waits until `fd` is ready for any of what is asked, has an error or a hang-up, or the time is over (`None`: never);
-/// says whether it was in time.
+/// Waits until `fd` is ready for any of `asked`, has an error or a hang-up, or `timeout` is over (`None`: never);
+/// returns whether `fd` was ready in time.
 pub(crate) fn poll(fd: BorrowedFd<'_>, asked: PollFlags, timeout: Option<Duration>) -> Result<bool> {
     let mut fds = [PollFd::from_borrowed_fd(fd, asked)];
     rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()).map(|ready| ready > 0)
 }
 
-/// What of `asked` `fd` is ready for, and whether an error or a hang-up is there; without waiting.
+/// Which of `asked` `fd` is ready for, and any error or hang-up, without blocking.
 pub(crate) fn poll_now(fd: BorrowedFd<'_>, asked: PollFlags) -> Result<PollFlags> {
     let mut fds = [PollFd::from_borrowed_fd(fd, asked)];
     rustix::event::poll(&mut fds, Some(&timespec(Duration::ZERO)))?;
@@ -226,8 +226,8 @@ pub(crate) fn poll_now(fd: BorrowedFd<'_>, asked: PollFlags) -> Result<PollFlags
     Ok(fd.revents())
 }
 
-/// What says that a listener was shut down: a Unix socket whose accepts fail with `EAGAIN` for ever shows it, and
-/// nothing else does (measured on Linux 6.18).
+/// The flag that reveals a listener that was shut down: accepts on such a Unix socket keep failing with `EAGAIN`, and
+/// nothing else shows the shutdown (measured on Linux 6.18).
 #[cfg(target_os = "linux")]
 pub(crate) const READ_HANGUP: PollFlags = PollFlags::RDHUP;
 #[cfg(not(target_os = "linux"))]

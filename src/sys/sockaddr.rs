@@ -1,6 +1,6 @@
 //! Kernel bytes <-> [`Endpoint`].
 //!
-//! Reading is total: any bytes of any length give an `Endpoint`, and none are read past the length. rustix's own
+//! Decoding is total: any bytes of any length give an `Endpoint`, and no byte past the length is read. rustix's own
 //! conversion panics on a peer's 108-byte Unix name, for which the kernel reports a length one past `sockaddr_un`, so
 //! an address that a peer chooses never goes through it.
 
@@ -22,11 +22,11 @@ const UNIX: u32 = AddressFamily::UNIX.as_raw() as u32;
 const PATH_AT: usize = 2;
 
 impl Endpoint {
-    /// Reads a `sockaddr` as the kernel wrote it, in as many bytes as it reported.
+    /// Reads a `sockaddr` as the kernel wrote it; `bytes` has the length that the kernel reported.
     ///
     /// An address too short for its family, or of a family this crate does not use, is [`Endpoint::Unknown`]. An
-    /// `AF_UNIX` address may be longer than `sockaddr_un`: the kernel counts a terminator that is not there behind a
-    /// path of 108 bytes (measured on Linux 6.18: length 111).
+    /// `AF_UNIX` address may be longer than `sockaddr_un`: after a path of 108 bytes the kernel counts a terminator
+    /// that is not there (measured on Linux 6.18: length 111).
     #[doc(alias = "sockaddr")]
     #[inline]
     pub fn from_sockaddr(bytes: &[u8]) -> Self {
@@ -73,7 +73,7 @@ fn encode_unix(addr: &UnixAddr) -> Result<SocketAddrUnix, Errno> {
     }
 }
 
-/// Abstract and automatic names are Linux's alone.
+/// Only Linux has abstract and automatic names.
 #[cfg(not(target_os = "linux"))]
 fn encode_unix(addr: &UnixAddr) -> Result<SocketAddrUnix, Errno> {
     addr.as_path().ok_or(Errno::AFNOSUPPORT).and_then(SocketAddrUnix::new)
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_comes_back_from_the_kernels_bytes_as_it_went() {
+    fn an_address_round_trips_through_the_kernels_bytes() {
         for text in ["1.2.3.4:80", "[2001:db8::1]:443", "[fe80::1%3]:80", "/run/a.sock", "@name", "@"] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(read_back(endpoint), endpoint, "{text}");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_cut_short_is_unknown_and_never_read_past_its_end() {
+    fn a_truncated_address_is_unknown_and_never_read_past_its_end() {
         let whole = [[2, 0], [0, 80], [1, 2], [3, 4]].concat();
         for len in 2..whole.len() {
             assert_eq!(Endpoint::from_sockaddr(&whole[..len]), Endpoint::Unknown { family: 2 });

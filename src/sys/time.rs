@@ -7,9 +7,9 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-/// A point of the monotonic clock at which waiting ends, whatever happens until then. 16 bytes.
+/// The time on the monotonic clock at which waiting ends. 16 bytes.
 ///
-/// A time limit begins anew with each call that takes it; a deadline holds for as many calls as it is given to.
+/// A timeout starts again with each call that takes it; a deadline is the same for every call.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     /// `None`: never.
@@ -17,25 +17,25 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// This long from now; `None`, and what the clock cannot count, is never.
+    /// The deadline `timeout` from now. With `None`, or a time that the clock cannot represent, it never comes.
     #[inline]
     pub fn after(timeout: impl Into<Option<Duration>>) -> Self {
         Self { at: timeout.into().and_then(end_of) }
     }
 
-    /// What is left until then, zero if it has passed; `None`: it never comes.
+    /// The time left, zero if the deadline has passed; `None` if it never comes.
     pub fn remaining(self) -> Option<Duration> {
         self.at.map(|at| if at.is_zero() { at } else { at.saturating_sub(now()) })
     }
 
-    /// Whether it has passed.
+    /// Whether the deadline has passed.
     pub fn is_over(self) -> bool {
         self.remaining().is_some_and(|time| time.is_zero())
     }
 }
 
 fn end_of(timeout: Duration) -> Option<Duration> {
-    // A wait of no time is over before a signal can interrupt it.
+    // A wait of zero ends before a signal can interrupt it.
     if timeout.is_zero() { Some(timeout) } else { now().checked_add(timeout) }
 }
 
@@ -47,12 +47,12 @@ pub(crate) fn now() -> Duration {
     Duration::new(seconds, nanoseconds)
 }
 
-/// A `Duration` as the kernel takes it; longer than the kernel can count is as long as it can.
+/// A `Duration` as the kernel takes it, shortened to the longest that the kernel can represent.
 pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec::try_from(duration).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 })
 }
 
-/// Waits; a signal may end it early.
+/// Sleeps; a signal may end it early.
 pub(crate) fn sleep(time: Duration) {
     // `poll` of nothing needs no feature of rustix beyond those in use, and has no error that matters here.
     let _ = rustix::event::poll(&mut [], Some(&timespec(time)));

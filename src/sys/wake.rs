@@ -1,4 +1,4 @@
-//! What a wait is ended with: an eventfd, or a pipe where there is none.
+//! The descriptors that end a wait: an eventfd, or a pipe where there is none.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 

@@ -1,7 +1,7 @@
 //! Direct system calls for the five architectures on which rustix makes them too.
 //!
-//! A handful of calls with at most five arguments, so one function an architecture is all it takes. The conventions are
-//! those of `syscall(2)`. On x86 these socket calls have numbers of their own since Linux 4.3.
+//! The calls have at most five arguments, so one function per architecture is enough. The conventions are those of
+//! `syscall(2)`. On x86 these socket calls have numbers of their own since Linux 4.3.
 
 use core::arch::asm;
 
@@ -33,7 +33,7 @@ pub(super) unsafe fn setsockopt(
     len: usize,
 ) -> Result<(), Errno> {
     let args = [fd.as_raw_fd() as usize, level as usize, number as usize, value as usize, len];
-    // SAFETY: the caller answers for `value`; the other arguments are numbers.
+    // SAFETY: the caller vouches for `value`; the other arguments are numbers.
     let answer = unsafe { syscall5(c::__NR_setsockopt as usize, args) };
     check(answer).map(drop)
 }
@@ -51,7 +51,7 @@ pub(super) unsafe fn getsockopt(
 ) -> Result<usize, Errno> {
     let mut len = u32::try_from(len).unwrap_or(u32::MAX);
     let args = [fd.as_raw_fd() as usize, level as usize, number as usize, value as usize, &raw mut len as usize];
-    // SAFETY: the caller answers for `value`; `len` is a local that outlives the call.
+    // SAFETY: the caller vouches for `value`; `len` is a local that outlives the call.
     let answer = unsafe { syscall5(c::__NR_getsockopt as usize, args) };
     check(answer).map(|_| len as usize)
 }
@@ -61,12 +61,12 @@ pub(super) unsafe fn getsockopt(
 /// `path` must point to a NUL-terminated string.
 pub(super) unsafe fn fchmodat2(path: *const u8, mode: u32) -> Result<(), Errno> {
     let args = [c::AT_FDCWD as usize, path as usize, mode as usize, c::AT_SYMLINK_NOFOLLOW as usize, 0];
-    // SAFETY: the caller answers for `path`; the other arguments are numbers.
+    // SAFETY: the caller vouches for `path`; the other arguments are numbers.
     let answer = unsafe { syscall5(c::__NR_fchmodat2 as usize, args) };
     check(answer).map(drop)
 }
 
-/// The newer architectures have it with a signal mask alone.
+/// The newer architectures only have the call with a signal mask.
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 use linux_raw_sys::general::__NR_epoll_pwait as EPOLL_WAIT;
 #[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64")))]
@@ -83,9 +83,9 @@ pub(super) unsafe fn epoll_wait(
     milliseconds: i32,
 ) -> Result<usize, Errno> {
     let len = len.min(i32::MAX as usize);
-    // The fifth argument is the absence of a mask, where the call has one.
+    // The fifth argument is a null signal mask, where the call takes one.
     let args = [fd.as_raw_fd() as usize, events as usize, len, milliseconds as usize, 0];
-    // SAFETY: the caller answers for `events`.
+    // SAFETY: the caller vouches for `events`.
     check(unsafe { syscall5(EPOLL_WAIT as usize, args) })
 }
 
@@ -99,13 +99,13 @@ pub(super) unsafe fn epoll_pwait2(
     timeout: [i64; 2],
 ) -> Result<usize, Errno> {
     let len = len.min(i32::MAX as usize);
-    // The sixth argument, the size of the signal mask, is not looked at without a mask.
+    // The kernel ignores the sixth argument, the size of the signal mask, without a mask.
     let args = [fd.as_raw_fd() as usize, events as usize, len, timeout.as_ptr() as usize, 0];
-    // SAFETY: the caller answers for `events`; `timeout` is a local that outlives the call.
+    // SAFETY: the caller vouches for `events`; `timeout` is a local that outlives the call.
     check(unsafe { syscall5(c::__NR_epoll_pwait2 as usize, args) })
 }
 
-/// The kernel answers `-errno`, between -4095 and -1, or a result.
+/// The kernel returns `-errno`, between -4095 and -1, or a result.
 #[inline]
 fn check(answer: isize) -> Result<usize, Errno> {
     match answer {
@@ -116,13 +116,13 @@ fn check(answer: isize) -> Result<usize, Errno> {
 
 /// # Safety
 ///
-/// The arguments must be right for the call with this number.
+/// The arguments must be valid for the call with this number.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
     let answer;
     // SAFETY: the instruction clobbers rcx and r11 alone and touches no memory but what the arguments point to, for
-    // which the caller answers.
+    // which the caller is responsible.
     unsafe {
         asm!(
             "syscall",
@@ -137,13 +137,13 @@ unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
 
 /// # Safety
 ///
-/// The arguments must be right for the call with this number.
+/// The arguments must be valid for the call with this number.
 #[cfg(target_arch = "aarch64")]
 #[inline]
 unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
     let answer;
-    // SAFETY: of what Rust knows of, the instruction changes x0 alone, and it touches no memory but what the arguments
-    // point to, for which the caller answers.
+    // SAFETY: of the state that Rust knows of, the instruction changes x0 alone, and it touches no memory but what the
+    // arguments point to, for which the caller is responsible.
     unsafe {
         asm!(
             "svc 0",
@@ -158,13 +158,13 @@ unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
 
 /// # Safety
 ///
-/// The arguments must be right for the call with this number.
+/// The arguments must be valid for the call with this number.
 #[cfg(target_arch = "riscv64")]
 #[inline]
 unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
     let answer;
     // SAFETY: the instruction changes a0 and the vector state, which Linux discards on a system call, and touches no
-    // memory but what the arguments point to, for which the caller answers.
+    // memory but what the arguments point to, for which the caller is responsible.
     unsafe {
         asm!(
             "ecall",
@@ -187,13 +187,13 @@ unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
 
 /// # Safety
 ///
-/// The arguments must be right for the call with this number.
+/// The arguments must be valid for the call with this number.
 #[cfg(target_arch = "arm")]
 #[inline]
 unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
     let answer;
     // SAFETY: r7, which may be the frame pointer and so cannot be an operand, is put back; otherwise r0 alone changes,
-    // and no memory is touched but what the arguments point to, for which the caller answers.
+    // and no memory is touched but what the arguments point to, for which the caller is responsible.
     unsafe {
         asm!(
             "mov {saved}, r7",
@@ -212,14 +212,14 @@ unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
 
 /// # Safety
 ///
-/// The arguments must be right for the call with this number.
+/// The arguments must be valid for the call with this number.
 #[cfg(target_arch = "x86")]
 #[inline]
 unsafe fn syscall5(number: usize, [a, b, c, d, e]: [usize; 5]) -> isize {
     let answer;
     let in_memory = [a, d, number];
     // SAFETY: ebx and esi, which cannot be operands, are put back; otherwise eax alone changes, and no memory is
-    // touched but `in_memory`, the stack and what the arguments point to, for which the caller answers.
+    // touched but `in_memory`, the stack and what the arguments point to, for which the caller is responsible.
     unsafe {
         asm!(
             "push ebx",

@@ -26,7 +26,7 @@ pub(super) unsafe fn setsockopt(
     len: usize,
 ) -> Result<(), Errno> {
     let len = libc::socklen_t::try_from(len).unwrap_or(libc::socklen_t::MAX);
-    // SAFETY: the caller answers for `value`; the other arguments are numbers.
+    // SAFETY: the caller vouches for `value`; the other arguments are numbers.
     check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, number, value.cast(), len) })
 }
 
@@ -42,12 +42,12 @@ pub(super) unsafe fn getsockopt(
     len: usize,
 ) -> Result<usize, Errno> {
     let mut len = libc::socklen_t::try_from(len).unwrap_or(libc::socklen_t::MAX);
-    // SAFETY: the caller answers for `value`; `len` is a local that outlives the call.
+    // SAFETY: the caller vouches for `value`; `len` is a local that outlives the call.
     check(unsafe { libc::getsockopt(fd.as_raw_fd(), level, number, value.cast(), &raw mut len) })?;
     Ok(len as usize)
 }
 
-/// libc has no function for it, and not on every architecture a number.
+/// libc has no function for it, nor its number on every architecture.
 ///
 /// # Safety
 ///
@@ -69,7 +69,7 @@ pub(super) unsafe fn epoll_wait(
     milliseconds: i32,
 ) -> Result<usize, Errno> {
     let len = i32::try_from(len).unwrap_or(i32::MAX);
-    // SAFETY: the caller answers for `events`.
+    // SAFETY: the caller vouches for `events`.
     let answer = unsafe { libc::epoll_wait(fd.as_raw_fd(), events.cast(), len, milliseconds) };
     usize::try_from(answer).map_err(|_| last_errno())
 }
@@ -89,13 +89,13 @@ pub(super) unsafe fn epoll_pwait2(
     Err(Errno::NOSYS)
 }
 
-/// libc answers -1 and leaves the number in `errno`.
+/// libc returns -1 and leaves the number in `errno`.
 fn check(answer: i32) -> Result<(), Errno> {
     if answer == -1 { Err(last_errno()) } else { Ok(()) }
 }
 
 fn last_errno() -> Errno {
-    // SAFETY: libc gives a pointer to the thread's own `errno`, valid as long as the thread.
+    // SAFETY: libc returns a pointer to the thread's own `errno`, valid for as long as the thread.
     Errno::from_raw_os_error(unsafe { *errno_location() })
 }
 

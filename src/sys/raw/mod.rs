@@ -1,4 +1,4 @@
-//! The unsafe island: what rustix has no safe function for.
+//! Unsafe code: the calls for which rustix has no safe function.
 //!
 //! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, changing a mode
 //! without following a symlink, and a view of the bytes of an address. The system calls themselves are in `direct.rs`
@@ -66,11 +66,11 @@ impl OptionName {
     /// # Safety
     ///
     /// The option's value must not contain a pointer, and reading the option must write at most as many bytes as the
-    /// length says. That is so for nearly all options, and what the kernel does with this one must be looked up. Among
-    /// others it is not so for `SO_ATTACH_FILTER`, `SO_ATTACH_REUSEPORT_CBPF` and `XDP_UMEM_REG` (contain a pointer),
-    /// `TCP_ZEROCOPY_RECEIVE` (contains addresses), `SO_GET_FILTER` (counts in instructions of 8 bytes),
-    /// `IP_MSFILTER`, `MCAST_MSFILTER` and `TCP_AO_GET_KEYS` (write by a count within the value) and the netfilter
-    /// tables (contain a pointer the kernel writes to).
+    /// length says. This holds for nearly all options; check what the kernel does with yours. It does not hold for,
+    /// among others, `SO_ATTACH_FILTER`, `SO_ATTACH_REUSEPORT_CBPF` and `XDP_UMEM_REG` (contain a pointer),
+    /// `TCP_ZEROCOPY_RECEIVE` (contains addresses), `SO_GET_FILTER` (counts in instructions of 8 bytes), `IP_MSFILTER`,
+    /// `MCAST_MSFILTER` and `TCP_AO_GET_KEYS` (write by a count within the value) and the netfilter tables (contain a
+    /// pointer the kernel writes to).
     pub const unsafe fn new(level: i32, number: i32) -> Self {
         Self { level, number }
     }
@@ -117,7 +117,7 @@ pub(crate) fn setsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &[u8]) -> 
     unsafe { call::setsockopt(fd, name.level, name.number, value.as_ptr(), value.len()) }
 }
 
-/// `getsockopt(fd, level, number, value, &value.len())`, which says how many bytes the kernel has written.
+/// `getsockopt(fd, level, number, value, &value.len())`, which returns how many bytes the kernel has written.
 pub(crate) fn getsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes at most `value.len()` bytes at `value`, by the contract of `OptionName`.
     let written = unsafe { call::getsockopt(fd, name.level, name.number, value.as_mut_ptr(), value.len()) }?;
@@ -132,8 +132,8 @@ pub(crate) fn chmod_nofollow(path: &CStr, mode: u32) -> Result<(), Errno> {
     unsafe { call::fchmodat2(path.as_ptr().cast(), mode) }
 }
 
-/// `struct epoll_event`: what the kernel writes for a descriptor that is ready. rustix's own has a pointer in it, and
-/// so cannot go to another thread.
+/// `struct epoll_event`: what the kernel writes for a descriptor that is ready. rustix's own contains a pointer, and so
+/// is not `Send`.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy)]
 #[cfg_attr(target_arch = "x86_64", repr(C, packed))]
@@ -165,7 +165,7 @@ impl EpollEvent {
 #[cfg(target_os = "linux")]
 #[inline]
 pub(crate) fn epoll_wait(fd: BorrowedFd<'_>, events: &mut [EpollEvent], milliseconds: i32) -> Result<usize, Errno> {
-    // SAFETY: `EpollEvent` is the kernel's struct, and the kernel writes as many as the slice has at most.
+    // SAFETY: `EpollEvent` is the kernel's struct, and the kernel writes at most as many as the slice has.
     unsafe { call::epoll_wait(fd, events.as_mut_ptr().cast(), events.len(), milliseconds) }
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn epoll_wait(fd: BorrowedFd<'_>, events: &mut [EpollEvent], millisec
 #[cfg(target_os = "linux")]
 pub(crate) fn epoll_pwait2(fd: BorrowedFd<'_>, events: &mut [EpollEvent], timeout: Timespec) -> Result<usize, Errno> {
     let timeout = kernel_timespec(timeout);
-    // SAFETY: `EpollEvent` is the kernel's struct, and the kernel writes as many as the slice has at most.
+    // SAFETY: `EpollEvent` is the kernel's struct, and the kernel writes at most as many as the slice has.
     unsafe { call::epoll_pwait2(fd, events.as_mut_ptr().cast(), events.len(), timeout) }
 }
 
@@ -197,18 +197,18 @@ pub(crate) fn kevent<'e>(
     unsafe { kqueue::kevent(fd, changes, events, timeout) }.map(|(ready, _)| &*ready)
 }
 
-/// `fcntl(number, F_DUPFD_CLOEXEC)` on a descriptor that is known by its number alone.
+/// `fcntl(number, F_DUPFD_CLOEXEC)` on a descriptor known only by its number.
 ///
-/// The result is owned, and the descriptor stays its owner's. The two share the open file, so the callers let nothing
-/// out but a socket that listens: its owner may expect to accept alone, and memory safety does not rest on that.
+/// The caller owns the result; the original keeps its owner. The two share the open file, so the callers return only a
+/// listening socket: its owner may expect to accept alone, but memory safety does not depend on that.
 pub(crate) fn duplicate(number: u32) -> Result<OwnedFd, Errno> {
     let number = i32::try_from(number).map_err(|_| Errno::BADF)?;
-    // SAFETY: the number is not -1, and it is used for one call, which answers `EBADF` if nothing is open there.
+    // SAFETY: the number is not -1, and it is used for one call, which fails with `EBADF` if nothing is open there.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     rustix::io::fcntl_dupfd_cloexec(borrowed, FIRST_ORDINARY)
 }
 
-/// The first number behind standard input, output and error.
+/// The first number after standard input, output and error.
 const FIRST_ORDINARY: i32 = 3;
 
 /// The bytes of an address, as many as its length says.

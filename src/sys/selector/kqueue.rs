@@ -1,6 +1,6 @@
 //! The selector of the BSDs and macOS: kqueue.
 //!
-//! A kqueue has one filter a direction, so a descriptor that is ready for both is reported twice.
+//! A kqueue has one filter per direction, so a descriptor that is ready for both is reported twice.
 
 use core::{array, mem::MaybeUninit, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::sys::{Result, raw};
 
 pub(crate) const READABLE: u32 = 1;
 pub(crate) const WRITABLE: u32 = 2;
-/// There is no filter for it, so nothing is ever reported.
+/// kqueue has no filter for it, so it is never reported.
 pub(crate) const PRIORITY: u32 = 4;
 pub(crate) const READ_HANGUP: u32 = 8;
 pub(crate) const HANGUP: u32 = 16;
@@ -50,7 +50,7 @@ pub(crate) struct Selector {
 }
 
 impl Selector {
-    /// What [`wait`](Self::wait) can count.
+    /// The longest timeout of [`wait`](Self::wait).
     pub(crate) const LONGEST: Duration = Duration::MAX;
 
     /// `kqueue()`, close-on-exec.
@@ -105,7 +105,7 @@ impl Selector {
         Ok(ready.len())
     }
 
-    /// `kevent` counts nanoseconds anyway.
+    /// `kevent` always has nanosecond precision.
     pub(crate) fn wait_precisely(&self, events: &mut [Event], timeout: Duration) -> Result<usize> {
         self.wait(events, Some(timeout))
     }
@@ -115,7 +115,7 @@ impl Selector {
         raw::kevent(self.fd.as_fd(), &[event], &mut [], Some(Duration::ZERO)).map(drop)
     }
 
-    /// A filter that is not there is as good as deleted.
+    /// Deletes a filter; a missing one is not an error.
     fn forget(&self, filter: EventFilter) -> Result<()> {
         match self.change(filter, EventFlags::DELETE, 0) {
             Err(Errno::NOENT) => Ok(()),
@@ -139,7 +139,7 @@ fn filters(source: BorrowedFd<'_>, flags: u32) -> [(EventFilter, bool); 2] {
 fn trigger(flags: u32) -> EventFlags {
     let mut trigger = EventFlags::empty();
     trigger.set(EventFlags::CLEAR, flags & EDGE != 0);
-    // The filter goes with its event; asking again adds it again.
+    // The kernel deletes the filter with its event; setting the interest again adds it.
     trigger.set(EventFlags::ONESHOT, flags & ONE_SHOT != 0);
     trigger
 }

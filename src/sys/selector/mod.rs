@@ -1,4 +1,4 @@
-//! Waiting for many descriptors at once: what the kernel's selector is, system by system.
+//! The kernel's call to wait for many descriptors at once, for each system.
 //!
 //! A platform must supply, in a file of this folder:
 //!
@@ -16,7 +16,7 @@
 //!   reported, and `EDGE`, `ONE_SHOT` and `EXCLUSIVE`, which are asked for alone. `HANGUP` and `ERROR` are reported
 //!   whether or not they are asked for. Without `EDGE` a source is reported at every wait for as long as it is ready.
 //!
-//! Nothing here retries or remembers: that is [`Poller`](crate::event::Poller)'s.
+//! Nothing here retries or keeps state; [`Poller`](crate::event::Poller) does.
 
 #[cfg(target_os = "linux")]
 mod epoll;
