@@ -83,9 +83,9 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// There are as many clients as there may be.
+    /// The limit on clients is reached.
     MaxClients,
-    /// There are as many clients from this address as there may be.
+    /// The limit on clients from this address is reached.
     MaxPerSource,
     /// Protected mode is on, and the peer is not on this machine.
     ProtectedMode,

@@ -21,7 +21,7 @@ pub struct Reserve<'m> {
 
 impl<'m> Reserve<'m> {
     /// Reserves a descriptor: an eventfd on Linux, a pipe elsewhere. `message` is written to each client that is shed,
-    /// as far as its send buffer has room; it may be empty.
+    /// up to the room in its send buffer; it may be empty.
     ///
     /// # Errors
     ///

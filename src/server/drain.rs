@@ -10,9 +10,9 @@ const BACKLOG_LONGEST: usize = 4096;
 
 impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     /// Stops listening and gives existing connections `grace` to finish, after which the server closes the rest.
-    /// Connections in a backlog are still accepted, as far as there are slots and descriptors, but at most 4096 per
-    /// listener if there are fewer slots. A client that connects while the listener is being closed is reset (measured:
-    /// 2 in 30 hand-overs under load, against 80 without accepting).
+    /// Connections in a backlog are still accepted while there are slots and descriptors, but at most 4096 per listener
+    /// if there are fewer slots. A client that connects while the listener is being closed is reset (measured: 2 in 30
+    /// hand-overs under load, against 80 without accepting).
     ///
     /// Keep running the loop until [`is_drained`](Self::is_drained), and close connections without a pending request at
     /// once. Connections accepted here are reported as [`Opened`](super::Event::Opened) afterwards. Calling this again
@@ -35,7 +35,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         removed
     }
 
-    /// Accepts what waits, as far as there is room, but not connections that keep arriving.
+    /// Accepts what waits while there is room, but not connections that keep arriving.
     fn accept_all(&mut self, id: ListenerId) {
         // A paused listener has no later turn.
         if let Some(entry) = self.listeners.get_mut(id) {

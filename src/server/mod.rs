@@ -221,7 +221,7 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
         self
     }
 
-    /// Sends this text, in the protocol of this server, to rejected clients. By default they read only the end of the
+    /// Sends rejected clients this text, in the protocol of this server. By default they read only the end of the
     /// stream.
     ///
     /// [`Reason::message`] has what Redis says.

@@ -159,7 +159,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
         self.listeners.after(&self.connections.poller, id, outcome, has_room, self.connections.now)
     }
 
-    /// Accepts what waits at a listener, as far as there is room and at most `most`; `None` if the listener is gone.
+    /// Accepts what waits at a listener while there is room, at most `most`; `None` if the listener is gone.
     pub(super) fn take_in(&mut self, id: ListenerId, most: usize) -> Option<Outcome> {
         let Self { listeners, connections, reserve, .. } = self;
         let Entry { listener, options: ListenOptions { acceptor, treatment }, .. } = listeners.get_mut(id)?;

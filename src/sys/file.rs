@@ -113,7 +113,7 @@ pub(crate) fn fchmod(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
 
 /// `fchownat(AT_FDCWD, path, -1, group, AT_SYMLINK_NOFOLLOW)`
 pub(crate) fn set_group_nofollow(path: impl Arg, group: u32) -> Result<()> {
-    // -1 asks the kernel to leave the group as it is, and rustix does not let it through.
+    // -1 makes the kernel leave the group as it is, and rustix does not allow it.
     if group == u32::MAX {
         return Err(Errno::INVAL);
     }
