@@ -24,6 +24,7 @@ use crate::{
 
 /// The contents of a slot.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all slots hold connections, and nothing is boxed here")]
 pub(super) enum Occupant<T> {
     Connection(Connection<T>),
     /// Closed lingering: read from until the peer closes too or the time is over.
@@ -181,6 +182,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
     }
 
     /// Gives a connection a slot; a lingering one makes room.
+    #[allow(clippy::result_large_err, reason = "what has no room goes back to the caller")]
     pub(super) fn hold(&mut self, connection: Connection<T>, list: List) -> Result<Key, Connection<T>> {
         if self.table.len(List::Vacant) == 0 {
             self.release_one();
