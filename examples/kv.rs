@@ -35,6 +35,7 @@ use anet::{
     event::Interest,
     listen::{self, BindList, ListenerSet, SpecError, port_file},
     pipe::{EndFlags, pipe},
+    redis,
     server::{Event, Key, Server, Slot, WatchId},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -90,7 +91,7 @@ fn serve(flags: &Flags, list: &BindList<'_>) -> Result<(), Box<dyn Error>> {
     let admission = Admission::seeded(flags.limits, RandomState::new().hash_one(SOURCES));
     let server = Server::new(&mut table)?
         .with_admission(admission)
-        .with_rejection(|reason| reason.message().as_bytes())
+        .with_rejection(|reason| redis::rejection(reason).as_bytes())
         .with_idle_timeout(flags.idle_timeout);
     let mut kv = Kv::watching_signals(server, flags)?;
     kv.listen(flags, list)?;
@@ -169,7 +170,7 @@ impl<'t> Kv<'t> {
         }
         if let Some(addr) = flags.unix_socket {
             let listener = listen::unix(&addr, &flags.profile, &flags.access)
-                .map_err(|error| format!("Failed opening Unix socket: {error}"))?;
+                .map_err(|error| format!("Failed opening Unix socket: {}", error.error()))?;
             self.clients.listen(listener)?;
         }
         for (_, listener) in self.clients.listeners() {
@@ -183,8 +184,8 @@ impl<'t> Kv<'t> {
 }
 
 fn not_bound(list: &BindList<'_>, failed: &SpecError) -> String {
-    let place = list.as_slice().get(failed.index).map(|spec| spec.target.to_string()).unwrap_or_default();
-    format!("Could not create server TCP listening socket {place}: {}", failed.error)
+    let place = list.as_slice().get(failed.index()).map(|spec| spec.target.to_string()).unwrap_or_default();
+    format!("Could not create server TCP listening socket {place}: {}", failed.error.error())
 }
 
 /// Serving.

@@ -54,7 +54,8 @@ pub struct Pulse {
 // Less where 64-bit numbers are aligned to 32 bits.
 const _: () = assert!(size_of::<Heartbeat>() == 8 && size_of::<Pulse>() <= 24 && size_of::<Verdict>() <= 16);
 
-/// What to do about a connection now.
+/// What to do about a connection now. An answer that the caller does not know could not be followed, so this enum is
+/// complete.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[must_use]
 pub enum Verdict {

@@ -53,6 +53,7 @@
 //! | [`event`] | waiting for many descriptors, and for times |
 //! | [`heartbeat`] | whether a peer is still there |
 //! | [`server`] | all of it in one loop: who is accepted, admitted, watched, timed out and drained |
+//! | [`redis`] | texts and forms that only Redis has |
 //! | `capi` | the functions of Redis's `anet.h`, for C |
 //!
 //! Who writes a server begins with [`server`]; the other modules are its parts. Who wants handlers that are called, as
@@ -89,6 +90,7 @@ pub mod heartbeat;
 pub mod listen;
 pub mod option;
 pub mod pipe;
+pub mod redis;
 pub mod server;
 pub mod stream;
 mod sys;

@@ -62,9 +62,9 @@ fn pending<L>(progress: Progress<L>) -> Pending<L> {
 
 fn connect_both_ways(endpoints: &[Endpoint], source: Source) -> [Result<Stream>; 3] {
     [
-        connect::start(endpoints, source).and_then(finished),
-        connect::blocking(endpoints, source, None),
-        connect::blocking(endpoints, source, Some(PATIENCE)),
+        connect::start(endpoints, source).map_err(Error::from).and_then(finished),
+        connect::blocking(endpoints, source, None).map_err(Error::from),
+        connect::blocking(endpoints, source, Some(PATIENCE)).map_err(Error::from),
     ]
 }
 
@@ -138,8 +138,32 @@ fn the_last_error_is_reported() {
         return;
     }
     for result in connect_both_ways(&[nobody(), unusable], Source::Any) {
-        assert_eq!(result.unwrap_err().errno(), Some(Errno::INVAL));
+        assert_eq!(result.unwrap_err().cause(), Cause::MissingScope);
     }
+}
+
+#[test]
+fn a_refusal_names_the_address() {
+    let (first, last) = (nobody(), nobody());
+    let text = format!("connect {last}: Connection refused");
+    let refused = connect::blocking(&[first, last], Source::Any, Some(PATIENCE)).unwrap_err();
+    assert_eq!((refused.to_string(), refused.endpoint()), (text.clone(), Some(&last)));
+    let mut progress = connect::start([first, last], Source::Any);
+    let refused = loop {
+        match progress {
+            Ok(progressed) => progress = pending(progressed).finish(),
+            Err(error) => break Box::<dyn std::error::Error>::from(error),
+        }
+    };
+    assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn a_source_that_is_not_here_is_the_address_named() {
+    let server = [any_listener().local_addr().unwrap()];
+    let source = Source::Bound("203.0.113.1:0".parse().unwrap());
+    let refused = connect::blocking(&server, source, None).unwrap_err();
+    assert_eq!(refused.to_string(), "bind 203.0.113.1:0: Cannot assign requested address");
 }
 
 /// A Unix connection is made at once, and still its descriptor is shown before it is called connected.
@@ -307,7 +331,7 @@ fn full_unix_listener() -> (Listener, [Endpoint; 1], Stream) {
 fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
     let (listener, server, _fills_the_backlog) = full_unix_listener();
     let error = connect::start(&server, Source::Any).unwrap_err();
-    assert_eq!((error.op(), error.is_would_block()), (Op::Connect, true));
+    assert_eq!((error.op(), error.error().is_would_block()), (Op::Connect, true));
     accept_within(&listener, PATIENCE);
     assert!(matches!(connect::start(&server, Source::Any), Ok(Progress::Connected(_))));
 }

@@ -94,8 +94,9 @@ fn a_busy_port_is_an_error_and_leaves_nothing_open() {
     with_own_descriptors(|| {
         let other = TcpListener::bind(any_local_address()).unwrap();
         let before = open_fds();
-        let error = listen::tcp(other.local_addr().unwrap(), &Profile::new()).unwrap_err();
-        assert_eq!(error.to_string(), "bind: Address already in use");
+        let addr = other.local_addr().unwrap();
+        let error = listen::tcp(addr, &Profile::new()).unwrap_err();
+        assert_eq!(error.to_string(), format!("bind {addr}: Address already in use"));
         assert_eq!(open_fds(), before);
     });
 }
@@ -118,7 +119,7 @@ fn a_listener_that_is_closed_refuses_clients_at_once() {
         drop(listener);
         let refused = connect::blocking(&[held.endpoint()], Source::Any, Some(PATIENCE)).map(drop);
         closed.wait();
-        assert_eq!(refused, Err(Error::new(Op::Connect, Errno::CONNREFUSED)));
+        assert_eq!(refused.unwrap_err(), Error::new(Op::Connect, Errno::CONNREFUSED));
     });
 }
 
@@ -133,7 +134,7 @@ fn an_optional_address_that_is_not_here_is_passed_over() {
     let set = open("127.0.0.1 -203.0.113.1").unwrap();
     assert_eq!(set.as_slice().len(), 1);
     let [skipped] = set.skipped() else { panic!("{set:?}") };
-    assert_eq!((skipped.index, skipped.error.errno()), (1, Some(Errno::ADDRNOTAVAIL)));
+    assert_eq!((skipped.index(), skipped.error.errno()), (1, Some(Errno::ADDRNOTAVAIL)));
 }
 
 #[test]
@@ -144,8 +145,8 @@ fn a_required_address_that_is_not_here_closes_all_and_is_named() {
     with_own_descriptors(|| {
         let before = open_fds();
         let failed = open("127.0.0.1 ::1 203.0.113.1 127.0.0.2").unwrap_err();
-        assert_eq!(failed.index, 2);
-        assert_eq!(failed.to_string(), "place 3 of the bind list: bind: Cannot assign requested address");
+        assert_eq!(failed.index(), 2);
+        assert_eq!(failed.error, Error::new(Op::Bind, Errno::ADDRNOTAVAIL));
         assert_eq!(open_fds(), before);
     });
 }
@@ -154,13 +155,13 @@ fn a_required_address_that_is_not_here_closes_all_and_is_named() {
 fn an_optional_address_that_is_busy_is_an_error_all_the_same() {
     let busy = any_listener();
     let failed = open(&format!("-{}", busy.local_addr().unwrap())).unwrap_err();
-    assert!(failed.error.is_addr_in_use());
+    assert!(failed.error.error().is_addr_in_use());
 }
 
 #[test]
 fn a_list_of_which_nothing_is_here_is_an_error() {
     let failed = open("-203.0.113.1 -203.0.113.2").unwrap_err();
-    assert_eq!((failed.index, failed.error.errno()), (0, Some(Errno::ADDRNOTAVAIL)));
+    assert_eq!((failed.index(), failed.error.errno()), (0, Some(Errno::ADDRNOTAVAIL)));
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn port_0_is_one_port_for_all_families() {
     }
     for _ in 0..20 {
         let set = open("* ::* unix:/nowhere/x").map(drop).unwrap_err();
-        assert_eq!(set.index, 2);
+        assert_eq!(set.index(), 2);
         let set = open("127.0.0.1 ::1 127.0.0.2").unwrap();
         let ports: Vec<_> = set.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         assert_eq!(ports, [ports[0]; 3]);
@@ -226,8 +227,35 @@ fn an_inherited_descriptor_must_listen() {
     let (client, _server) = connected_pair();
     use anet::fd::AsFd;
     let connected = client.as_fd().as_raw_fd();
-    assert_eq!(open(&format!("fd@{connected}")).unwrap_err().error, Error::new(Op::Listen, Errno::INVAL));
-    assert_eq!(open("fd@2147483647").unwrap_err().error, Error::new(Op::Listen, Errno::BADF));
+    assert_eq!(open(&format!("fd@{connected}")).unwrap_err().error.cause(), Cause::NotListening);
+    assert_eq!(open("fd@2147483647").unwrap_err().error, Error::new(Op::Duplicate, Errno::BADF));
+}
+
+#[test]
+fn a_list_says_which_address_could_not_be_bound() {
+    let failed: Box<dyn std::error::Error> = open("127.0.0.1 203.0.113.1:80").unwrap_err().into();
+    let text = "place 2 of the bind list: bind 203.0.113.1:80: Cannot assign requested address";
+    assert_eq!(failed.to_string(), text);
+    let failed = std::io::Error::from(open("203.0.113.1:80").unwrap_err());
+    assert_eq!(failed.kind(), std::io::ErrorKind::AddrNotAvailable);
+    assert_eq!(failed.to_string(), "bind 203.0.113.1:80: Cannot assign requested address");
+}
+
+#[test]
+fn a_link_local_address_without_scope_is_named_as_such() {
+    let addr: SocketAddr = "[fe80::1]:0".parse().unwrap();
+    for error in [listen::tcp(addr, &Profile::new()).unwrap_err(), listen::udp(addr, &Profile::new()).unwrap_err()] {
+        assert_eq!(error.to_string(), "bind [fe80::1]:0: Link-local address without scope");
+    }
+}
+
+#[test]
+fn a_clone_of_a_listener_keeps_it_listening() {
+    let listener = any_listener();
+    let (addr, clone) = (listener.local_addr().unwrap(), listener.try_clone().unwrap());
+    drop(listener);
+    client_at(addr);
+    accept_within(&clone, PATIENCE);
 }
 
 #[test]
@@ -257,9 +285,9 @@ fn only_what_listens_is_adopted_and_it_does_not_block_any_more() {
     assert!(option::nonblocking(&listener).unwrap());
     let (client, _server) = connected_pair();
     let error = anet::Listener::adopt(client).unwrap_err();
-    assert_eq!(error, Error::new(Op::Listen, Errno::INVAL));
+    assert_eq!((error.op(), error.cause()), (Op::IsListening, Cause::NotListening));
     let pipe = rustix::pipe::pipe().unwrap().0;
-    assert_eq!(anet::Listener::adopt(pipe).unwrap_err(), Error::new(Op::Listen, Errno::NOTSOCK));
+    assert_eq!(anet::Listener::adopt(pipe).unwrap_err(), Error::new(Op::IsListening, Errno::NOTSOCK));
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn a_port_taken_for_udp_alone_fails_the_list_and_leaves_nothing() {
         let before = open_fds();
         let list = format!("127.0.0.2 ::1 {} {}", path.display(), taken.local_addr().unwrap());
         let failed = open(&list, Protocols::TcpAndUdp).unwrap_err();
-        assert_eq!((failed.index, failed.error), (3, Error::new(Op::Bind, Errno::ADDRINUSE)));
+        assert_eq!((failed.index(), failed.error.error()), (3, Error::new(Op::Bind, Errno::ADDRINUSE)));
         assert_eq!(open_fds(), before);
         assert!(!path.exists());
         // Nothing stands in the way of TCP.
@@ -108,9 +108,9 @@ fn a_missing_address_is_passed_over_once_for_both_protocols() {
     let set = open("127.0.0.1 -203.0.113.1", Protocols::TcpAndUdp).unwrap();
     assert_eq!((set.as_slice().len(), set.datagrams().len()), (1, 1));
     let [skipped] = set.skipped() else { panic!("{set:?}") };
-    assert_eq!((skipped.index, skipped.error.errno()), (1, Some(Errno::ADDRNOTAVAIL)));
+    assert_eq!((skipped.index(), skipped.error.errno()), (1, Some(Errno::ADDRNOTAVAIL)));
     let failed = open("-203.0.113.1 -203.0.113.2", Protocols::TcpAndUdp).unwrap_err();
-    assert_eq!((failed.index, failed.error.errno()), (0, Some(Errno::ADDRNOTAVAIL)));
+    assert_eq!((failed.index(), failed.error.errno()), (0, Some(Errno::ADDRNOTAVAIL)));
 }
 
 /// The port that the kernel has chosen for the first place may be the very one that a later place asks for.
@@ -120,7 +120,7 @@ fn the_same_place_twice_is_an_error_after_a_bounded_number_of_tries() {
         let before = open_fds();
         for protocols in [Protocols::Tcp, Protocols::Udp, Protocols::TcpAndUdp] {
             let failed = open("127.0.0.1:0 127.0.0.1:0", protocols).unwrap_err();
-            assert_eq!((failed.index, failed.error.errno()), (1, Some(Errno::ADDRINUSE)));
+            assert_eq!((failed.index(), failed.error.errno()), (1, Some(Errno::ADDRINUSE)));
         }
         assert_eq!(open_fds(), before);
     });
@@ -158,7 +158,8 @@ fn a_name_is_served_without_the_addresses_that_are_taken_or_missing() {
     let set = open_resolving(&list, Protocols::TcpAndUdp, &["127.0.78.1", "203.0.113.1", "127.0.78.2"]).unwrap();
     assert_eq!(tcp_addrs(&set).len(), 2);
     assert_eq!(udp_addrs(&set), [SocketAddr::from(([127, 0, 78, 2], port))]);
-    let skipped: Vec<_> = set.skipped().iter().map(|skipped| (skipped.index, skipped.error.errno().unwrap())).collect();
+    let skipped: Vec<_> =
+        set.skipped().iter().map(|skipped| (skipped.index(), skipped.error.errno().unwrap())).collect();
     assert_eq!(skipped, [(0, Errno::ADDRNOTAVAIL), (0, Errno::ADDRINUSE)]);
 }
 
@@ -168,7 +169,7 @@ fn a_name_none_of_whose_addresses_can_be_served_is_an_error() {
     let list = format!("127.0.0.3 a.internal:{}", taken.local_addr().unwrap().port());
     // TCP has its socket, UDP has none.
     let failed = open_resolving(&list, Protocols::TcpAndUdp, &["127.0.78.1", "203.0.113.1"]).unwrap_err();
-    assert_eq!((failed.index, failed.error), (1, Error::new(Op::Bind, Errno::ADDRINUSE)));
+    assert_eq!((failed.index(), failed.error.error()), (1, Error::new(Op::Bind, Errno::ADDRINUSE)));
     let failed = open_resolving("a.internal", Protocols::Tcp, &["203.0.113.1", "203.0.113.2"]).unwrap_err();
     assert_eq!(failed.error, Error::new(Op::Bind, Errno::ADDRNOTAVAIL));
     let set = open_resolving("127.0.0.1 -a.internal", Protocols::Tcp, &["203.0.113.1"]).unwrap();
@@ -178,7 +179,7 @@ fn a_name_none_of_whose_addresses_can_be_served_is_an_error() {
 #[test]
 fn a_name_without_address_and_one_with_too_many_are_refused() {
     let failed = open_resolving("127.0.0.1 a.internal", Protocols::Tcp, &[]).unwrap_err();
-    assert_eq!((failed.index, failed.error.cause()), (1, Cause::HostNotFound));
+    assert_eq!((failed.index(), failed.error.cause()), (1, Cause::HostNotFound));
     assert_eq!(failed.to_string(), "place 2 of the bind list: address: Host not found");
 
     let addrs: Vec<_> = (1..=17).map(|n| format!("127.0.0.{n}")).collect();
@@ -200,7 +201,7 @@ fn the_resolvers_error_is_the_lists() {
     };
     let failed =
         ListenerSet::open_resolving(&list, Protocols::Tcp, &Profile::new(), &Access::default(), resolve).unwrap_err();
-    assert_eq!(failed, SpecError { index: 1, error });
+    assert_eq!((failed.index(), failed.error.error()), (1, error));
     assert_eq!(asked, [("a.internal".to_owned(), 0)]);
 }
 

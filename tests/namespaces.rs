@@ -54,7 +54,7 @@ fn port(set: &ListenerSet) -> u16 {
 fn assert_fails(list: &str, protocols: Protocols, index: usize, errno: Errno) {
     let before = open_fds();
     let failed = open(list, protocols).unwrap_err();
-    assert_eq!(failed, SpecError { index, error: Error::new(Op::Bind, errno) }, "{list} {protocols:?}");
+    assert_eq!((failed.index(), failed.error.error()), (index, Error::new(Op::Bind, errno)), "{list} {protocols:?}");
     assert_eq!(open_fds(), before, "{list} {protocols:?} leaves descriptors open");
 }
 
@@ -65,7 +65,8 @@ fn ipv6_that_is_disabled_is_passed_over_or_an_error_as_the_list_says() {
         disable_v6();
         for protocols in ALL_PROTOCOLS {
             let set = open("127.0.0.1 -::1", protocols).unwrap();
-            assert_eq!(set.skipped(), [SpecError { index: 1, error: Error::new(Op::Bind, Errno::ADDRNOTAVAIL) }]);
+            let [skipped] = set.skipped() else { panic!("{set:?}") };
+            assert_eq!((skipped.index(), skipped.error.error()), (1, Error::new(Op::Bind, Errno::ADDRNOTAVAIL)));
             assert!(addrs(&set).iter().all(SocketAddr::is_ipv4));
             assert_fails("127.0.0.1 ::1", protocols, 1, Errno::ADDRNOTAVAIL);
             assert_fails("-::1", protocols, 0, Errno::ADDRNOTAVAIL);

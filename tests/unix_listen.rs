@@ -20,7 +20,7 @@ use std::{
 
 use anet::{
     Endpoint, Errno, Error, Listener, Op, Profile, UnixAddr,
-    error::Cause,
+    error::{AddrError, Cause},
     listen::{self, Access},
 };
 use support::*;
@@ -45,11 +45,11 @@ impl Place {
         addr_of(&self.path())
     }
 
-    fn listen(&self) -> anet::Result<Listener> {
+    fn listen(&self) -> Result<Listener, AddrError> {
         self.listen_with(&Access::default())
     }
 
-    fn listen_with(&self, access: &Access) -> anet::Result<Listener> {
+    fn listen_with(&self, access: &Access) -> Result<Listener, AddrError> {
         listen::unix(&self.addr(), &Profile::new(), access)
     }
 
@@ -68,8 +68,8 @@ fn addr_of(path: &Path) -> UnixAddr {
     UnixAddr::path(path.as_os_str().as_encoded_bytes()).unwrap()
 }
 
-fn assert_in_use(result: anet::Result<Listener>) {
-    assert_eq!(result.map(drop), Err(Error::new(Op::Bind, Errno::ADDRINUSE)));
+fn assert_in_use(result: Result<Listener, AddrError>) {
+    assert_eq!(result.unwrap_err(), Error::new(Op::Bind, Errno::ADDRINUSE));
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_file_that_replaced_the_socket_is_left_alone() {
 fn bad_paths_are_refused_before_any_system_call() {
     assert_eq!(
         UnixAddr::path([b'x'; 108]).unwrap_err().to_string(),
-        "unix socket path too long (108), must be under 108"
+        "address: Unix socket path of 108 bytes, which must be under 108"
     );
     assert_eq!(UnixAddr::path("a\0b").unwrap_err().cause(), Cause::EmbeddedNul { at: 1 });
     assert!(UnixAddr::path([b'x'; 107]).is_ok());

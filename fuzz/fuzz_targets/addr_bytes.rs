@@ -15,5 +15,6 @@ fuzz_target!(|bytes: &[u8]| {
             // A flow label has no text.
             assert_eq!((read.ip(), read.port()), (Some(addr.ip()), Some(addr.port())));
         }
+        _ => unreachable!("no other family is read"),
     }
 });

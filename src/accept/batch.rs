@@ -23,6 +23,7 @@ pub struct Batch {
 
 /// Why a batch ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum BatchEnd {
     /// The queue is empty.
     Drained,

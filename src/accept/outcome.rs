@@ -22,6 +22,8 @@ pub struct Outcome {
 }
 
 /// What to do with a listener's interest in the poller.
+///
+/// An answer that the caller does not know could not be followed, so this enum is complete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Watch {
     /// Go on watching.

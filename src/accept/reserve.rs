@@ -44,7 +44,7 @@ impl<'m> Reserve<'m> {
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn refill(&mut self) -> Result<()> {
         if self.held.is_none() {
-            self.held = Some(sys::WakeFds::new().op(Op::EventCreate)?);
+            self.held = Some(sys::WakeFds::new().op(Op::WakerCreate)?);
         }
         Ok(())
     }

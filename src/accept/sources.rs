@@ -5,7 +5,7 @@
 use core::{fmt, net::IpAddr};
 
 use super::Reason;
-use crate::addr::{Endpoint, class};
+use crate::addr::Endpoint;
 
 /// The source of a connection: an IPv4 address, or the upper 64 bits of an IPv6 address. 12 bytes.
 ///
@@ -42,7 +42,7 @@ impl SourceAddr {
 
 impl From<IpAddr> for SourceAddr {
     fn from(ip: IpAddr) -> Self {
-        match class::canonical(ip) {
+        match ip.to_canonical() {
             IpAddr::V4(v4) => Self { bits: [0, v4.to_bits()], family: Family::V4 },
             IpAddr::V6(v6) => {
                 let bits = v6.to_bits();

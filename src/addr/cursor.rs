@@ -7,6 +7,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::parse_error::{ParseError, ParseErrorKind};
 
 /// A link (RFC 4007): what stands behind the percent sign of an IPv6 address.
+///
+/// RFC 4007 knows these two forms and no other: a `match` can be complete.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[doc(alias = "sin6_scope_id")]
 pub enum Zone<'a> {

@@ -142,7 +142,7 @@ const fn longest_run(not_zero: u8) -> (usize, usize) {
 /// A line of ASCII that grows to the left.
 #[derive(Clone, Copy)]
 #[repr(align(8))]
-pub(super) struct Line {
+pub(crate) struct Line {
     bytes: [u8; LINE_LEN],
     /// The word before the text.
     place: usize,
@@ -150,7 +150,7 @@ pub(super) struct Line {
 
 impl Line {
     #[inline]
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { bytes: [0; LINE_LEN], place: END - WORD }
     }
 
@@ -161,7 +161,7 @@ impl Line {
     }
 
     #[inline]
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(self.place + WORD..END).unwrap_or_default()
     }
 
@@ -181,7 +181,7 @@ impl Line {
     }
 
     #[inline]
-    pub(super) fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.place = self.put(self.place, last(byte), 1);
     }
 
@@ -260,7 +260,7 @@ impl Line {
     }
 
     /// A number of any length.
-    pub(super) fn number(&mut self, number: u32) {
+    pub(crate) fn number(&mut self, number: u32) {
         let mut rest = number;
         while rest > u16::MAX.into() {
             self.place = self.put(self.place, u64::from(DECIMALS[(rest % 1000) as usize]) << 32, 3);

@@ -71,7 +71,7 @@ impl SocketText {
     }
 
     /// One of our own short texts.
-    pub(super) fn short(short: &[u8]) -> Self {
+    pub(crate) fn short(short: &[u8]) -> Self {
         let mut text = Self { line: Line::new() };
         short.iter().rev().for_each(|&byte| text.line.byte(byte));
         text

@@ -39,6 +39,7 @@ pub struct HostPort<'a> {
 
 /// A host: an address, or a name that stands for some.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Host<'a> {
     /// An IP address.
     Ip(IpAddr),

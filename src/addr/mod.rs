@@ -13,7 +13,7 @@
 //! # Ok::<(), anet::addr::ParseError>(())
 //! ```
 
-pub mod class;
+mod class;
 mod cursor;
 mod digits;
 mod escape;
@@ -21,7 +21,6 @@ mod format;
 mod host;
 pub mod parse;
 mod parse_error;
-pub mod redis;
 mod swift;
 mod unix;
 
@@ -30,14 +29,18 @@ use core::{
     net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6},
 };
 
+pub(crate) use digits::Line;
 pub use format::{ADDR_TEXT_LEN, AddrText, SOCKET_TEXT_LEN, SocketText};
 pub use host::{HOST_NAME_MAX, LABEL_MAX};
 pub use parse::{Host, HostPort, ParseError, ParseErrorKind, Zone};
 pub use unix::{SUN_PATH_LEN, UNIX_NAME_MAX, UnixAddr};
 
 /// One end of a connection: where a socket is bound, or who the peer is.
+///
+/// More families may come, such as vsock.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[doc(alias = "sockaddr")]
+#[non_exhaustive]
 pub enum Endpoint {
     /// An IP address with a port.
     Inet(SocketAddr),
@@ -87,44 +90,6 @@ impl Endpoint {
             Self::Inet(addr) => Some(addr.port()),
             _ => None,
         }
-    }
-
-    /// The IPv4 endpoint within a v4-mapped IPv6 one, such as a dual-stack listener reports; any other as it is.
-    pub fn canonical(self) -> Self {
-        match self.ip().map(class::canonical) {
-            Some(IpAddr::V4(ip)) => Self::Inet(SocketAddr::new(IpAddr::V4(ip), self.port().unwrap_or_default())),
-            _ => self,
-        }
-    }
-
-    /// [`class::is_loopback`] of the IP address; false without one.
-    pub fn is_loopback(&self) -> bool {
-        self.ip().is_some_and(class::is_loopback)
-    }
-
-    /// [`class::is_unspecified`] of the IP address; false without one.
-    pub fn is_unspecified(&self) -> bool {
-        self.ip().is_some_and(class::is_unspecified)
-    }
-
-    /// [`class::is_link_local`] of the IP address; false without one.
-    pub fn is_link_local(&self) -> bool {
-        self.ip().is_some_and(class::is_link_local)
-    }
-
-    /// [`class::is_private`] of the IP address; false without one.
-    pub fn is_private(&self) -> bool {
-        self.ip().is_some_and(class::is_private)
-    }
-
-    /// [`class::is_multicast`] of the IP address; false without one.
-    pub fn is_multicast(&self) -> bool {
-        self.ip().is_some_and(class::is_multicast)
-    }
-
-    /// [`class::is_v4_mapped`] of the IP address; false without one.
-    pub fn is_v4_mapped(&self) -> bool {
-        self.ip().is_some_and(class::is_v4_mapped)
     }
 }
 

@@ -8,7 +8,7 @@ use core::{
 use rustix::fd::IntoRawFd;
 
 use super::{borrow, failure::answer, text::write_name};
-use crate::{accept::accept, addr::redis::ip_and_port, error::Op};
+use crate::{accept::accept, error::Op, redis::ip_and_port};
 
 /// Takes the next connection, non-blocking and close-on-exec; one system call. Returns the descriptor and writes the
 /// peer's IP address and port.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     addr::Endpoint,
     connect::{self, Progress, Source},
-    error::{Errno, Error, Op},
+    error::{AddrError, Errno, Error, Op},
 };
 
 /// Starts to connect to a host, whose addresses are tried in their order until one is on its way.
@@ -73,10 +73,10 @@ fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<c_int, Failu
 }
 
 /// Redis has one label for the socket and for connecting it.
-fn labelled_by_redis(error: Error) -> Failure {
+fn labelled_by_redis(error: AddrError) -> Failure {
     match error.op() {
         Op::Connect => Error::refused(Op::Socket, error.cause()).into(),
-        _ => error.into(),
+        _ => error.error().into(),
     }
 }
 

@@ -6,7 +6,10 @@ use core::{
 };
 
 use super::{ANET_ERR, errno, text};
-use crate::error::{Cause, ERR_LEN, Errno, Error, ErrorText};
+use crate::{
+    error::{Cause, ERR_LEN, Errno, Error, ErrorText},
+    redis::AnetError,
+};
 
 /// Why a function returns -1.
 #[derive(Clone, Copy)]
@@ -47,7 +50,7 @@ fn number(error: &Error) -> Errno {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Error(error) => error.fmt(f),
+            Self::Error(error) => AnetError(*error).fmt(f),
             Self::NoSocket(errno) => write!(f, "unable to bind socket, errno: {}", errno.raw_os_error()),
             Self::Port(port) => write!(f, "port out of range ({port}), must be 0 to 65535"),
             Self::Resolver(code, _) => resolver_text(*code).try_for_each(|char| f.write_char(char)),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     addr::UnixAddr,
-    error::{Errno, Op},
+    error::{Errno, Error, Op},
     listen::{self, Access, Listener, Profile},
     option,
 };
@@ -72,7 +72,7 @@ fn listen_on_any_of(port: c_int, bindaddr: &CStr, family: Family, backlog: c_int
     for addr in addresses(resolve::port(port)?, bindaddr, family)? {
         match listen::tcp(addr, &profile) {
             Err(error) if error.op() == Op::Socket => why_not = error.errno().unwrap_or(why_not),
-            listener => return blocking_and_inherited(listener?),
+            listener => return blocking_and_inherited(listener.map_err(Error::from)?),
         }
     }
     Err(Failure::NoSocket(why_not))
@@ -135,5 +135,5 @@ pub unsafe extern "C" fn anetUnixServer(
 fn listen_on_path(path: &CStr, perm: libc::mode_t, backlog: c_int) -> Result<c_int, Failure> {
     let addr = UnixAddr::path(path.to_bytes())?;
     let access = Access { mode: (perm != 0).then_some(perm as u32), group: None };
-    blocking_and_inherited(listen::unix(&addr, &profile(backlog), &access)?)
+    blocking_and_inherited(listen::unix(&addr, &profile(backlog), &access).map_err(Error::from)?)
 }

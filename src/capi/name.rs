@@ -11,11 +11,9 @@ use super::{
     text::{Name, read, write_name},
 };
 use crate::{
-    addr::{
-        Endpoint,
-        redis::{format_addr, ip_and_port},
-    },
+    addr::Endpoint,
     error::{Errno, Error, Op, Result, ResultExt},
+    redis::{format_addr, ip_and_port},
     sys,
 };
 

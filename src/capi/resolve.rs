@@ -18,8 +18,9 @@ use super::{
     text,
 };
 use crate::{
-    addr::{Endpoint, parse, redis::ip_and_port},
+    addr::{Endpoint, parse},
     error::Errno,
+    redis::ip_and_port,
 };
 
 /// Which addresses are wanted.

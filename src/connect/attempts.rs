@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::Source;
 use crate::{
     addr::Endpoint,
-    error::{Error, Result},
+    error::{AddrError, Result},
 };
 
 /// The addresses of a list in their order, each with the address to connect from; with a source that is best effort the
@@ -25,9 +25,9 @@ impl<L: AsRef<[Endpoint]>> Attempts<L> {
     /// The first success and its address, or the last error; `none` if there is nothing to try.
     pub(super) fn first<T>(
         &mut self,
-        none: Error,
-        mut connect: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<T>,
-    ) -> Result<(Endpoint, T)> {
+        none: AddrError,
+        mut connect: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<T, AddrError>,
+    ) -> Result<(Endpoint, T), AddrError> {
         let mut last = none;
         for (endpoint, source) in self {
             match connect(&endpoint, source) {

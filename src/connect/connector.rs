@@ -84,7 +84,7 @@ fn begin(endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Stream> {
     match sys::connect(fd.as_fd(), endpoint) {
         // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::from(fd)),
-        Err(errno) => Err(Error::new(Op::Connect, errno)),
+        Err(errno) => Err(Error::with_addr(Op::Connect, errno, endpoint)),
     }
 }
 

@@ -17,7 +17,7 @@ pub use pending::{Pending, Progress};
 
 use crate::{
     addr::Endpoint,
-    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    error::{AddrError, Cause, Errno, Error, Op, Result, ResultExt},
     option,
     stream::Stream,
     sys::{self, Deadline},
@@ -29,6 +29,7 @@ use attempts::Attempts;
 /// With port 0 the kernel chooses the port when it connects, so that connections to different peers may share one
 /// (`IP_BIND_ADDRESS_NO_PORT`, Linux). It does not concern Unix sockets.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Source {
     /// The one that routing chooses.
     #[default]
@@ -81,22 +82,22 @@ impl Source {
 ///
 /// The last address's, if all fail at once: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL` for a source
 /// that is not this host's or when the ephemeral ports are used up, `EAFNOSUPPORT` for a source of the other family,
-/// `EINVAL` for a link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket `ENOENT`, `EACCES`, and
-/// `EAGAIN` when the server's backlog is full: nothing has been started then, and the call is to be repeated after a
-/// while. [`NothingToTry`](Cause::NothingToTry) for an empty list.
+/// [`MissingScope`](Cause::MissingScope) for a link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket
+/// `ENOENT`, `EACCES`, and `EAGAIN` when the server's backlog is full: nothing has been started then, and the call is to
+/// be repeated after a while. [`NothingToTry`](Cause::NothingToTry) for an empty list.
 #[doc(alias = "anetTcpNonBlockConnect")]
 #[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
-pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, source: Source) -> Result<Progress<L>> {
+pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, source: Source) -> Result<Progress<L>, AddrError> {
     start_with(endpoints, source, begin)
 }
 
 /// The same, with `SO_REUSEADDR` on every socket over TCP, as Redis has it.
 #[cfg(feature = "capi")]
-pub(crate) fn start_reusing(endpoints: &[Endpoint], source: Source) -> Result<Progress<&[Endpoint]>> {
+pub(crate) fn start_reusing(endpoints: &[Endpoint], source: Source) -> Result<Progress<&[Endpoint]>, AddrError> {
     start_with(endpoints, source, |endpoint, source| {
         let fd = socket(endpoint, source, true)?;
         if source.is_none() && endpoint.as_inet().is_some() {
-            option::set_reuse_address(&fd, true)?;
+            option::set_reuse_address(&fd, true).map_err(|error| AddrError::new(error, *endpoint))?;
         }
         attempt(fd, endpoint)
     })
@@ -105,8 +106,8 @@ pub(crate) fn start_reusing(endpoints: &[Endpoint], source: Source) -> Result<Pr
 fn start_with<L: AsRef<[Endpoint]>>(
     endpoints: L,
     source: Source,
-    attempt: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<Attempt>,
-) -> Result<Progress<L>> {
+    attempt: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<Attempt, AddrError>,
+) -> Result<Progress<L>, AddrError> {
     let mut attempts = Attempts::new(endpoints, source);
     let (peer, attempt) = attempts.first(NOTHING_TO_TRY, attempt)?;
     Ok(match attempt {
@@ -120,15 +121,16 @@ fn start_with<L: AsRef<[Endpoint]>>(
 ///
 /// # Errors
 ///
-/// Those of [`start`] and [`Pending::finish`], and `ETIMEDOUT`.
+/// Those of [`start`] and [`Pending::finish`], and `ETIMEDOUT`. [`AddrError::endpoint`] is the address that failed last,
+/// which is the source if it could not be bound.
 #[doc(alias = "connect")]
-pub fn blocking(endpoints: &[Endpoint], source: Source, timeout: Option<Duration>) -> Result<Stream> {
+pub fn blocking(endpoints: &[Endpoint], source: Source, timeout: Option<Duration>) -> Result<Stream, AddrError> {
     let mut attempts = Attempts::new(endpoints, source);
     let connected = attempts.first(NOTHING_TO_TRY, |endpoint, source| attempt_and_wait(endpoint, source, timeout));
     connected.map(|(_, stream)| stream)
 }
 
-const NOTHING_TO_TRY: Error = Error::refused(Op::Connect, Cause::NothingToTry);
+const NOTHING_TO_TRY: AddrError = AddrError::nowhere(Error::refused(Op::Connect, Cause::NothingToTry));
 
 /// What has come of an attempt so far.
 enum Attempt {
@@ -137,11 +139,15 @@ enum Attempt {
 }
 
 /// Begins an attempt that does not wait.
-fn begin(endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Attempt> {
+fn begin(endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Attempt, AddrError> {
     attempt(socket(endpoint, source, true)?, endpoint)
 }
 
-fn attempt(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt> {
+fn attempt(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt, AddrError> {
+    connect(fd, endpoint).map_err(|error| AddrError::new(error, *endpoint))
+}
+
+fn connect(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt> {
     match sys::connect(fd.as_fd(), endpoint) {
         Ok(()) => {
             let peer = sys::peer_addr(fd.as_fd()).op(Op::PeerAddr)?;
@@ -150,23 +156,31 @@ fn attempt(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt> {
         }
         // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
         Err(Errno::INPROGRESS | Errno::INTR) => Ok(Attempt::UnderWay(fd)),
-        Err(errno) => Err(Error::new(Op::Connect, errno)),
+        Err(errno) => Err(Error::with_addr(Op::Connect, errno, endpoint)),
     }
 }
 
-fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Option<Duration>) -> Result<Stream> {
+fn attempt_and_wait(
+    endpoint: &Endpoint,
+    source: Option<SocketAddr>,
+    timeout: Option<Duration>,
+) -> Result<Stream, AddrError> {
     let deadline = Deadline::after(timeout);
-    if endpoint.as_unix().is_some() {
-        return wait_for_room(endpoint, deadline);
-    }
-    let stream = match attempt(socket(endpoint, source, timeout.is_some())?, endpoint)? {
+    let is_unix = endpoint.as_unix().is_some();
+    let fd = socket(endpoint, source, deadline.remaining().is_some() && !is_unix)?;
+    let connected = if is_unix { wait_for_room(fd, endpoint, deadline) } else { wait_for_peer(fd, endpoint, deadline) };
+    connected.map_err(|error| AddrError::new(error, *endpoint))
+}
+
+fn wait_for_peer(fd: OwnedFd, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
+    let stream = match connect(fd, endpoint)? {
         Attempt::Connected(stream) => stream,
         Attempt::UnderWay(fd) => {
             pending::wait(fd.as_fd(), deadline)?;
             Stream::from(fd)
         }
     };
-    if timeout.is_some() {
+    if deadline.remaining().is_some() {
         option::set_nonblocking(&stream, false)?;
     }
     Ok(stream)
@@ -174,8 +188,8 @@ fn attempt_and_wait(endpoint: &Endpoint, source: Option<SocketAddr>, timeout: Op
 
 /// A Unix connect is done at once or waits for room in the server's backlog; interrupted while it waits, it has not
 /// begun. The deadline decides when it has waited long enough: the kernel begins to count anew after each signal.
-fn wait_for_room(endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
-    let stream = Stream::from(socket(endpoint, None, false)?);
+fn wait_for_room(fd: OwnedFd, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
+    let stream = Stream::from(fd);
     while !connect_within(&stream, endpoint, deadline.remaining())? {
         if deadline.is_over() {
             return Err(Error::new(Op::Connect, Errno::TIMEDOUT));
@@ -208,15 +222,18 @@ fn without_lateness(time: Duration) -> Duration {
 }
 
 /// A socket ready to connect.
-fn socket(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -> Result<OwnedFd> {
-    let family = sys::family(endpoint)
-        .map_err(|_| Error::refused(Op::Connect, Cause::UnknownFamily { family: unknown_family(endpoint) }))?;
-    let fd = sys::stream_socket(family, nonblocking).op(Op::Socket)?;
+fn socket(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -> Result<OwnedFd, AddrError> {
+    let fd = new_socket(endpoint, nonblocking).map_err(|error| AddrError::new(error, *endpoint))?;
     if let Some(source) = source.filter(|_| endpoint.as_inet().is_some()) {
-        option::set_reuse_address(&fd, true)?;
-        bind_source(&fd, source)?;
+        bind_source(&fd, source).map_err(|error| AddrError::new(error, source.into()))?;
     }
     Ok(fd)
+}
+
+fn new_socket(endpoint: &Endpoint, nonblocking: bool) -> Result<OwnedFd> {
+    let family = sys::family(endpoint)
+        .map_err(|_| Error::refused(Op::Connect, Cause::UnknownFamily { family: unknown_family(endpoint) }))?;
+    sys::stream_socket(family, nonblocking).op(Op::Socket)
 }
 
 const fn unknown_family(endpoint: &Endpoint) -> u32 {
@@ -227,11 +244,13 @@ const fn unknown_family(endpoint: &Endpoint) -> u32 {
 }
 
 fn bind_source(fd: &OwnedFd, source: SocketAddr) -> Result<()> {
+    option::set_reuse_address(fd, true)?;
     #[cfg(target_os = "linux")]
     if source.port() == 0 {
         share_ports(fd)?;
     }
-    sys::bind(fd.as_fd(), &source.into()).op(Op::Bind)
+    let source = source.into();
+    sys::bind(fd.as_fd(), &source).op_with(Op::Bind, &source)
 }
 
 /// Before Linux 4.2 there is no such option, and every connection takes a port of its own.

@@ -5,13 +5,13 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::{Attempt, attempts::Attempts};
 use crate::{
     addr::Endpoint,
-    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    error::{AddrError, Cause, Errno, Error, Op, Result, ResultExt},
     option,
     stream::Stream,
     sys::{self, Deadline, PollFlags},
 };
 
-/// How far a connection has come.
+/// How far a connection has come. Each state asks the caller for something of its own, so this enum is complete.
 #[derive(Debug)]
 pub enum Progress<L> {
     /// It is made. The descriptor is that of the [`Pending`] that was finished; of a connection that
@@ -105,7 +105,7 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
     /// [`start`](super::start); [`SelfConnected`](Cause::SelfConnected) if the kernel has chosen the very port that was
     /// connected to, and no listener has it.
     #[doc(alias = "SO_ERROR")]
-    pub fn finish(self) -> Result<Progress<L>> {
+    pub fn finish(self) -> Result<Progress<L>, AddrError> {
         match is_connected(self.fd.as_fd()) {
             Ok(true) => Ok(Progress::Connected(Stream::from(self.fd))),
             Ok(false) => Ok(Progress::Pending(self)),
@@ -147,16 +147,16 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
     /// # Errors
     ///
     /// `ETIMEDOUT` if it was the last address; those of [`start`](super::start).
-    pub fn time_out(self) -> Result<Progress<L>> {
+    pub fn time_out(self) -> Result<Progress<L>, AddrError> {
         self.next_attempt(Error::new(Op::Connect, Errno::TIMEDOUT))
     }
 
     /// What comes after an attempt that ended with `error`.
-    fn next_attempt(self, error: Error) -> Result<Progress<L>> {
-        let Self { fd, mut attempts, .. } = self;
+    fn next_attempt(self, error: Error) -> Result<Progress<L>, AddrError> {
+        let Self { fd, peer, mut attempts } = self;
         // The next one may need its place under the limit of descriptors.
         drop(fd);
-        let (peer, attempt) = attempts.first(error, super::begin)?;
+        let (peer, attempt) = attempts.first(AddrError::new(error, peer), super::begin)?;
         let fd = match attempt {
             Attempt::Connected(stream) => OwnedFd::from(stream),
             Attempt::UnderWay(fd) => fd,

@@ -84,14 +84,14 @@ impl Datagram {
     /// # Errors
     ///
     /// `EMSGSIZE` for more than the protocol or the send buffer takes (UDP: 65507 bytes over IPv4, 65527 over IPv6);
-    /// `EAGAIN` if the send buffer is full, `ENOBUFS` if a queue below it is; `EINTR`; `EINVAL` for port 0, `EACCES`
+    /// `EAGAIN` if the send buffer is full, `ENOBUFS` if a queue below it is; `EINTR`; `EINVAL` for port 0, [`MissingScope`](crate::error::Cause::MissingScope), `EACCES`
     /// for a broadcast address; `ENETUNREACH`, `EHOSTUNREACH`; `EAFNOSUPPORT` for an address of another family than
     /// the socket's. `ECONNREFUSED` from a Unix address that nobody reads, or on a connected UDP socket for an earlier
     /// datagram.
     #[doc(alias = "sendto")]
     #[inline]
     pub fn send_to(&self, bytes: &[u8], to: &Endpoint) -> Result<()> {
-        sys::send_to(self.fd.as_fd(), bytes, to).op(Op::SendTo)
+        sys::send_to(self.fd.as_fd(), bytes, to).op_with(Op::SendTo, to)
     }
 
     /// The address that datagrams are received at, with the port that the kernel has chosen if 0 was asked.

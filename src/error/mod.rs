@@ -1,8 +1,9 @@
 //! Errors as small facts: which call failed and why, in 8 bytes.
 //!
 //! An [`Error`] is made on every wake-up that ends with `EAGAIN`, so making one is arithmetic and asking
-//! [`is_would_block`](Error::is_would_block) is a comparison. Text comes only when somebody asks: from `Display`, or
-//! as [`ErrorText`] in the 256 bytes that C callers hold ready.
+//! [`is_would_block`](Error::is_would_block) is a comparison. [`Error::kind`] has the classes to match on. Text is made
+//! on request: by `Display`, or as [`ErrorText`] in the 256 bytes that C callers hold ready. [`AddrError`] is an error
+//! with the address that was bound or connected to.
 //!
 //! ```
 //! use anet::{Error, Op, error::Errno};
@@ -12,13 +13,22 @@
 //! assert_eq!(error.to_text().as_str(), "bind: Address already in use");
 //! ```
 
+mod addr_error;
+mod cause;
 pub mod errno;
+mod kind;
 mod op;
 mod text;
 
 use core::fmt::{self, Write};
 
+use crate::addr::Endpoint;
+use cause::Code;
+
+pub use addr_error::AddrError;
+pub use cause::Cause;
 pub use errno::Errno;
+pub use kind::ErrorKind;
 pub use op::{Op, Opt};
 pub use text::{ERR_LEN, ErrorText};
 
@@ -29,108 +39,36 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Error {
     op: Op,
-    kind: Kind,
-    /// What `kind` says it is: an error number, a length, a position or a value.
-    detail: u32,
+    code: Code,
+    /// The number that belongs to `code`: an error number, a length, a position or a value.
+    number: u32,
 }
 
-// A return in two registers at most; `Op` and `Kind` have room for the discriminants of the results.
+// A return in two registers at most; `Op` and `Code` have room for the discriminants of the results.
 const _: () = assert!(size_of::<Error>() == 8);
 const _: () = assert!(size_of::<Result<()>>() == 8);
 const _: () = assert!(size_of::<Result<rustix::fd::OwnedFd>>() == 8);
-
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-enum Kind {
-    DeadlinePassed,
-    EmbeddedNul,
-    EmptyPath,
-    EndOfStream,
-    Errno,
-    HostName,
-    HostNotFound,
-    NoRoom,
-    NothingToTry,
-    OutOfRange,
-    PathTooLong,
-    SelfConnected,
-    TooManyAddresses,
-    UnknownFamily,
-}
-
-/// Why an operation failed.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Cause {
-    /// The kernel said so.
-    Errno(Errno),
-    /// The caller's deadline has passed.
-    DeadlinePassed,
-    /// A path or name with a NUL byte at this position, which the kernel would silently cut there.
-    EmbeddedNul {
-        /// The position of the first NUL.
-        at: u32,
-    },
-    /// A Unix socket path of no bytes, for which the kernel would make up a name.
-    EmptyPath,
-    /// The peer closed its side before all bytes had come.
-    EndOfStream,
-    /// A host name where only addresses are taken.
-    HostName,
-    /// A host name that the resolver does not know, or has no address for.
-    HostNotFound,
-    /// No slot is vacant.
-    NoRoom,
-    /// An empty list of addresses.
-    NothingToTry,
-    /// A value that the kernel does not take; [`Opt::range`] has those it takes.
-    OutOfRange {
-        /// The value.
-        value: u32,
-    },
-    /// A Unix socket path or name that `sockaddr_un` has no room for.
-    PathTooLong {
-        /// Its length in bytes, without terminator.
-        len: u32,
-    },
-    /// A TCP connection whose two ends are the same socket, which happens when the port connected to lies in the
-    /// ephemeral range and nobody listens on it.
-    SelfConnected,
-    /// More addresses than there is room for.
-    TooManyAddresses,
-    /// An address of a family that this crate does not use.
-    UnknownFamily {
-        /// The kernel's number for the family.
-        family: u32,
-    },
-}
 
 impl Error {
     /// The error of a system call.
     #[inline]
     pub const fn new(op: Op, errno: Errno) -> Self {
-        Self { op, kind: Kind::Errno, detail: errno.raw_os_error() as u32 }
+        Self { op, code: Code::Errno, number: errno.raw_os_error() as u32 }
     }
 
     /// An error found before or without a system call.
     #[cold]
     pub(crate) const fn refused(op: Op, cause: Cause) -> Self {
-        let (kind, detail) = match cause {
-            Cause::Errno(errno) => (Kind::Errno, errno.raw_os_error() as u32),
-            Cause::DeadlinePassed => (Kind::DeadlinePassed, 0),
-            Cause::EmbeddedNul { at } => (Kind::EmbeddedNul, at),
-            Cause::EmptyPath => (Kind::EmptyPath, 0),
-            Cause::EndOfStream => (Kind::EndOfStream, 0),
-            Cause::HostName => (Kind::HostName, 0),
-            Cause::HostNotFound => (Kind::HostNotFound, 0),
-            Cause::NoRoom => (Kind::NoRoom, 0),
-            Cause::NothingToTry => (Kind::NothingToTry, 0),
-            Cause::OutOfRange { value } => (Kind::OutOfRange, value),
-            Cause::PathTooLong { len } => (Kind::PathTooLong, len),
-            Cause::SelfConnected => (Kind::SelfConnected, 0),
-            Cause::TooManyAddresses => (Kind::TooManyAddresses, 0),
-            Cause::UnknownFamily { family } => (Kind::UnknownFamily, family),
-        };
-        Self { op, kind, detail }
+        Self { op, code: cause.code(), number: cause.number() }
+    }
+
+    /// The error of a system call that was given an address.
+    #[cold]
+    pub(crate) fn with_addr(op: Op, errno: Errno, endpoint: &Endpoint) -> Self {
+        match errno {
+            Errno::INVAL if endpoint.lacks_scope() => Self::refused(op, Cause::MissingScope),
+            _ => Self::new(op, errno),
+        }
     }
 
     /// The operation that failed.
@@ -140,22 +78,19 @@ impl Error {
 
     /// Why it failed.
     pub const fn cause(&self) -> Cause {
-        match self.kind {
-            Kind::Errno => Cause::Errno(Errno::from_raw_os_error(self.detail as i32)),
-            Kind::DeadlinePassed => Cause::DeadlinePassed,
-            Kind::EmbeddedNul => Cause::EmbeddedNul { at: self.detail },
-            Kind::EmptyPath => Cause::EmptyPath,
-            Kind::EndOfStream => Cause::EndOfStream,
-            Kind::HostName => Cause::HostName,
-            Kind::HostNotFound => Cause::HostNotFound,
-            Kind::NoRoom => Cause::NoRoom,
-            Kind::NothingToTry => Cause::NothingToTry,
-            Kind::OutOfRange => Cause::OutOfRange { value: self.detail },
-            Kind::PathTooLong => Cause::PathTooLong { len: self.detail },
-            Kind::SelfConnected => Cause::SelfConnected,
-            Kind::TooManyAddresses => Cause::TooManyAddresses,
-            Kind::UnknownFamily => Cause::UnknownFamily { family: self.detail },
-        }
+        self.code.with(self.number)
+    }
+
+    /// The class of the error, for callers that treat several causes alike.
+    ///
+    /// ```
+    /// use anet::{Errno, Error, Op, error::ErrorKind};
+    ///
+    /// let error = Error::new(Op::Bind, Errno::ACCESS);
+    /// assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    /// ```
+    pub const fn kind(&self) -> ErrorKind {
+        self.cause().kind()
     }
 
     /// The kernel's error number; `None` where the error was found without asking the kernel.
@@ -169,7 +104,7 @@ impl Error {
     /// Whether the kernel answered with this number.
     #[inline]
     pub(crate) const fn is(&self, errno: Errno) -> bool {
-        matches!(self.kind, Kind::Errno) && self.detail == errno.raw_os_error() as u32
+        matches!(self.code, Code::Errno) && self.number == errno.raw_os_error() as u32
     }
 
     /// `EAGAIN`: nothing to do now, try again when the descriptor is ready.
@@ -189,7 +124,7 @@ impl Error {
         self.is(Errno::INPROGRESS)
     }
 
-    /// `EADDRINUSE`: somebody else has the address.
+    /// `EADDRINUSE`: another socket has the address.
     pub const fn is_addr_in_use(&self) -> bool {
         self.is(Errno::ADDRINUSE)
     }
@@ -219,38 +154,37 @@ impl Error {
     }
 }
 
-/// `label: text`, as Redis logs it: `bind: Address already in use`.
+/// The call and the reason: `bind: Address already in use`.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Kind::PathTooLong = self.kind {
-            return write!(f, "unix socket path too long ({}), must be under 108", self.detail);
-        }
-        fmt::Display::fmt(&self.op, f)?;
-        f.write_str(": ")?;
-        match self.cause() {
-            Cause::Errno(errno) => fmt::Display::fmt(&errno::text(errno), f),
-            Cause::OutOfRange { value } => self.fmt_out_of_range(value, f),
-            Cause::DeadlinePassed => f.write_str("Deadline passed"),
-            Cause::EmbeddedNul { at } => write!(f, "NUL byte at position {at}"),
-            Cause::EmptyPath => f.write_str("Empty path"),
-            Cause::EndOfStream => f.write_str("Unexpected end of stream"),
-            Cause::HostName => f.write_str("Host name where an address is needed"),
-            Cause::HostNotFound => f.write_str("Host not found"),
-            Cause::NoRoom => f.write_str("No vacant slot"),
-            Cause::NothingToTry => f.write_str("No address to try"),
-            Cause::PathTooLong { .. } => Ok(()),
-            Cause::SelfConnected => f.write_str("Connected to itself"),
-            Cause::TooManyAddresses => f.write_str("Too many addresses"),
-            Cause::UnknownFamily { family } => write!(f, "Unknown address family {family}"),
-        }
+        write!(f, "{}: {}", self.op, self.reason())
     }
 }
 
 impl Error {
-    fn fmt_out_of_range(&self, value: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{value} is out of range")?;
-        match self.op {
-            Op::Set(opt) => opt.range().map_or(Ok(()), |range| write!(f, " {}..={}", range.start(), range.end())),
+    /// The text without the call.
+    pub(crate) const fn reason(&self) -> Reason {
+        Reason(*self)
+    }
+
+    /// `, EADDRINUSE 98`, or nothing where there is no number.
+    fn fmt_number(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(errno) = self.errno() else { return Ok(()) };
+        write!(f, ", {} {}", errno::name(errno).unwrap_or("errno"), errno.raw_os_error())
+    }
+}
+
+/// What an error's text says after the call.
+pub(crate) struct Reason(Error);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = self.0.cause();
+        cause.fmt(f)?;
+        match (cause, self.0.op) {
+            (Cause::OutOfRange { .. }, Op::Set(opt)) => {
+                opt.range().map_or(Ok(()), |range| write!(f, " {}..={}", range.start(), range.end()))
+            }
             _ => Ok(()),
         }
     }
@@ -260,9 +194,7 @@ impl Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Error(\"{self}\"")?;
-        if let Some(errno) = self.errno() {
-            write!(f, ", {} {}", errno::name(errno).unwrap_or("errno"), errno.raw_os_error())?;
-        }
+        self.fmt_number(f)?;
         f.write_str(")")
     }
 }
@@ -272,6 +204,9 @@ impl core::error::Error for Error {}
 /// Names the operation of a bare errno: `sys::bind(..).op(Op::Bind)?`.
 pub(crate) trait ResultExt<T> {
     fn op(self, op: Op) -> Result<T>;
+
+    /// The same for a call that was given this address.
+    fn op_with(self, op: Op, endpoint: &Endpoint) -> Result<T>;
 }
 
 impl<T> ResultExt<T> for Result<T, Errno> {
@@ -279,19 +214,21 @@ impl<T> ResultExt<T> for Result<T, Errno> {
     fn op(self, op: Op) -> Result<T> {
         self.map_err(|errno| Error::new(op, errno))
     }
+
+    #[inline]
+    fn op_with(self, op: Op, endpoint: &Endpoint) -> Result<T> {
+        self.map_err(|errno| Error::with_addr(op, errno, endpoint))
+    }
 }
 
-/// Keeps the error number, so that `raw_os_error` and `kind` say what they would for a std call.
+/// Keeps the error number, so that `raw_os_error` and `kind` say what they would for a std call. An error without a
+/// number has the same class in std, and itself within.
 #[cfg(feature = "std")]
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
-        use std::io::ErrorKind;
-        match error.cause() {
-            Cause::Errno(errno) => Self::from_raw_os_error(errno.raw_os_error()),
-            Cause::DeadlinePassed => Self::new(ErrorKind::TimedOut, error),
-            Cause::EndOfStream => Self::new(ErrorKind::UnexpectedEof, error),
-            Cause::SelfConnected => Self::new(ErrorKind::ConnectionRefused, error),
-            _ => Self::new(ErrorKind::InvalidInput, error),
+        match error.errno() {
+            Some(errno) => Self::from_raw_os_error(errno.raw_os_error()),
+            None => Self::new(error.kind().into(), error),
         }
     }
 }
@@ -309,26 +246,25 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_those_of_redis() {
+    fn labels_are_the_names_of_the_calls() {
         let labels = [
-            (Op::Socket, "creating socket"),
+            (Op::Socket, "socket"),
             (Op::Bind, "bind"),
-            (Op::Listen, "listen"),
-            (Op::Connect, "connect"),
             (Op::Accept, "accept"),
-            (Op::Cloexec, "anetCloexec"),
+            (Op::GetCloexec, "fcntl(F_GETFD)"),
+            (Op::Cloexec, "fcntl(F_SETFD)"),
             (Op::GetFlags, "fcntl(F_GETFL)"),
-            (Op::SetFlags, "fcntl(F_SETFL,O_NONBLOCK)"),
-            (Op::Set(Opt::ReuseAddress), "setsockopt SO_REUSEADDR"),
-            (Op::Set(Opt::KeepAlive), "setsockopt SO_KEEPALIVE"),
+            (Op::SetFlags, "fcntl(F_SETFL)"),
+            (Op::Duplicate, "fcntl(F_DUPFD_CLOEXEC)"),
+            (Op::IsListening, "getsockopt SO_ACCEPTCONN"),
             (Op::Set(Opt::KeepIdle), "setsockopt TCP_KEEPIDLE"),
-            (Op::Set(Opt::KeepInterval), "setsockopt TCP_KEEPINTVL"),
-            (Op::Set(Opt::KeepCount), "setsockopt TCP_KEEPCNT"),
-            (Op::Set(Opt::NoDelay), "setsockopt TCP_NODELAY"),
-            (Op::Set(Opt::SendTimeout), "setsockopt SO_SNDTIMEO"),
-            (Op::Set(Opt::ReceiveTimeout), "setsockopt SO_RCVTIMEO"),
-            (Op::Set(Opt::V6Only), "setsockopt"),
-            (Op::Set(Opt::Mark), "setsockopt"),
+            (Op::Set(Opt::V6Only), "setsockopt IPV6_V6ONLY"),
+            (Op::Set(Opt::Mark), "setsockopt SO_MARK"),
+            (Op::Get(Opt::Error), "getsockopt SO_ERROR"),
+            #[cfg(target_os = "linux")]
+            (Op::WakerCreate, "eventfd"),
+            #[cfg(target_os = "linux")]
+            (Op::EventCreate, "epoll_create1"),
         ];
         for (op, label) in labels {
             let text = Error::new(op, Errno::BADF).to_text();
@@ -337,26 +273,28 @@ mod tests {
     }
 
     #[test]
-    fn causes_survive_the_packing_and_say_what_is_wrong() {
-        let cases = [
-            (Cause::Errno(Errno::ADDRINUSE), "bind: Address already in use"),
-            (Cause::DeadlinePassed, "bind: Deadline passed"),
-            (Cause::EmbeddedNul { at: 3 }, "bind: NUL byte at position 3"),
-            (Cause::EmptyPath, "bind: Empty path"),
-            (Cause::EndOfStream, "bind: Unexpected end of stream"),
-            (Cause::HostName, "bind: Host name where an address is needed"),
-            (Cause::HostNotFound, "bind: Host not found"),
-            (Cause::NoRoom, "bind: No vacant slot"),
-            (Cause::NothingToTry, "bind: No address to try"),
-            (Cause::PathTooLong { len: 200 }, "unix socket path too long (200), must be under 108"),
-            (Cause::SelfConnected, "bind: Connected to itself"),
-            (Cause::TooManyAddresses, "bind: Too many addresses"),
-            (Cause::UnknownFamily { family: 40 }, "bind: Unknown address family 40"),
-        ];
-        for (cause, text) in cases {
+    fn causes_survive_the_packing() {
+        for &cause in Cause::EVERY.iter().chain([&Cause::Errno(Errno::ADDRINUSE)]) {
             let error = Error::refused(Op::Bind, cause);
-            assert_eq!((error.cause(), error.op()), (cause, Op::Bind));
-            assert_eq!(error.to_text().as_str(), text);
+            assert_eq!((error.cause(), error.op(), error.kind()), (cause, Op::Bind, cause.kind()));
+            assert_eq!(error.to_string(), std::format!("bind: {cause}"));
+        }
+    }
+
+    #[test]
+    fn a_text_has_the_number_of_its_cause() {
+        let error = Error::refused(Op::Address, Cause::PathTooLong { len: 200 });
+        assert_eq!(error.to_string(), "address: Unix socket path of 200 bytes, which must be under 108");
+    }
+
+    #[test]
+    fn a_link_local_address_without_scope_is_the_reason_and_not_an_invalid_argument() {
+        let refused = |endpoint: &str| Error::with_addr(Op::Bind, Errno::INVAL, &endpoint.parse().unwrap());
+        for endpoint in ["[fe80::1]:80", "[febf::1]:80", "[ff02::1]:80"] {
+            assert_eq!(refused(endpoint).cause(), Cause::MissingScope, "{endpoint}");
+        }
+        for endpoint in ["[fe80::1%2]:80", "[::1]:80", "[ff05::1]:80", "169.254.1.1:80", "/run/x"] {
+            assert_eq!(refused(endpoint), Error::new(Op::Bind, Errno::INVAL), "{endpoint}");
         }
     }
 
@@ -378,5 +316,13 @@ mod tests {
         let error = std::io::Error::from(Error::new(Op::Accept, Errno::AGAIN));
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
         assert_eq!(error.raw_os_error(), Some(Errno::AGAIN.raw_os_error()));
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn std_finds_no_host_and_keeps_the_operation() {
+        let error = std::io::Error::from(Error::refused(Op::Address, Cause::HostNotFound));
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "address: Host not found");
     }
 }

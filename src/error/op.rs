@@ -1,7 +1,6 @@
 //! Which call failed: the operations of this crate and the labels they carry in error texts.
 //!
-//! Labels are those of Redis's `anet.c`, so that log readers and scripts written for it keep working. What Redis has
-//! no label for is called by its system call.
+//! A label is the name of the system call. [`redis::AnetError`](crate::redis::AnetError) has the labels of Redis.
 
 use core::{fmt, ops::RangeInclusive};
 
@@ -35,8 +34,12 @@ pub enum Op {
     EventWait,
     /// Reading an option.
     Get(Opt),
+    /// Asking for close-on-exec.
+    GetCloexec,
     /// Reading the file status flags.
     GetFlags,
+    /// Asking whether a socket listens.
+    IsListening,
     /// Giving a Unix socket's file the path it was bound beside.
     Link,
     /// Making a socket listen.
@@ -73,6 +76,8 @@ pub enum Op {
     Sync,
     /// Removing a Unix socket's file.
     Unlink,
+    /// Creating what a wait is ended with: an eventfd on Linux, a pipe elsewhere.
+    WakerCreate,
     /// Writing to a socket or file.
     Write,
 }
@@ -85,15 +90,19 @@ impl Op {
             Self::Bind => "bind",
             Self::Chmod => "chmod",
             Self::Chown => "chown",
-            Self::Cloexec => "anetCloexec",
+            Self::Cloexec => "fcntl(F_SETFD)",
             Self::Connect => "connect",
             Self::Create => "open",
-            Self::Duplicate => "dup",
-            Self::EventCreate => "epoll_create",
-            Self::EventControl => "epoll_ctl",
-            Self::EventWait => "epoll_wait",
+            Self::Duplicate => "fcntl(F_DUPFD_CLOEXEC)",
+            Self::EventCreate if cfg!(target_os = "linux") => "epoll_create1",
+            Self::EventCreate => "kqueue",
+            Self::EventControl if cfg!(target_os = "linux") => "epoll_ctl",
+            Self::EventWait if cfg!(target_os = "linux") => "epoll_wait",
+            Self::EventControl | Self::EventWait => "kevent",
             Self::Get(_) => "getsockopt",
+            Self::GetCloexec => "fcntl(F_GETFD)",
             Self::GetFlags => "fcntl(F_GETFL)",
+            Self::IsListening => "getsockopt SO_ACCEPTCONN",
             Self::Link => "link",
             Self::Listen => "listen",
             Self::LocalAddr => "getsockname",
@@ -106,25 +115,24 @@ impl Op {
             Self::Rename => "rename",
             Self::SendTo => "sendto",
             Self::Set(_) => "setsockopt",
-            Self::SetFlags => "fcntl(F_SETFL,O_NONBLOCK)",
+            Self::SetFlags => "fcntl(F_SETFL)",
             Self::Shutdown => "shutdown",
-            Self::Socket => "creating socket",
+            Self::Socket => "socket",
             Self::Stat => "stat",
             Self::Sync => "fsync",
             Self::Unlink => "unlink",
+            Self::WakerCreate if cfg!(target_os = "linux") => "eventfd",
+            Self::WakerCreate => "pipe",
             Self::Write => "write",
         }
     }
 }
 
 /// The label, such as `bind` or `setsockopt TCP_KEEPIDLE`.
-///
-/// Setting `IPV6_V6ONLY` or `SO_MARK` is a bare `setsockopt`, as in Redis.
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())?;
         match self {
-            Self::Set(Opt::Mark | Opt::V6Only) => Ok(()),
             Self::Get(opt) | Self::Set(opt) => {
                 f.write_str(" ")?;
                 f.write_str(opt.name())

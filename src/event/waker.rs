@@ -37,7 +37,7 @@ impl Waker {
     ///
     /// `EMFILE`, `ENFILE`, `ENOMEM`.
     pub fn new() -> Result<Self> {
-        sys::WakeFds::new().op(Op::EventCreate).map(|wake| Self { wake })
+        sys::WakeFds::new().op(Op::WakerCreate).map(|wake| Self { wake })
     }
 
     /// Makes the waker readable, if it is not already.

@@ -28,7 +28,7 @@ pub use unix::{Access, unix};
 
 use crate::{
     addr::Endpoint,
-    error::{Errno, Error, Op, Result, ResultExt},
+    error::{Cause, Error, Op, Result, ResultExt},
     option, sys,
 };
 use socket_file::SocketFile;
@@ -61,12 +61,12 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a socket that does not listen, `ENOTSOCK` for what is no socket.
+    /// [`NotListening`](Cause::NotListening) for a socket that does not listen, `ENOTSOCK` for what is no socket.
     #[doc(alias = "SO_ACCEPTCONN")]
     pub fn adopt(fd: impl Into<OwnedFd>) -> Result<Self> {
         let fd = fd.into();
-        if !sys::is_listening(fd.as_fd()).op(Op::Listen)? {
-            return Err(Error::new(Op::Listen, Errno::INVAL));
+        if !sys::is_listening(fd.as_fd()).op(Op::IsListening)? {
+            return Err(Error::refused(Op::IsListening, Cause::NotListening));
         }
         option::set_nonblocking(&fd, true)?;
         Ok(Self::from(fd))

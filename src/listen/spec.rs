@@ -84,6 +84,7 @@ pub struct BindSpec<'a> {
 
 /// A place to listen on. Names and zones are as they were written, for somebody else to resolve.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Target<'a> {
     /// An IP address and port.
     Inet(SocketAddr),

@@ -7,7 +7,7 @@ use rustix::fd::AsFd;
 use super::{Listener, Profile, start};
 use crate::{
     addr::Endpoint,
-    error::{Op, Result, ResultExt},
+    error::{AddrError, Op, Result, ResultExt},
     option, sys,
 };
 
@@ -24,19 +24,23 @@ use crate::{
 /// # Errors
 ///
 /// `EADDRINUSE` if another socket has the port (from `bind` or `listen`), `EADDRNOTAVAIL` for an address that is not
-/// this host's, `EINVAL` for a link-local one without scope, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port
+/// this host's, [`MissingScope`](crate::error::Cause::MissingScope) for a link-local one, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port
 /// below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options in the profile.
 #[doc(alias = "anetTcpServer")]
 #[doc(alias = "anetTcp6Server")]
-pub fn tcp(addr: SocketAddr, profile: &Profile) -> Result<Listener> {
+pub fn tcp(addr: SocketAddr, profile: &Profile) -> Result<Listener, AddrError> {
     let endpoint = Endpoint::from(addr);
-    let family = sys::family(&endpoint).op(Op::Socket)?;
+    open(addr, &endpoint, profile).map_err(|error| AddrError::new(error, endpoint))
+}
+
+fn open(addr: SocketAddr, endpoint: &Endpoint, profile: &Profile) -> Result<Listener> {
+    let family = sys::family(endpoint).op(Op::Socket)?;
     let fd = sys::stream_socket(family, true).op(Op::Socket)?;
     if addr.is_ipv6() {
         option::set_only_v6(&fd, profile.only_v6())?;
     }
     profile.set_on_tcp(&fd)?;
-    sys::bind(fd.as_fd(), &endpoint).op(Op::Bind)?;
+    sys::bind(fd.as_fd(), endpoint).op_with(Op::Bind, endpoint)?;
     start(&fd, profile)?;
     Ok(Listener { fd, after_accept: profile.not_inherited_by_tcp(), file: None })
 }

@@ -8,7 +8,7 @@ use super::Profile;
 use crate::{
     addr::Endpoint,
     datagram::Datagram,
-    error::{Op, Result, ResultExt},
+    error::{AddrError, Op, Result, ResultExt},
     option, sys,
 };
 
@@ -29,18 +29,23 @@ use crate::{
 ///
 /// # Errors
 ///
-/// `EADDRINUSE` if another socket has the port, `EADDRNOTAVAIL` for an address that is not this host's, `EAFNOSUPPORT`
+/// `EADDRINUSE` if another socket has the port, `EADDRNOTAVAIL` for an address that is not this host's,
+/// [`MissingScope`](crate::error::Cause::MissingScope) for a link-local one, `EAFNOSUPPORT`
 /// on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options
 /// in the profile.
 #[doc(alias = "server_socket")]
-pub fn udp(addr: SocketAddr, profile: &Profile) -> Result<Datagram> {
+pub fn udp(addr: SocketAddr, profile: &Profile) -> Result<Datagram, AddrError> {
     let endpoint = Endpoint::from(addr);
-    let family = sys::family(&endpoint).op(Op::Socket)?;
+    open(addr, &endpoint, profile).map_err(|error| AddrError::new(error, endpoint))
+}
+
+fn open(addr: SocketAddr, endpoint: &Endpoint, profile: &Profile) -> Result<Datagram> {
+    let family = sys::family(endpoint).op(Op::Socket)?;
     let fd = sys::datagram_socket(family).op(Op::Socket)?;
     if addr.is_ipv6() {
         option::set_only_v6(&fd, profile.only_v6())?;
     }
     profile.set_on_udp(&fd)?;
-    sys::bind(fd.as_fd(), &endpoint).op(Op::Bind)?;
+    sys::bind(fd.as_fd(), endpoint).op_with(Op::Bind, endpoint)?;
     Ok(Datagram::from(fd))
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     addr::{Endpoint, UnixAddr},
-    error::{Op, Result, ResultExt},
+    error::{AddrError, Op, Result, ResultExt},
     sys,
 };
 
@@ -71,7 +71,11 @@ const OWNER: u32 = 0o700;
 /// more than 84 bytes, which leaves no room for the other name. With [`Op::Link`] what kept the path from being linked
 /// to it, such as `EPERM` on a file system without links.
 #[doc(alias = "anetUnixServer")]
-pub fn unix(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Listener> {
+pub fn unix(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Listener, AddrError> {
+    open(addr, profile, access).map_err(|error| AddrError::new(error, Endpoint::Unix(*addr)))
+}
+
+fn open(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Listener> {
     let fd = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
     profile.set_on_any(&fd)?;
     let file = match addr.as_path() {

@@ -46,7 +46,7 @@ pub use tcp_info::{AcceptQueue, TcpInfo, accept_queue, tcp_info};
 /// See the [module](self).
 #[doc(alias = "FD_CLOEXEC")]
 pub fn cloexec(fd: impl AsFd) -> Result<bool> {
-    sys::cloexec(fd.as_fd()).op(Op::Cloexec)
+    sys::cloexec(fd.as_fd()).op(Op::GetCloexec)
 }
 
 /// Lets the descriptor be closed on `execve`, or not; one call if it is so already, two otherwise.

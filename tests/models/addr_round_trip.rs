@@ -3,8 +3,9 @@
 use core::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use anet::{
-    addr::{ADDR_TEXT_LEN, AddrText, Endpoint, HostPort, SOCKET_TEXT_LEN, SocketText, UnixAddr, redis},
+    addr::{ADDR_TEXT_LEN, AddrText, Endpoint, HostPort, SOCKET_TEXT_LEN, SocketText, UnixAddr},
     listen::spec::{BIND_LIST_MAX, BindList, BindSpec},
+    redis,
 };
 use proptest::{
     collection::vec,

@@ -65,7 +65,7 @@ impl Server {
         let local = match peer {
             Endpoint::Unix(_) => true,
             Endpoint::Inet(addr) => addr.ip().to_canonical().is_loopback(),
-            Endpoint::Unknown { .. } => false,
+            _ => false,
         };
         if self.clients.len() >= max_clients as usize {
             return Some(Reason::MaxClients);

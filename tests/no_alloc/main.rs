@@ -202,7 +202,7 @@ fn failing_to_connect_does_not_allocate() {
     let count = allocations(|| {
         for _ in 0..TIMES {
             let error = connect::blocking(&[nowhere, closed], Source::Any, PATIENCE).unwrap_err();
-            assert_eq!(error.to_text().as_str(), "connect: Connection refused");
+            assert!(error.to_text().ends_with(": Connection refused"));
         }
     });
     assert_eq!(count, 0);

@@ -36,7 +36,7 @@ fn who_is_rejected_reads_why_whether_it_has_spoken_or_not() {
         // What is sent after the rejection does not turn the end into a reset either.
         client.write_all(b"PING\r\n").unwrap();
         echo_once(&mut server);
-        assert_reads(&client, Reason::MaxClients.message());
+        assert_reads(&client, redis::rejection(Reason::MaxClients));
         assert_ends(&client);
     }
     assert_eq!((server.len(), server.admission().clients()), (1, 1));
@@ -62,7 +62,7 @@ fn a_source_may_have_as_many_as_it_may_and_gets_a_place_back() {
     let (mut server, addr) = admitting(Limits::new().with_max_per_source(Some(2)), &mut slots);
     let mut clients: Vec<_> = (0..3).map(|_| client_at(addr)).collect();
     echo_until(&mut server, |server| server.len() == 2 && server.counters().rejected == 1);
-    assert_reads(&clients.pop().unwrap(), Reason::MaxPerSource.message());
+    assert_reads(&clients.pop().unwrap(), redis::rejection(Reason::MaxPerSource));
     clients.pop();
     echo_until(&mut server, |server| server.len() == 1);
     let again = client_at(addr);

@@ -22,6 +22,7 @@ use anet::{
     connect::{self, Source},
     event::{Interest, Waker},
     listen::{self, Access},
+    redis,
     server::{CloseReason, Event, Key, LISTENERS_MAX, ListenOptions, Server, Slot},
     stream::Shutdown,
 };
@@ -145,7 +146,7 @@ impl ReadNow for Stream {
 
 fn admitting(limits: Limits, slots: &mut [Slot<u32>]) -> (Server<'_, u32, 8>, Endpoint) {
     let server = Server::new(slots).unwrap().with_admission(Admission::<8>::new(limits));
-    let server = server.with_rejection(|reason| reason.message().as_bytes());
+    let server = server.with_rejection(|reason| redis::rejection(reason).as_bytes());
     let mut server = server.with_linger_timeout(PATIENCE);
     let listener = any_listener();
     let addr = listener.local_addr().unwrap();

@@ -194,7 +194,7 @@ fn a_reserve_that_cannot_be_refilled_is_told() {
             next = Some(acceptor.accept_or_shed(&listener, NOW, &mut reserve, |stream, _| streams.push(stream)));
         });
         let (turn, next) = (turn.unwrap(), next.unwrap());
-        let lost = Error::new(Op::EventCreate, anet::Errno::NFILE);
+        let lost = Error::new(Op::WakerCreate, anet::Errno::NFILE);
         assert_eq!((turn.shed, turn.end), (1, BatchEnd::OutOfResources(lost)));
         assert!(matches!(turn.watch, Watch::Pause { .. }) && reserve.is_full());
         assert_eq!((next.accepted, next.end), (1, BatchEnd::Drained));

@@ -245,7 +245,7 @@ fn without_the_lock_the_file_has_the_mode_and_the_listener_the_address_asked_for
 fn without_the_lock_an_error_leaves_no_file() {
     let place = Place::with_mode(UNREADABLE);
     let access = Access { mode: Some(0o660), group: Some(u32::MAX) };
-    let listen = || listen::unix(&addr_of(&place.path()), &Profile::new(), &access);
+    let listen = || Ok(listen::unix(&addr_of(&place.path()), &Profile::new(), &access)?);
     assert_eq!(text_of(unprivileged(listen)), "chown: Invalid argument");
     assert!(place.files().is_empty());
     let nowhere = place.directory.path().join("nowhere/s");

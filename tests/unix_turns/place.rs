@@ -132,7 +132,7 @@ pub(crate) fn await_end(path: &Path) {
 }
 
 pub(crate) fn listen_at(path: &Path) -> Result<Listener> {
-    listen::unix(&addr_of(path), &Profile::new(), &Access::default())
+    Ok(listen::unix(&addr_of(path), &Profile::new(), &Access::default())?)
 }
 
 pub(crate) fn addr_of(path: &Path) -> UnixAddr {

@@ -4,6 +4,8 @@
 //! was asked; only a host name has more than one. It is passed over for all protocols or for none: a list that asked
 //! for UDP is not served without it because of an oddity that TCP does not have.
 
+#![allow(clippy::result_large_err, reason = "a list is opened once, when a server starts")]
+
 use core::net::SocketAddr;
 
 use arrayvec::ArrayVec;
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::{
     addr::Endpoint,
-    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    error::{AddrError, Cause, Errno, Error, Op, Result, ResultExt},
     listen::{Access, Listener, Profile, tcp, udp, unix},
     sys,
 };
@@ -117,11 +119,11 @@ impl<'a> Attempt<'a> {
         let mut outcome = Outcome::NotAsked;
         let mut missing = None;
         for Place { index, optional, socket } in addrs.iter().filter(|place| is_asked(place, protocol, protocols)) {
-            let Err(error) = self.open_socket(socket, protocol) else {
+            let Err(failed) = self.open_socket(socket, protocol) else {
                 outcome = Outcome::Open;
                 continue;
             };
-            let place = SpecError { index: *index, error };
+            let (place, error) = (SpecError::new(*index, failed), failed.error());
             let is_collision = self.is_collision(socket, error);
             if is_collision || !may_be_missing(*optional, error) {
                 return Err(Stop { place, is_collision });
@@ -138,7 +140,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn open_socket(&mut self, socket: &Socket<'_>, protocol: Protocol) -> Result<()> {
+    fn open_socket(&mut self, socket: &Socket<'_>, protocol: Protocol) -> Result<(), AddrError> {
         let Options { profile, access, .. } = self.options;
         match socket {
             Socket::Inet(addr) if protocol == Protocol::Udp => {
@@ -170,9 +172,10 @@ impl<'a> Attempt<'a> {
         asked: &SocketAddr,
         chosen_for: (Protocol, usize),
         local_addr: impl FnOnce() -> Result<Endpoint>,
-    ) -> Result<()> {
+    ) -> Result<(), AddrError> {
         if asked.port() == 0 && self.shared.is_none() {
-            self.shared = local_addr()?.port().map(|number| SharedPort { number, chosen_for });
+            let local_addr = local_addr().map_err(|error| AddrError::new(error, (*asked).into()))?;
+            self.shared = local_addr.port().map(|number| SharedPort { number, chosen_for });
         }
         Ok(())
     }
@@ -226,13 +229,15 @@ fn is_asked(place: &Place<'_>, protocol: Protocol, protocols: Protocols) -> bool
 }
 
 /// Never refused: there are as many places as there is room.
-fn push<T, const N: usize>(sockets: &mut ArrayVec<T, N>, socket: T) -> Result<()> {
-    sockets.try_push(socket).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
+fn push<T, const N: usize>(sockets: &mut ArrayVec<T, N>, socket: T) -> Result<(), AddrError> {
+    let pushed = sockets.try_push(socket);
+    pushed.map_err(|_| AddrError::nowhere(Error::refused(Op::Address, Cause::TooManyAddresses)))
 }
 
 /// A listener on a duplicate of a descriptor that the process was started with.
-fn inherited(number: u32) -> Result<Listener> {
-    sys::raw::duplicate(number).op(Op::Listen).and_then(Listener::adopt)
+fn inherited(number: u32) -> Result<Listener, AddrError> {
+    let adopted = sys::raw::duplicate(number).op(Op::Duplicate).and_then(Listener::adopt);
+    adopted.map_err(AddrError::nowhere)
 }
 
 /// Whether a place can do without this address if it has another.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     datagram::Datagram,
-    error::{Cause, Error, Op, Result},
+    error::{AddrError, Cause, Error, Op, Result},
 };
 
 /// How often a shared ephemeral port is chosen anew when somebody has it for one family or protocol.
@@ -51,6 +51,7 @@ pub struct ListenerSet {
 
 /// What is opened on the IP addresses of a list. Unix sockets and inherited descriptors are listened on in any case.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Protocols {
     /// TCP listeners, as Redis has them.
     #[default]
@@ -61,13 +62,23 @@ pub enum Protocols {
     TcpAndUdp,
 }
 
-/// What went wrong with one place of a bind list.
+/// What went wrong with one place of a bind list: `place 2 of the bind list: bind [::1]:80: Permission denied`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SpecError {
-    /// Its position in the list, from 0.
-    pub index: usize,
-    /// What went wrong.
-    pub error: Error,
+    index: u32,
+    /// What went wrong, and with which of the place's addresses.
+    pub error: AddrError,
+}
+
+impl SpecError {
+    const fn new(index: usize, error: AddrError) -> Self {
+        Self { index: index as u32, error }
+    }
+
+    /// The position of the place in the list, from 0.
+    pub const fn index(&self) -> usize {
+        self.index as usize
+    }
 }
 
 impl ListenerSet {
@@ -99,8 +110,8 @@ impl ListenerSet {
     /// # Errors
     ///
     /// The first place that failed and why: the errors of [`tcp`](super::tcp()), [`udp`](super::udp()) and
-    /// [`unix`](super::unix()), `ENODEV` for an interface that is not there, `EBADF`, `ENOTSOCK` or `EINVAL` for a
-    /// descriptor that is not open, no socket or does not listen, [`HostName`](Cause::HostName) for a name, which is
+    /// [`unix`](super::unix()), `ENODEV` for an interface that is not there, `EBADF` or `ENOTSOCK` for a
+    /// descriptor that is not open or no socket, [`NotListening`](Cause::NotListening) for a socket that does not, [`HostName`](Cause::HostName) for a name, which is
     /// not looked up here. If every place was passed over, the first one.
     #[doc(alias = "listenToPort")]
     #[doc(alias = "server_sockets")]
@@ -212,7 +223,7 @@ fn open_places(places: &Places<'_>, options: Options<'_>) -> Result<ListenerSet,
 
 /// Without a port left the kernel refuses the one that asks for it first, who is not the one whose ports are taken.
 fn whom_to_blame(last: SpecError, first: Option<SpecError>, places: &Places<'_>) -> SpecError {
-    let is_about_ports = last.error.is_addr_in_use() && places.asks_for_any_port(last.index);
+    let is_about_ports = last.error.error().is_addr_in_use() && places.asks_for_any_port(last.index());
     first.filter(|_| is_about_ports).unwrap_or(last)
 }
 
@@ -263,7 +274,7 @@ impl core::error::Error for SpecError {
     }
 }
 
-/// Keeps the error number and forgets the place.
+/// Keeps the address and forgets the place.
 #[cfg(feature = "std")]
 impl From<SpecError> for std::io::Error {
     fn from(failed: SpecError) -> Self {

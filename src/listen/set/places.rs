@@ -8,7 +8,7 @@ use rustix::{fd::AsFd, net::AddressFamily};
 use super::SpecError;
 use crate::{
     addr::UnixAddr,
-    error::{Cause, Error, Op, Result, ResultExt},
+    error::{AddrError, Cause, Error, Op, Result, ResultExt},
     listen::spec::{BIND_LIST_MAX, BindList, BindSpec, Target},
     sys,
 };
@@ -51,7 +51,7 @@ impl<'a> Places<'a> {
     ) -> Result<Self, SpecError> {
         let mut places = Self { places: Vec::new() };
         for (index, spec) in list.iter().enumerate() {
-            places.add(index, spec, &mut resolve).map_err(|error| SpecError { index, error })?;
+            places.add(index, spec, &mut resolve).map_err(|error| SpecError::new(index, AddrError::nowhere(error)))?;
         }
         Ok(places)
     }

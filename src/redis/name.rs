@@ -1,6 +1,6 @@
-//! The texts that Redis gives to peers, for those who must match them: the C ABI, logs and `CLIENT LIST` readers.
+//! The names that Redis gives to peers.
 
-use super::{Endpoint, SocketText, digits::Line};
+use crate::addr::{Endpoint, Line, SocketText};
 
 /// The IP address and the port; `/unixsocket` and 0 for a Unix socket, `?` and 0 for anything else.
 ///
@@ -20,7 +20,7 @@ pub fn ip_and_port(endpoint: &Endpoint) -> (SocketText, u16) {
 /// That is `anetFormatAddr`, except that no terminator is written.
 ///
 /// ```
-/// use anet::addr::redis::format_addr;
+/// use anet::redis::format_addr;
 ///
 /// let mut out = [0; 32];
 /// let len = format_addr(b"::1", 6379, &mut out);

@@ -1,0 +1,156 @@
+//! [`AddrError`]: an error and the address it is about.
+
+use core::fmt::{self, Write};
+
+use super::{Cause, Errno, Error, ErrorKind, ErrorText, Op};
+use crate::addr::Endpoint;
+
+/// A failed operation on an address, such as `bind 127.0.0.1:80: Permission denied`.
+///
+/// It is what opening and connecting return: the caller may have a list of addresses, and needs to know which of them
+/// failed. `?` shows the address in a function that returns `Box<dyn Error>` or `std::io::Result`; where the result is
+/// an [`Error`], which has no room for it, `?` drops it.
+///
+/// ```
+/// use anet::listen::{self, Profile};
+///
+/// let error = listen::tcp("203.0.113.1:80".parse()?, &Profile::new()).unwrap_err();
+/// assert_eq!(error.to_string(), "bind 203.0.113.1:80: Cannot assign requested address");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct AddrError {
+    error: Error,
+    endpoint: Option<Endpoint>,
+}
+
+// Together with an index it is an error that Clippy lets functions return by value.
+const _: () = assert!(size_of::<AddrError>() <= 120);
+
+impl AddrError {
+    /// An error of an operation on this address.
+    pub const fn new(error: Error, endpoint: Endpoint) -> Self {
+        Self { error, endpoint: Some(endpoint) }
+    }
+
+    /// An error that is about no address: the list was empty, or the descriptor came from elsewhere.
+    pub(crate) const fn nowhere(error: Error) -> Self {
+        Self { error, endpoint: None }
+    }
+
+    /// The operation that failed and why, without the address.
+    pub const fn error(&self) -> Error {
+        self.error
+    }
+
+    /// The address bound or connected to; `None` if there is none, as for an inherited descriptor.
+    pub const fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref()
+    }
+
+    /// The class of the error.
+    pub const fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+
+    /// The operation that failed.
+    pub const fn op(&self) -> Op {
+        self.error.op()
+    }
+
+    /// Why it failed.
+    pub const fn cause(&self) -> Cause {
+        self.error.cause()
+    }
+
+    /// The kernel's error number, if the kernel was asked.
+    pub const fn errno(&self) -> Option<Errno> {
+        self.error.errno()
+    }
+}
+
+impl AddrError {
+    /// The text of `Display`, at most 255 bytes of it.
+    pub fn to_text(&self) -> ErrorText {
+        let mut text = ErrorText::new();
+        // Writing to an `ErrorText` cannot fail.
+        let _ = write!(text, "{self}");
+        text
+    }
+}
+
+/// `bind 127.0.0.1:80: Permission denied`.
+impl fmt::Display for AddrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(endpoint) = &self.endpoint else { return self.error.fmt(f) };
+        write!(f, "{} {endpoint}: {}", self.op(), self.error.reason())
+    }
+}
+
+/// `AddrError("bind 127.0.0.1:80: Permission denied", EACCES 13)`.
+impl fmt::Debug for AddrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AddrError(\"{self}\"")?;
+        self.error.fmt_number(f)?;
+        f.write_str(")")
+    }
+}
+
+impl core::error::Error for AddrError {}
+
+/// Drops the address.
+impl From<AddrError> for Error {
+    fn from(error: AddrError) -> Self {
+        error.error
+    }
+}
+
+/// The address does not count.
+impl PartialEq<Error> for AddrError {
+    fn eq(&self, other: &Error) -> bool {
+        self.error == *other
+    }
+}
+
+/// Has the kind that std gives to the error number, and the address in its text; the number itself is in the
+/// [`AddrError`] within.
+#[cfg(feature = "std")]
+impl From<AddrError> for std::io::Error {
+    fn from(error: AddrError) -> Self {
+        Self::new(Self::from(error.error).kind(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{format, string::ToString};
+
+    #[test]
+    fn the_address_stands_between_the_call_and_the_reason() {
+        let refused = Error::new(Op::Bind, Errno::ACCESS);
+        let cases = [
+            ("127.0.0.1:80", "bind 127.0.0.1:80: Permission denied"),
+            ("[::1]:80", "bind [::1]:80: Permission denied"),
+            ("/run/kv.sock", "bind /run/kv.sock: Permission denied"),
+            ("@kv", "bind @kv: Permission denied"),
+        ];
+        for (endpoint, text) in cases {
+            let error = AddrError::new(refused, endpoint.parse().unwrap());
+            assert_eq!(error.to_string(), text);
+            assert_eq!(format!("{error:?}"), format!("AddrError(\"{text}\", EACCES 13)"));
+        }
+        assert_eq!(AddrError::nowhere(refused).to_string(), refused.to_string());
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn std_reads_the_kind_and_shows_the_address() {
+        let endpoint: Endpoint = "127.0.0.1:80".parse().unwrap();
+        let error = std::io::Error::from(AddrError::new(Error::new(Op::Bind, Errno::ADDRINUSE), endpoint));
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+        assert_eq!(error.to_string(), "bind 127.0.0.1:80: Address already in use");
+        let within = error.get_ref().and_then(|error| error.downcast_ref::<AddrError>()).unwrap();
+        assert_eq!((within.errno(), within.endpoint()), (Some(Errno::ADDRINUSE), Some(&endpoint)));
+    }
+}

@@ -1,0 +1,123 @@
+//! Why an operation failed: one row a cause.
+
+use core::fmt;
+
+use super::{Errno, ErrorKind};
+
+/// A row is a cause with its documentation, the [`ErrorKind`] it belongs to, and its text. A cause may carry one number.
+macro_rules! causes {
+    ($($(#[$doc:meta])* $cause:ident $({ $(#[$field_doc:meta])* $field:ident })?, $kind:ident, $text:literal;)*) => {
+        /// Why an operation failed.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum Cause {
+            /// The kernel's answer.
+            Errno(Errno),
+            $($(#[$doc])* $cause $({ $(#[$field_doc])* $field: u32 })?,)*
+        }
+
+        /// A cause without its number.
+        #[derive(Clone, Copy, Eq, Hash, PartialEq)]
+        pub(super) enum Code {
+            Errno,
+            $($cause,)*
+        }
+
+        impl Cause {
+            pub(super) const fn code(self) -> Code {
+                match self {
+                    Self::Errno(_) => Code::Errno,
+                    $(Self::$cause { .. } => Code::$cause,)*
+                }
+            }
+
+            /// The cause's number, or 0.
+            pub(super) const fn number(self) -> u32 {
+                match self {
+                    Self::Errno(errno) => errno.raw_os_error() as u32,
+                    $(Self::$cause $({ $field })? => [$($field,)? 0][0],)*
+                }
+            }
+
+            pub(super) const fn kind(self) -> ErrorKind {
+                match self {
+                    Self::Errno(errno) => ErrorKind::of(errno),
+                    $(Self::$cause { .. } => ErrorKind::$kind,)*
+                }
+            }
+
+            #[cfg(test)]
+            pub(super) const EVERY: &[Self] = &[$(Self::$cause $({ $field: 7 })?,)*];
+        }
+
+        impl Code {
+            pub(super) const fn with(self, number: u32) -> Cause {
+                match self {
+                    Self::Errno => Cause::Errno(Errno::from_raw_os_error(number as i32)),
+                    $(Self::$cause => Cause::$cause $({ $field: number })?,)*
+                }
+            }
+        }
+
+        /// The kernel's text, or our own.
+        impl fmt::Display for Cause {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::Errno(errno) => super::errno::text(*errno).fmt(f),
+                    $(Self::$cause $({ $field })? => write!(f, $text),)*
+                }
+            }
+        }
+    };
+}
+
+causes! {
+    /// The caller's deadline has passed.
+    DeadlinePassed, TimedOut, "Deadline passed";
+    /// A path or name with a NUL byte at this position, which the kernel would silently cut there.
+    EmbeddedNul {
+        /// The position of the first NUL.
+        at
+    }, InvalidInput, "NUL byte at position {at}";
+    /// A Unix socket path of no bytes, for which the kernel would make up a name.
+    EmptyPath, InvalidInput, "Empty path";
+    /// The peer closed its side before all bytes had come.
+    EndOfStream, EndOfStream, "Unexpected end of stream";
+    /// A host name where only addresses are taken.
+    HostName, InvalidInput, "Host name where an address is needed";
+    /// A host name that the resolver does not know, or has no address for.
+    HostNotFound, NotFound, "Host not found";
+    /// An IPv6 address that is good on one link only (`fe80::/10`, `ff02::/16`), without the number of that link. The
+    /// kernel calls this `EINVAL`.
+    MissingScope, InvalidInput, "Link-local address without scope";
+    /// No slot is vacant.
+    NoRoom, NoRoom, "No vacant slot";
+    /// An endpoint without an IP address where one is needed.
+    NotIp, InvalidInput, "Not an IP address";
+    /// A socket that does not listen where a listener is needed.
+    NotListening, InvalidInput, "Socket does not listen";
+    /// An empty list of addresses.
+    NothingToTry, InvalidInput, "No address to try";
+    /// A value that the kernel does not take; [`Opt::range`](super::Opt::range) has those it takes.
+    OutOfRange {
+        /// The value.
+        value
+    }, InvalidInput, "{value} is out of range";
+    /// A Unix socket path or name that `sockaddr_un` has no room for.
+    PathTooLong {
+        /// Its length in bytes, without terminator.
+        len
+    }, InvalidInput, "Unix socket path of {len} bytes, which must be under 108";
+    /// A TCP connection whose two ends are the same socket, which happens when the port connected to lies in the
+    /// ephemeral range and has no listener.
+    SelfConnected, ConnectionRefused, "Connected to itself";
+    /// A blocking read or write has waited for as long as the socket's timeout allows. The kernel calls this `EAGAIN`.
+    TimedOut, TimedOut, "Timed out";
+    /// More addresses than there is room for.
+    TooManyAddresses, NoRoom, "Too many addresses";
+    /// An address of a family that this crate does not use.
+    UnknownFamily {
+        /// The kernel's number for the family.
+        family
+    }, Unsupported, "Unknown address family {family}";
+}

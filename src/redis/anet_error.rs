@@ -1,0 +1,97 @@
+//! [`AnetError`]: errors in the words of `anet.c`.
+
+use core::fmt;
+
+use crate::error::{Cause, Errno, Error, Op, Opt, errno};
+
+/// An error whose text is that of Redis's `anet.c`, for readers of Redis's logs.
+///
+/// Texts that Redis does not have are those of [`Error`].
+///
+/// ```
+/// use anet::{Errno, Error, Op, redis::AnetError};
+///
+/// let error = Error::new(Op::Socket, Errno::MFILE);
+/// assert_eq!(error.to_string(), "socket: Too many open files");
+/// assert_eq!(AnetError(error).to_string(), "creating socket: Too many open files");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "anetSetError")]
+pub struct AnetError(pub Error);
+
+impl fmt::Display for AnetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        if let Cause::PathTooLong { len } = error.cause() {
+            return write!(f, "unix socket path too long ({len}), must be under 108");
+        }
+        match label(error.op()) {
+            Some(label) => f.write_str(label)?,
+            None => error.op().fmt(f)?,
+        }
+        f.write_str(": ")?;
+        match error.cause() {
+            Cause::MissingScope => errno::text(Errno::INVAL).fmt(f),
+            _ => error.reason().fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for AnetError {}
+
+/// What Redis calls an operation; `None`: by the name of the system call.
+const fn label(op: Op) -> Option<&'static str> {
+    match op {
+        Op::Cloexec | Op::GetCloexec => Some("anetCloexec"),
+        Op::SetFlags => Some("fcntl(F_SETFL,O_NONBLOCK)"),
+        Op::Set(Opt::Mark | Opt::V6Only) => Some("setsockopt"),
+        Op::Socket => Some("creating socket"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn labels_are_those_of_redis() {
+        let labels = [
+            (Op::Socket, "creating socket"),
+            (Op::Bind, "bind"),
+            (Op::Listen, "listen"),
+            (Op::Connect, "connect"),
+            (Op::Accept, "accept"),
+            (Op::Cloexec, "anetCloexec"),
+            (Op::GetFlags, "fcntl(F_GETFL)"),
+            (Op::SetFlags, "fcntl(F_SETFL,O_NONBLOCK)"),
+            (Op::Set(Opt::ReuseAddress), "setsockopt SO_REUSEADDR"),
+            (Op::Set(Opt::KeepAlive), "setsockopt SO_KEEPALIVE"),
+            (Op::Set(Opt::KeepIdle), "setsockopt TCP_KEEPIDLE"),
+            (Op::Set(Opt::KeepInterval), "setsockopt TCP_KEEPINTVL"),
+            (Op::Set(Opt::KeepCount), "setsockopt TCP_KEEPCNT"),
+            (Op::Set(Opt::NoDelay), "setsockopt TCP_NODELAY"),
+            (Op::Set(Opt::SendTimeout), "setsockopt SO_SNDTIMEO"),
+            (Op::Set(Opt::ReceiveTimeout), "setsockopt SO_RCVTIMEO"),
+            (Op::Set(Opt::V6Only), "setsockopt"),
+            (Op::Set(Opt::Mark), "setsockopt"),
+        ];
+        for (op, label) in labels {
+            let text = AnetError(Error::new(op, Errno::BADF)).to_string();
+            assert_eq!(text, std::format!("{label}: Bad file descriptor"));
+        }
+    }
+
+    #[test]
+    fn reasons_are_those_of_redis() {
+        let cases = [
+            (Op::Address, Cause::PathTooLong { len: 200 }, "unix socket path too long (200), must be under 108"),
+            (Op::Socket, Cause::MissingScope, "creating socket: Invalid argument"),
+            (Op::Bind, Cause::EmptyPath, "bind: Empty path"),
+        ];
+        for (op, cause, text) in cases {
+            assert_eq!(AnetError(Error::refused(op, cause)).to_string(), text);
+        }
+    }
+}
