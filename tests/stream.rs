@@ -9,7 +9,7 @@ use std::{
 };
 
 use anet::{
-    Errno, Error, Op, Stream,
+    Endpoint, Errno, Error, Op, Stream,
     error::Cause,
     option,
     stream::{Deadline, Incomplete, IoSlice, IoSliceMut, Shutdown},
@@ -330,6 +330,46 @@ fn a_write_timeout_ends_the_wait() {
     server.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
     let incomplete = server.write_all(&pattern(50_000_000)).unwrap_err();
     assert!(incomplete.error.is_would_block());
+}
+
+#[test]
+fn bytes_that_were_peeked_at_are_read_again() {
+    let (client, server) = blocking_pair();
+    client.write_all(b"hello").unwrap();
+    let mut buf = [0; 2];
+    assert_eq!(server.peek(&mut buf), Ok(2));
+    assert_eq!(server.peek(&mut buf), Ok(2));
+    assert_eq!(&buf, b"he");
+    let mut buf = [0; 5];
+    server.read_exact(&mut buf).unwrap();
+    assert_eq!(&buf, b"hello");
+}
+
+#[test]
+fn a_clone_holds_the_connection_open() {
+    let (client, server) = blocking_pair();
+    let clone = server.try_clone().unwrap();
+    assert!(option::cloexec(&clone).unwrap());
+    drop(server);
+    clone.write_all(b"x").unwrap();
+    drop(clone);
+    let mut buf = [0; 2];
+    assert_eq!((client.read(&mut buf), client.read(&mut buf)), (Ok(1), Ok(0)));
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn a_stream_goes_to_std_and_comes_back() {
+    use std::os::{fd::AsRawFd, unix::net::UnixStream};
+    let (_client, server) = connected_pair();
+    let (number, peer) = (server.as_raw_fd(), server.peer_addr().unwrap());
+    let of_std = std::net::TcpStream::from(server);
+    assert_eq!(Endpoint::from(of_std.peer_addr().unwrap()), peer);
+    assert_eq!(Stream::from(of_std).as_raw_fd(), number);
+
+    let (one, other) = UnixStream::pair().unwrap();
+    Stream::from(one).write_all(b"x").unwrap();
+    assert_eq!(std::io::Read::read(&mut &UnixStream::from(Stream::from(other)), &mut [0; 2]).unwrap(), 1);
 }
 
 #[test]

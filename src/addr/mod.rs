@@ -29,6 +29,8 @@ use core::{
     net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6},
 };
 
+use crate::error::{Cause, Error, Op, Result};
+
 pub(crate) use digits::Line;
 pub use format::{ADDR_TEXT_LEN, AddrText, SOCKET_TEXT_LEN, SocketText};
 pub use host::{HOST_NAME_MAX, LABEL_MAX};
@@ -121,6 +123,28 @@ impl From<SocketAddrV6> for Endpoint {
 impl From<UnixAddr> for Endpoint {
     fn from(addr: UnixAddr) -> Self {
         Self::Unix(addr)
+    }
+}
+
+/// ```
+/// use anet::Endpoint;
+/// use core::net::SocketAddr;
+///
+/// let endpoint: Endpoint = "127.0.0.1:6379".parse()?;
+/// let addr = SocketAddr::try_from(endpoint)?;
+/// assert_eq!(addr.port(), 6379);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl TryFrom<Endpoint> for SocketAddr {
+    type Error = Error;
+
+    /// The IP address and port.
+    ///
+    /// # Errors
+    ///
+    /// [`NotIp`](Cause::NotIp) for an endpoint that has none.
+    fn try_from(endpoint: Endpoint) -> Result<Self> {
+        endpoint.as_inet().ok_or(Error::refused(Op::Address, Cause::NotIp))
     }
 }
 

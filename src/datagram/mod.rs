@@ -23,6 +23,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod convert;
+
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::{
@@ -92,6 +94,16 @@ impl Datagram {
     #[inline]
     pub fn send_to(&self, bytes: &[u8], to: &Endpoint) -> Result<()> {
         sys::send_to(self.fd.as_fd(), bytes, to).op_with(Op::SendTo, to)
+    }
+
+    /// A second descriptor of the same socket, close-on-exec. Each datagram goes to one of the readers.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> Result<Self> {
+        sys::duplicate(self.fd.as_fd()).op(Op::Duplicate).map(Self::from)
     }
 
     /// The address that datagrams are received at, with the port that the kernel has chosen if 0 was asked.

@@ -43,6 +43,13 @@ bitflags::bitflags! {
     }
 }
 
+/// `READABLE`, which most descriptors are watched for.
+impl Default for Interest {
+    fn default() -> Self {
+        Self::READABLE
+    }
+}
+
 /// Waits for many descriptors at once.
 ///
 /// Level-triggered unless [`Interest::EDGE`] is set: a descriptor is reported for as long as it is ready, so stopping

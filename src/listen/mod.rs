@@ -4,6 +4,7 @@
 //! nothing. Options are data, a [`Profile`], and all of them are set before `listen()`. Sockets are non-blocking and
 //! close-on-exec. [`port_file`] tells others the ports that the kernel has chosen.
 
+mod convert;
 pub mod port_file;
 mod profile;
 #[cfg(feature = "std")]
@@ -70,6 +71,18 @@ impl Listener {
         }
         option::set_nonblocking(&fd, true)?;
         Ok(Self::from(fd))
+    }
+
+    /// A second descriptor of the same socket, close-on-exec. Each connection goes to one of the two, and the queue
+    /// is closed with the last of them.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> Result<Self> {
+        let fd = sys::duplicate(self.fd.as_fd()).op(Op::Duplicate)?;
+        Ok(Self { fd, after_accept: self.after_accept, file: self.file })
     }
 
     /// The address listened on, with the port that the kernel has chosen if 0 was asked; the path that a Unix listener

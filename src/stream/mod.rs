@@ -6,6 +6,7 @@
 //! than until a [`Deadline`]. Writing to a closed peer is `EPIPE`, never a `SIGPIPE`. Options are set with [`option`];
 //! dropping a `Stream` closes it and never waits, unless `SO_LINGER` asks for it.
 
+mod convert;
 mod exact;
 #[cfg(feature = "std")]
 mod io;
@@ -31,7 +32,7 @@ pub struct Stream {
     fd: OwnedFd,
 }
 
-/// Which directions of a connection to close.
+/// Which directions of a connection to close. The three of POSIX; there are no others.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Shutdown {
     /// Reads end at once; what the peer still sends is thrown away.
@@ -53,6 +54,31 @@ impl Stream {
     #[inline]
     pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
         sys::recv(self.fd.as_fd(), buf).op(Op::Read)
+    }
+
+    /// Reads as [`read`](Self::read) does and leaves the bytes to be read again.
+    ///
+    /// ```
+    /// # use anet::Stream;
+    /// # let (client, server) = std::os::unix::net::UnixStream::pair()?;
+    /// # let [client, server] = [client, server].map(Stream::from);
+    /// client.write_all(b"GET / HTTP/1.1")?;
+    /// let mut first = [0; 1];
+    /// server.peek(&mut first)?;
+    /// let is_tls = first == [0x16];
+    /// # assert!(!is_tls);
+    /// # let mut request = [0; 14];
+    /// # server.read_exact(&mut request)?;
+    /// # assert_eq!(&request, b"GET / HTTP/1.1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read).
+    #[doc(alias = "MSG_PEEK")]
+    pub fn peek(&self, buf: &mut [u8]) -> Result<usize> {
+        sys::peek(self.fd.as_fd(), buf).op(Op::Read)
     }
 
     /// Reads into several buffers in turn; 0 is the end of the stream.
@@ -100,6 +126,17 @@ impl Stream {
             Shutdown::Both => sys::Shutdown::Both,
         };
         sys::shutdown(&self.fd, how).op(Op::Shutdown)
+    }
+
+    /// A second descriptor of the same connection, close-on-exec. Options and the end of the stream are shared; the
+    /// connection is closed with the last descriptor.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`.
+    #[doc(alias = "dup")]
+    pub fn try_clone(&self) -> Result<Self> {
+        sys::duplicate(self.fd.as_fd()).op(Op::Duplicate).map(Self::from)
     }
 
     /// This end's address.

@@ -184,6 +184,11 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::empty()).map(|(len, _)| len)
 }
 
+/// `recv(fd, buf, MSG_PEEK)`: the bytes stay to be read.
+pub(crate) fn peek(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    net::recv(fd, buf, RecvFlags::PEEK).map(|(len, _)| len)
+}
+
 /// `recv(fd, buf, MSG_DONTWAIT)`: `EAGAIN` instead of blocking, even on a blocking socket.
 pub(crate) fn recv_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::DONTWAIT).map(|(len, _)| len)
