@@ -10,7 +10,7 @@ use std::{
 
 use anet::{
     Endpoint, Errno, Error, Op, Stream,
-    error::Cause,
+    error::{Cause, ErrorKind},
     option,
     stream::{Deadline, Incomplete, IoSlice, IoSliceMut, Shutdown},
 };
@@ -329,7 +329,33 @@ fn a_write_timeout_ends_the_wait() {
     let (_client, server) = blocking_pair();
     server.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
     let incomplete = server.write_all(&pattern(50_000_000)).unwrap_err();
-    assert!(incomplete.error.is_would_block());
+    assert_eq!(incomplete.error.cause(), Cause::TimedOut);
+}
+
+#[test]
+fn a_whole_read_says_that_it_timed_out_and_not_that_it_would_block() {
+    let (client, server) = blocking_pair();
+    client.write_all(b"abc").unwrap();
+    server.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let Incomplete { done, error } = server.read_exact(&mut [0; 8]).unwrap_err();
+    assert_eq!((done, error.cause(), error.kind()), (3, Cause::TimedOut, ErrorKind::TimedOut));
+    assert_eq!(error.to_string(), "read: Timed out");
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn std_tells_a_timeout_from_a_socket_that_does_not_block() {
+    use std::io::{ErrorKind, Read, Write};
+    let (_client, mut server) = blocking_pair();
+    server.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    server.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+    assert_eq!(Read::read(&mut server, &mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
+    let full = Write::write_all(&mut server, &pattern(50_000_000)).unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::TimedOut);
+    option::set_nonblocking(&server, true).unwrap();
+    assert_eq!(Read::read(&mut server, &mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    let full = Write::write_all(&mut server, &pattern(50_000_000)).unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
 }
 
 #[test]

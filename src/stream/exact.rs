@@ -28,10 +28,12 @@ impl Stream {
     /// # Errors
     ///
     /// [`Incomplete`] with the bytes read so far, which are in `buf`: at the end of the stream, at `EAGAIN` of a
-    /// non-blocking socket or a timeout, and at the other errors of [`read`](Self::read).
+    /// non-blocking socket, [`TimedOut`](Cause::TimedOut) of a blocking one, and at the other errors of
+    /// [`read`](Self::read).
     #[doc(alias = "readn")]
     pub fn read_exact(&self, buf: &mut [u8]) -> Result<(), Incomplete> {
-        whole(buf.len(), Op::Read, |done| self.read(buf.get_mut(done..).unwrap_or_default()))
+        let read = whole(buf.len(), Op::Read, |done| self.read(buf.get_mut(done..).unwrap_or_default()));
+        read.map_err(|incomplete| incomplete.with_named_timeout(self))
     }
 
     /// Writes all of `buf`, through signals.
@@ -41,11 +43,12 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`Incomplete`] with the bytes written so far: at `EAGAIN` of a non-blocking socket or a timeout, and at the
-    /// other errors of [`write`](Self::write).
+    /// [`Incomplete`] with the bytes written so far: at `EAGAIN` of a non-blocking socket,
+    /// [`TimedOut`](Cause::TimedOut) of a blocking one, and at the other errors of [`write`](Self::write).
     #[doc(alias = "writen")]
     pub fn write_all(&self, buf: &[u8]) -> Result<(), Incomplete> {
-        whole(buf.len(), Op::Write, |done| self.write(buf.get(done..).unwrap_or_default()))
+        let written = whole(buf.len(), Op::Write, |done| self.write(buf.get(done..).unwrap_or_default()));
+        written.map_err(|incomplete| incomplete.with_named_timeout(self))
     }
 
     /// Reads until `buf` is full or the deadline has passed, on blocking and non-blocking sockets alike. Neither bytes
@@ -151,6 +154,12 @@ fn whole(len: usize, op: Op, mut step: impl FnMut(usize) -> Result<usize>) -> Re
         }
     }
     Ok(())
+}
+
+impl Incomplete {
+    fn with_named_timeout(self, stream: &Stream) -> Self {
+        Self { error: stream.name_timeout(self.error), ..self }
+    }
 }
 
 impl fmt::Display for Incomplete {

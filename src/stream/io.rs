@@ -1,4 +1,6 @@
 //! std's traits for a [`Stream`], and its errors for ours.
+//!
+//! A timeout of a blocking stream is `TimedOut` here, and `WouldBlock` is left to non-blocking ones.
 
 use std::io::{Error as IoError, IoSlice, IoSliceMut, Read, Result as IoResult, Write};
 
@@ -7,21 +9,21 @@ use crate::error::Error;
 
 impl Read for &Stream {
     fn read(&mut self, buf: &mut [u8]) -> IoResult<usize> {
-        Ok(Stream::read(self, buf)?)
+        Ok(Stream::read(self, buf).map_err(|error| self.name_timeout(error))?)
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> IoResult<usize> {
-        Ok(Stream::read_vectored(self, bufs)?)
+        Ok(Stream::read_vectored(self, bufs).map_err(|error| self.name_timeout(error))?)
     }
 }
 
 impl Write for &Stream {
     fn write(&mut self, buf: &[u8]) -> IoResult<usize> {
-        Ok(Stream::write(self, buf)?)
+        Ok(Stream::write(self, buf).map_err(|error| self.name_timeout(error))?)
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> IoResult<usize> {
-        Ok(Stream::write_vectored(self, bufs)?)
+        Ok(Stream::write_vectored(self, bufs).map_err(|error| self.name_timeout(error))?)
     }
 
     /// There is nothing to flush.

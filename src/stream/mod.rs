@@ -21,7 +21,7 @@ pub use rustix::io::{IoSlice, IoSliceMut};
 
 use crate::{
     addr::Endpoint,
-    error::{Op, Result, ResultExt},
+    error::{Cause, Error, Op, Result, ResultExt},
     option, sys,
 };
 
@@ -50,6 +50,10 @@ impl Stream {
     ///
     /// `EAGAIN` if nothing is there (non-blocking) or came in time, `EINTR`, `ECONNRESET`, `ETIMEDOUT` from a peer
     /// that keepalive or the user timeout has given up.
+    ///
+    /// The kernel has the same `EAGAIN` for a [timeout](Self::set_read_timeout) as for a non-blocking socket, and asking
+    /// which it was would be a second call. [`read_exact`](Self::read_exact) and std's `Read` ask, and report a timeout
+    /// as [`TimedOut`](crate::error::Cause::TimedOut).
     #[doc(alias = "recv")]
     #[inline]
     pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
@@ -96,7 +100,8 @@ impl Stream {
     /// # Errors
     ///
     /// `EAGAIN` if there is no room (non-blocking) or none came in time, `EINTR`, `EPIPE` and `ECONNRESET` if the peer
-    /// is gone.
+    /// is gone. [`write_all`](Self::write_all) and std's `Write` tell the two `EAGAIN`s apart, as for
+    /// [`read`](Self::read).
     #[doc(alias = "send")]
     #[inline]
     pub fn write(&self, buf: &[u8]) -> Result<usize> {
@@ -171,6 +176,15 @@ impl Stream {
     #[doc(alias = "anetGetError")]
     pub fn take_error(&self) -> Result<Option<crate::Errno>> {
         option::take_error(self)
+    }
+
+    /// What `EAGAIN` means: on a socket that blocks, its timeout has passed. One call more (`fcntl`), and none for any
+    /// other error.
+    fn name_timeout(&self, error: Error) -> Error {
+        if error.is_would_block() && option::nonblocking(self) == Ok(false) {
+            return Error::refused(error.op(), Cause::TimedOut);
+        }
+        error
     }
 
     /// Lets each read wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even
