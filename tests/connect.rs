@@ -201,7 +201,7 @@ fn a_best_effort_source_is_left_out_when_all_addresses_have_refused() {
     let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
     let dead = [nobody(), nobody()];
     let mut attempts = vec![];
-    let mut progress = connect::start(&dead, Source::BestEffort(source));
+    let mut progress = connect::start(&dead, Source::BestEffort(source)).map_err(|error| error.error());
     while let Ok(Progress::Started(pending)) = progress {
         let local = SocketAddr::try_from(rustix::net::getsockname(&pending).unwrap()).unwrap();
         attempts.push((*pending.peer_addr(), local.ip().to_string()));
