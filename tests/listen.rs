@@ -275,7 +275,7 @@ fn a_descriptor_that_does_not_listen_is_left_as_it_was() {
     let file = std::fs::File::open("/dev/null").unwrap();
     let before = rustix::fs::fcntl_getfl(&file).unwrap();
     let error = open(&format!("fd@{}", file.as_raw_fd())).unwrap_err().error;
-    assert_eq!(error, Error::new(Op::Listen, Errno::NOTSOCK));
+    assert_eq!(error, Error::new(Op::IsListening, Errno::NOTSOCK));
     assert_eq!(rustix::fs::fcntl_getfl(&file).unwrap(), before);
 }
 
