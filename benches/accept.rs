@@ -4,7 +4,7 @@
 //! has stopped. All listeners have the backlog 511 and all but `bare` end with the same socket: non-blocking,
 //! close-on-exec, no-delay, keepalive 300 s.
 //!
-//! - `anet`: `accept_batch(10)` until the burst is taken, on a listener with a profile.
+//! - `anet`: `accept_batch(10)` until the burst is taken, on a listener with options.
 //! - `anet_engine`: `Acceptor::accept` with the same limit until the burst is taken, on the same listener.
 //! - `redis_style`: the steps of Redis 7: `accept4` until 10 or `EAGAIN`, whose text is formatted; five `setsockopt`,
 //!   the address as text.
@@ -22,7 +22,7 @@ use std::{
 };
 
 use anet::{
-    Listener, Profile,
+    Listener, SocketOptions,
     accept::Acceptor,
     listen,
     option::{self, TcpKeepalive},
@@ -34,13 +34,13 @@ const ANY: &str = "127.0.0.1:0";
 
 fn preset_listener() -> Listener {
     let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300)).unwrap();
-    let profile = Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive));
-    listen::tcp(ANY.parse().unwrap(), &profile).unwrap()
+    let options = SocketOptions::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive));
+    listen::tcp(ANY.parse().unwrap(), &options).unwrap()
 }
 
 /// A listener as Redis makes it, without options for its connections.
 fn plain_listener() -> Listener {
-    listen::tcp(ANY.parse().unwrap(), &Profile::new()).unwrap()
+    listen::tcp(ANY.parse().unwrap(), &SocketOptions::new()).unwrap()
 }
 
 fn addr(listener: &Listener) -> SocketAddr {

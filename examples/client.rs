@@ -17,7 +17,7 @@ use std::{
 
 use anet::{
     Endpoint, Stream,
-    connect::{self, Progress, Source},
+    connect::{self, Connector, Progress, Source},
     event::{Events, Interest, Poller},
     stream::Shutdown,
 };
@@ -62,7 +62,7 @@ fn ask(mode: &Mode, server: Endpoint, text: &[u8]) -> Outcome {
 
 /// Each call waits.
 fn ask_waiting(server: Endpoint, text: &[u8]) -> anet::Result<Vec<u8>> {
-    let stream = connect::blocking(&[server], Source::Any, PATIENCE)?;
+    let stream = connect::blocking(&[server], Connector::new().with_timeout(PATIENCE))?;
     stream.set_read_timeout(PATIENCE)?;
     stream.set_write_timeout(PATIENCE)?;
     stream.write_all(text).map_err(|incomplete| incomplete.error)?;

@@ -3,13 +3,13 @@
 use std::{env, error::Error, time::Duration};
 
 use anet::{
-    Profile, listen,
+    SocketOptions, listen,
     server::{Event, Server, Slot},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let addr = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7000".into());
-    let listener = listen::tcp(addr.parse()?, &Profile::new().with_tcp_nodelay(true))?;
+    let listener = listen::tcp(addr.parse()?, &SocketOptions::new().with_tcp_nodelay(true))?;
     println!("listening on {}", listener.local_addr()?);
 
     let mut slots = [const { Slot::<()>::VACANT }; 1024];

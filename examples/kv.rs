@@ -154,7 +154,7 @@ impl<'t> Kv<'t> {
     }
 
     fn listen(&mut self, flags: &Flags, list: &BindList<'_>) -> Result<(), Box<dyn Error>> {
-        let set = ListenerSet::open_with(list, flags.protocols, &flags.profile, &flags.access)
+        let set = ListenerSet::open_with(list, flags.protocols, &flags.options, &flags.access)
             .map_err(|failed| not_bound(list, &failed))?;
         for skipped in set.skipped() {
             complain(format_args!("Warning: {}", not_bound(list, skipped)));
@@ -169,7 +169,7 @@ impl<'t> Kv<'t> {
             self.datagrams.push((self.clients.watch(&datagram, Interest::READABLE)?, datagram));
         }
         if let Some(addr) = flags.unix_socket {
-            let listener = listen::unix(&addr, &flags.profile, &flags.access)
+            let listener = listen::unix(&addr, &flags.options, &flags.access)
                 .map_err(|error| format!("Failed opening Unix socket: {}", error.error()))?;
             self.clients.listen(listener)?;
         }

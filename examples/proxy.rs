@@ -14,7 +14,7 @@ use core::time::Duration;
 use std::process::ExitCode;
 
 use anet::{
-    Endpoint, Profile,
+    Endpoint, SocketOptions,
     connect::Connector,
     event::Interest,
     listen, option,
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> Outcome {
     let upstreams: [Endpoint; 2] = args.words();
     let connector = Connector::new().with_attempt_timeout(Some(ATTEMPT_TIME)).with_timeout(Some(CONNECT_TIME));
-    let listener = listen::tcp(args.flag("listen", "127.0.0.1:7001"), &Profile::new().with_tcp_nodelay(true))?;
+    let listener = listen::tcp(args.flag("listen", "127.0.0.1:7001"), &SocketOptions::new().with_tcp_nodelay(true))?;
     announce(format_args!("listening on {}", listener.local_addr()?));
     let mut sides =
         Server::new(Slots::allocate(SIDES_MAX))?.with_idle_timeout(Some(args.millis("idle-time", "300000")));

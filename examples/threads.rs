@@ -14,7 +14,7 @@ use std::{
 };
 
 use anet::{
-    Listener, Profile, listen,
+    Listener, SocketOptions, listen,
     server::{Event, Server, Slots},
 };
 use args::{Args, Outcome, announce, complain};
@@ -27,12 +27,12 @@ fn main() -> ExitCode {
 }
 
 fn start(args: &Args) -> Outcome {
-    let profile = Profile::new().with_reuse_port(true).with_tcp_nodelay(true);
+    let options = SocketOptions::new().with_reuse_port(true).with_tcp_nodelay(true);
     let threads: usize = args.flag("threads", "2");
     let mut addr: SocketAddr = args.flag("listen", "127.0.0.1:7002");
     let mut running = Vec::new();
     for number in 1..=threads {
-        let listener = listen::tcp(addr, &profile)?;
+        let listener = listen::tcp(addr, &options)?;
         // Where the port is 0 the kernel has chosen one for the first listener, and the others take the same.
         addr = listener.local_addr()?.as_inet().unwrap_or(addr);
         running.push(thread::spawn(move || serve(number, listener).err()));

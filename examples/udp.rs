@@ -12,7 +12,7 @@ mod args;
 use std::process::ExitCode;
 
 use anet::{
-    Datagram, Profile,
+    Datagram, SocketOptions,
     event::Interest,
     listen,
     server::{Event, Server, Slot},
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &Args) -> Outcome {
-    let socket = listen::udp(args.flag("listen", "127.0.0.1:7003"), &Profile::new())?;
+    let socket = listen::udp(args.flag("listen", "127.0.0.1:7003"), &SocketOptions::new())?;
     announce(format_args!("receiving on {}", socket.local_addr()?));
     // Listeners, connections and timers could be added to the same loop; a slot holds one watched descriptor.
     let mut slots = [Slot::<()>::VACANT];

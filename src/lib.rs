@@ -1,11 +1,11 @@
 //! Everything between the kernel and a server's first byte: listen, accept, connect, configure, read, write, wait.
 //!
 //! The socket layer of Redis and memcached in Rust, on direct Linux system calls: without libc, without an allocator,
-//! without a runtime. A server declares once what its connections shall be like ([`Profile`]); the listener passes it
+//! without a runtime. A server declares once what its connections shall be like ([`SocketOptions`]); the listener passes it
 //! on, so that taking a connection is one system call.
 //!
 //! ```
-//! use anet::{BindList, ListenerSet, Profile, listen::Access};
+//! use anet::{BindList, ListenerSet, SocketOptions, listen::Access};
 //! use anet::event::{Events, Interest, Poller};
 //!
 //! # let client = |addr: String| std::thread::spawn(move || {
@@ -15,8 +15,8 @@
 //! #     stream.read_exact(&mut [0; 5]).unwrap();
 //! # });
 //! let list = BindList::parse("127.0.0.1 -::1", 0)?;
-//! let profile = Profile::new().with_tcp_nodelay(true);
-//! let listeners = ListenerSet::open(&list, &profile, &Access::default())?;
+//! let options = SocketOptions::new().with_tcp_nodelay(true);
+//! let listeners = ListenerSet::open(&list, &options, &Access::default())?;
 //!
 //! let poller = Poller::new()?;
 //! for (key, listener) in listeners.iter().enumerate() {
@@ -44,8 +44,8 @@
 //! |---|---|
 //! | [`addr`] | addresses: typed, as text in fixed buffers, and what kind they are |
 //! | [`error`] | errors of 8 bytes, whose text is made when somebody asks |
-//! | [`option`] | a getter and a setter for each socket option, and a door for the others |
-//! | [`listen`] | TCP, Unix and UDP sockets that serve, profiles, bind lists, the port file |
+//! | [`option`] | socket options: one table, a getter and a setter for each, and one value for many |
+//! | [`listen`] | TCP, Unix and UDP sockets that serve, bind lists, the port file |
 //! | [`accept`] | connections, one by one and in batches, and who is admitted |
 //! | [`connect`] | to one of several addresses, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
@@ -98,7 +98,8 @@ mod sys;
 pub use addr::{AddrText, Endpoint, UnixAddr};
 pub use datagram::Datagram;
 pub use error::{Errno, Error, ErrorText, Op, Result};
-pub use listen::{BindList, Listener, ListenerSet, Profile};
+pub use listen::{BindList, Listener, ListenerSet};
+pub use option::SocketOptions;
 pub use rustix::fd;
 pub use stream::Stream;
 

@@ -5,7 +5,7 @@ mod support;
 use std::{os::unix::net::UnixStream, time::Duration};
 
 use anet::{
-    Endpoint, Listener, Profile, Stream, UnixAddr,
+    Endpoint, Listener, SocketOptions, Stream, UnixAddr,
     accept::BatchEnd,
     fd::OwnedFd,
     listen::{self, Access},
@@ -13,12 +13,12 @@ use anet::{
 };
 use support::*;
 
-fn unix_listener(profile: &Profile) -> Listener {
-    listen::unix(&UnixAddr::UNNAMED, profile, &Access::default()).unwrap()
+fn unix_listener(options: &SocketOptions) -> Listener {
+    listen::unix(&UnixAddr::UNNAMED, options, &Access::default()).unwrap()
 }
 
 /// A listener on each transport with the same profile.
-fn listeners_with(profile: &Profile) -> Vec<Listener> {
+fn listeners_with(profile: &SocketOptions) -> Vec<Listener> {
     let tcp = any_local_addresses().into_iter().map(|addr| listen::tcp(addr, profile).unwrap());
     tcp.chain([unix_listener(profile)]).collect()
 }
@@ -30,7 +30,7 @@ fn accepted_by(listener: &Listener) -> (Stream, Stream) {
 
 #[test]
 fn an_accepted_stream_is_nonblocking_and_close_on_exec_on_every_transport() {
-    for listener in listeners_with(&Profile::new()) {
+    for listener in listeners_with(&SocketOptions::new()) {
         let (server, _client) = accepted_by(&listener);
         assert!(option::nonblocking(&server).unwrap() && option::cloexec(&server).unwrap());
     }
@@ -38,7 +38,7 @@ fn an_accepted_stream_is_nonblocking_and_close_on_exec_on_every_transport() {
 
 #[test]
 fn with_nobody_waiting_accept_would_block() {
-    for listener in listeners_with(&Profile::new()) {
+    for listener in listeners_with(&SocketOptions::new()) {
         assert_would_block(listener.accept());
     }
 }
@@ -46,7 +46,7 @@ fn with_nobody_waiting_accept_would_block() {
 #[test]
 fn the_peer_address_is_the_clients() {
     for addr in any_local_addresses() {
-        let listener = listen::tcp(addr, &Profile::new()).unwrap();
+        let listener = listen::tcp(addr, &SocketOptions::new()).unwrap();
         let client = client_of(&listener);
         let (server, peer) = accept_within(&listener, PATIENCE);
         assert_eq!(peer, client.local_addr().unwrap());
@@ -68,9 +68,9 @@ fn the_address_of_a_peer_that_has_reset_the_connection_is_known() {
 }
 
 #[test]
-fn a_stream_has_what_the_profile_says_on_every_transport() {
+fn a_stream_has_what_the_options_say_on_every_transport() {
     let keepalive = TcpKeepalive::after_idle(60 * SECOND).unwrap();
-    let profile = Profile::new()
+    let options = SocketOptions::new()
         .with_tcp_nodelay(true)
         .with_tcp_keepalive(Some(keepalive))
         .with_tcp_user_timeout(Some(9 * SECOND))
@@ -80,7 +80,7 @@ fn a_stream_has_what_the_profile_says_on_every_transport() {
         .with_recv_timeout(Some(3 * SECOND))
         .with_send_timeout(Some(4 * SECOND))
         .with_priority(Some(5));
-    for listener in listeners_with(&profile) {
+    for listener in listeners_with(&options) {
         let (server, _client) = accepted_by(&listener);
         assert_eq!(option::linger(&server).unwrap(), Some(2 * SECOND));
         assert_eq!(option::recv_buffer_size(&server).unwrap(), 140_000);
@@ -101,7 +101,7 @@ fn a_stream_has_what_the_profile_says_on_every_transport() {
 #[test]
 #[ignore = "needs CAP_NET_ADMIN"]
 fn a_stream_has_the_mark_on_every_transport() {
-    for listener in listeners_with(&Profile::new().with_mark(Some(77))) {
+    for listener in listeners_with(&SocketOptions::new().with_mark(Some(77))) {
         let (server, _client) = accepted_by(&listener);
         assert_eq!(option::mark(&server).unwrap(), 77);
     }
@@ -109,7 +109,7 @@ fn a_stream_has_the_mark_on_every_transport() {
 
 #[test]
 fn a_batch_takes_what_waits_and_ends_drained() {
-    for listener in listeners_with(&Profile::new()) {
+    for listener in listeners_with(&SocketOptions::new()) {
         let _clients: Vec<_> = (0..3).map(|_| client_of(&listener)).collect();
         let mut peers = Vec::new();
         let batch = listener.accept_batch(10, |_, peer| peers.push(peer));
@@ -170,7 +170,7 @@ fn without_descriptors_a_batch_is_out_of_resources_and_loses_nobody() {
 fn a_unix_client_with_a_name_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let server_path = UnixAddr::path(directory.path().join("server").to_str().unwrap()).unwrap();
-    let listener = listen::unix(&server_path, &Profile::new(), &Access::default()).unwrap();
+    let listener = listen::unix(&server_path, &SocketOptions::new(), &Access::default()).unwrap();
     let client_path = directory.path().join("client");
     let client = rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM, None).unwrap();
     rustix::net::bind(&client, &rustix::net::SocketAddrUnix::new(&client_path).unwrap()).unwrap();
@@ -185,7 +185,7 @@ fn a_unix_listener_serves_std_clients() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");
     let addr = UnixAddr::path(path.to_str().unwrap()).unwrap();
-    let listener = listen::unix(&addr, &Profile::new(), &Access::default()).unwrap();
+    let listener = listen::unix(&addr, &SocketOptions::new(), &Access::default()).unwrap();
     let _client = UnixStream::connect(path).unwrap();
     assert_eq!(accept_within(&listener, PATIENCE).1, Endpoint::Unix(UnixAddr::UNNAMED));
 }

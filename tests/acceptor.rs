@@ -13,7 +13,7 @@ use std::{
 };
 
 use anet::{
-    Listener, Profile, Stream, UnixAddr,
+    Listener, SocketOptions, Stream, UnixAddr,
     accept::{Acceptor, BatchEnd, Counters, Reserve, Watch},
     event::{Events, Interest, Poller},
     listen::{self, Access},
@@ -24,7 +24,7 @@ use support::*;
 const NOW: Duration = Duration::ZERO;
 
 fn unix_listener() -> Listener {
-    listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap()
+    listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap()
 }
 
 fn clients_of(listener: &Listener, count: usize) -> Vec<Stream> {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
-    connect::{self, Pending, Progress, Source},
+    Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
+    connect::{self, Connector, Pending, Progress, Source},
     error::Cause,
     event::{Events, Interest, Poller},
     fd::OwnedFd,
@@ -21,7 +21,7 @@ use support::*;
 
 /// An address where nobody listens, and where no other test of this host gets a port.
 fn nobody() -> Endpoint {
-    listen::tcp("127.0.79.1:0".parse().unwrap(), &Profile::new()).unwrap().local_addr().unwrap()
+    listen::tcp("127.0.79.1:0".parse().unwrap(), &SocketOptions::new()).unwrap().local_addr().unwrap()
 }
 
 /// Sees a non-blocking connection through with a poller, as a server would.
@@ -63,15 +63,15 @@ fn pending<L>(progress: Progress<L>) -> Pending<L> {
 fn connect_both_ways(endpoints: &[Endpoint], source: Source) -> [Result<Stream>; 3] {
     [
         connect::start(endpoints, source).map_err(Error::from).and_then(finished),
-        connect::blocking(endpoints, source, None).map_err(Error::from),
-        connect::blocking(endpoints, source, Some(PATIENCE)).map_err(Error::from),
+        connect::blocking(endpoints, source).map_err(Error::from),
+        connect::blocking(endpoints, Connector::from(source).with_attempt_timeout(Some(PATIENCE))).map_err(Error::from),
     ]
 }
 
 #[test]
 fn a_listener_is_reached_over_every_transport() {
-    let tcp = any_local_addresses().into_iter().map(|addr| listen::tcp(addr, &Profile::new()).unwrap());
-    let unix = listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap();
+    let tcp = any_local_addresses().into_iter().map(|addr| listen::tcp(addr, &SocketOptions::new()).unwrap());
+    let unix = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap();
     for listener in tcp.chain([unix]) {
         let server = listener.local_addr().unwrap();
         for stream in connect_both_ways(&[server], Source::Any) {
@@ -112,7 +112,7 @@ fn the_next_address_is_tried_when_one_fails_at_once() {
     for result in connect_both_ways(&[unusable, good], Source::Any) {
         assert_eq!(result.unwrap().peer_addr().unwrap(), good);
     }
-    let waited = connect::blocking(&[nobody(), good], Source::Any, None).unwrap();
+    let waited = connect::blocking(&[nobody(), good], Source::Any).unwrap();
     assert_eq!(waited.peer_addr().unwrap(), good);
 }
 
@@ -146,7 +146,7 @@ fn the_last_error_is_reported() {
 fn a_refusal_names_the_address() {
     let (first, last) = (nobody(), nobody());
     let text = format!("connect {last}: Connection refused");
-    let refused = connect::blocking(&[first, last], Source::Any, Some(PATIENCE)).unwrap_err();
+    let refused = connect::blocking(&[first, last], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap_err();
     assert_eq!((refused.to_string(), refused.endpoint()), (text.clone(), Some(&last)));
     let mut progress = connect::start([first, last], Source::Any);
     let refused = loop {
@@ -162,14 +162,14 @@ fn a_refusal_names_the_address() {
 fn a_source_that_is_not_here_is_the_address_named() {
     let server = [any_listener().local_addr().unwrap()];
     let source = Source::Bound("203.0.113.1:0".parse().unwrap());
-    let refused = connect::blocking(&server, source, None).unwrap_err();
+    let refused = connect::blocking(&server, source).unwrap_err();
     assert_eq!(refused.to_string(), "bind 203.0.113.1:0: Cannot assign requested address");
 }
 
 /// A Unix connection is made at once, and still its descriptor is shown before it is called connected.
 #[test]
 fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once() {
-    let listener = listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap();
+    let listener = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap();
     let good = listener.local_addr().unwrap();
     with_own_descriptors(|| {
         let before = open_fds();
@@ -264,15 +264,15 @@ fn a_source_of_the_other_family_fails_unless_best_effort() {
     let listener = any_listener();
     let server = [listener.local_addr().unwrap()];
     let v6: SocketAddr = "[::1]:0".parse().unwrap();
-    assert!(connect::blocking(&server, Source::Bound(v6), None).is_err());
-    assert!(connect::blocking(&server, Source::BestEffort(v6), None).is_ok());
+    assert!(connect::blocking(&server, Source::Bound(v6)).is_err());
+    assert!(connect::blocking(&server, Source::BestEffort(v6)).is_ok());
 }
 
 #[test]
 fn the_source_leaves_the_port_to_be_shared() {
     let listener = any_listener();
     let source = Source::Bound("127.0.0.1:0".parse().unwrap());
-    let stream = connect::blocking(&[listener.local_addr().unwrap()], source, None).unwrap();
+    let stream = connect::blocking(&[listener.local_addr().unwrap()], source).unwrap();
     assert!(option::bind_address_no_port(&stream).unwrap());
 }
 
@@ -298,14 +298,16 @@ fn a_listener_that_does_not_answer_is_given_up_in_time() {
     let (silent, _fills_the_queue) = silent_listener();
     let timeout = Duration::from_millis(100);
     let start = Instant::now();
-    let error = connect::blocking(&[silent.local_addr().unwrap()], Source::Any, Some(timeout)).unwrap_err();
+    let error =
+        connect::blocking(&[silent.local_addr().unwrap()], Connector::new().with_attempt_timeout(Some(timeout)))
+            .unwrap_err();
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
     assert!(start.elapsed() >= timeout && start.elapsed() < 5 * SECOND);
 }
 
 /// A listener whose queue is full, so that the kernel drops every further attempt; and what fills it.
 fn silent_listener() -> (Listener, Stream) {
-    let listener = listen::tcp(any_local_address(), &Profile::new().with_backlog(0)).unwrap();
+    let listener = listen::tcp(any_local_address(), &SocketOptions::new().with_backlog(0)).unwrap();
     let fills_the_queue = client_of(&listener);
     (listener, fills_the_queue)
 }
@@ -321,8 +323,8 @@ fn a_connection_to_itself_is_an_error() {
 
 /// A Unix listener whose backlog is full, the list of its address, and what fills it.
 fn full_unix_listener() -> (Listener, [Endpoint; 1], Stream) {
-    let profile = Profile::new().with_backlog(0);
-    let listener = listen::unix(&UnixAddr::UNNAMED, &profile, &Access::default()).unwrap();
+    let options = SocketOptions::new().with_backlog(0);
+    let listener = listen::unix(&UnixAddr::UNNAMED, &options, &Access::default()).unwrap();
     let server = listener.local_addr().unwrap();
     (listener, [server], client_at(server))
 }
@@ -341,12 +343,14 @@ fn a_wait_for_room_in_a_unix_backlog_ends_in_time_or_with_room() {
     let (listener, server, _fills_the_backlog) = full_unix_listener();
     let timeout = Duration::from_millis(50);
     let start = Instant::now();
-    let error = connect::blocking(&server, Source::Any, Some(timeout)).unwrap_err();
+    let error = connect::blocking(&server, Connector::new().with_attempt_timeout(Some(timeout))).unwrap_err();
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
     assert!(start.elapsed() >= timeout);
     for timeout in [None, Some(PATIENCE)] {
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| interrupted(|| connect::blocking(&server, Source::Any, timeout).unwrap()));
+            let waiting = scope.spawn(|| {
+                interrupted(|| connect::blocking(&server, Connector::new().with_attempt_timeout(timeout)).unwrap())
+            });
             // Signals must find it waiting.
             std::thread::sleep(Duration::from_millis(20));
             accept_within(&listener, PATIENCE);
@@ -364,7 +368,8 @@ fn signals_do_not_lengthen_a_wait_for_room_in_a_unix_backlog() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let start = Instant::now();
-            let result = interrupted(|| connect::blocking(&server, Source::Any, Some(timeout)));
+            let result =
+                interrupted(|| connect::blocking(&server, Connector::new().with_attempt_timeout(Some(timeout))));
             to_test.send((result, start.elapsed())).unwrap();
         });
         let in_time = from_client.recv_timeout(SECOND);
@@ -383,7 +388,7 @@ fn a_long_wait_for_room_in_a_unix_backlog_is_not_much_longer_than_its_limit() {
     let timeout = Duration::from_millis(2100);
     let given_up_after = || {
         let start = Instant::now();
-        connect::blocking(&server, Source::Any, Some(timeout)).unwrap_err();
+        connect::blocking(&server, Connector::new().with_attempt_timeout(Some(timeout))).unwrap_err();
         start.elapsed()
     };
     let rounds: Vec<_> =
@@ -407,8 +412,8 @@ fn signals_do_not_disturb_a_blocking_connect() {
     let nobody = nobody();
     interrupted(|| {
         for _ in 0..200 {
-            connect::blocking(&[server], Source::Any, None).unwrap();
-            let error = connect::blocking(&[nobody], Source::Any, Some(SECOND)).unwrap_err();
+            connect::blocking(&[server], Source::Any).unwrap();
+            let error = connect::blocking(&[nobody], Connector::new().with_attempt_timeout(Some(SECOND))).unwrap_err();
             assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
             listener.accept_batch(10, |_, _| {});
         }

@@ -8,16 +8,16 @@ use std::{
 };
 
 use anet::{
-    Errno, Error, Op,
-    connect::{self, Source},
+    Errno, Error, Op, SocketOptions,
+    connect::{self, Connector},
     error::Cause,
-    listen::{self, Access, BindList, ListenerSet, Profile, SpecError},
+    listen::{self, Access, BindList, ListenerSet, SpecError},
     option::{self, TcpKeepalive},
 };
 use support::*;
 
 fn open(list: &str) -> Result<ListenerSet, SpecError> {
-    ListenerSet::open(&BindList::parse(list, 0).unwrap(), &Profile::new(), &Access::default())
+    ListenerSet::open(&BindList::parse(list, 0).unwrap(), &SocketOptions::new(), &Access::default())
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_listener_is_nonblocking_close_on_exec_and_reuses_its_address() {
 #[test]
 fn the_kernel_chooses_a_port_for_port_0() {
     for addr in any_local_addresses() {
-        let listener = listen::tcp(addr, &Profile::new()).unwrap();
+        let listener = listen::tcp(addr, &SocketOptions::new()).unwrap();
         let local = listener.local_addr().unwrap();
         assert_eq!(local.ip(), Some(addr.ip()));
         assert_ne!(local.port(), Some(0));
@@ -45,9 +45,9 @@ fn v6_leaves_v4_alone_unless_told_otherwise() {
         return;
     }
     let any = "[::]:0".parse().unwrap();
-    let only_v6 = listen::tcp(any, &Profile::new()).unwrap();
+    let only_v6 = listen::tcp(any, &SocketOptions::new()).unwrap();
     assert!(option::only_v6(&only_v6).unwrap());
-    let both = listen::tcp(any, &Profile::new().with_only_v6(false)).unwrap();
+    let both = listen::tcp(any, &SocketOptions::new().with_only_v6(false)).unwrap();
     assert!(!option::only_v6(&both).unwrap());
     let mapped = SocketAddr::from(([127, 0, 0, 1], both.local_addr().unwrap().port().unwrap()));
     client_at(mapped.into());
@@ -56,9 +56,9 @@ fn v6_leaves_v4_alone_unless_told_otherwise() {
 }
 
 #[test]
-fn every_option_of_the_profile_is_on_the_listener() {
+fn every_option_is_on_the_listener() {
     let keepalive = TcpKeepalive::after_idle(60 * SECOND).unwrap();
-    let profile = Profile::new()
+    let options = SocketOptions::new()
         .with_reuse_address(false)
         .with_reuse_port(true)
         .with_tcp_nodelay(true)
@@ -73,7 +73,7 @@ fn every_option_of_the_profile_is_on_the_listener() {
         .with_tcp_fastopen(Some(7))
         .with_tcp_user_timeout(Some(5 * SECOND))
         .with_backlog(9);
-    let listener = listen::tcp(any_local_address(), &profile).unwrap();
+    let listener = listen::tcp(any_local_address(), &options).unwrap();
     assert!(!option::reuse_address(&listener).unwrap() && option::reuse_port(&listener).unwrap());
     assert!(option::tcp_nodelay(&listener).unwrap() && option::keepalive(&listener).unwrap());
     assert_eq!(option::tcp_keepidle(&listener).unwrap(), 60 * SECOND);
@@ -95,7 +95,7 @@ fn a_busy_port_is_an_error_and_leaves_nothing_open() {
         let other = TcpListener::bind(any_local_address()).unwrap();
         let before = open_fds();
         let addr = other.local_addr().unwrap();
-        let error = listen::tcp(addr, &Profile::new()).unwrap_err();
+        let error = listen::tcp(addr, &SocketOptions::new()).unwrap_err();
         assert_eq!(error.to_string(), format!("bind {addr}: Address already in use"));
         assert_eq!(open_fds(), before);
     });
@@ -107,7 +107,7 @@ fn a_listener_that_is_closed_refuses_clients_at_once() {
     let (begun, closed) = (&Barrier::new(2), &Barrier::new(2));
     std::thread::scope(|scope| {
         let held = HeldPort::new();
-        let listener = listen::tcp(held.addr(), &Profile::new()).unwrap();
+        let listener = listen::tcp(held.addr(), &SocketOptions::new()).unwrap();
         client_of(&listener);
         scope.spawn(|| {
             with_own_descriptors(|| {
@@ -117,7 +117,8 @@ fn a_listener_that_is_closed_refuses_clients_at_once() {
         });
         begun.wait();
         drop(listener);
-        let refused = connect::blocking(&[held.endpoint()], Source::Any, Some(PATIENCE)).map(drop);
+        let refused =
+            connect::blocking(&[held.endpoint()], Connector::new().with_attempt_timeout(Some(PATIENCE))).map(drop);
         closed.wait();
         assert_eq!(refused.unwrap_err(), Error::new(Op::Connect, Errno::CONNREFUSED));
     });
@@ -125,7 +126,7 @@ fn a_listener_that_is_closed_refuses_clients_at_once() {
 
 #[test]
 fn an_address_of_another_host_is_an_error() {
-    let error = listen::tcp("203.0.113.1:0".parse().unwrap(), &Profile::new()).unwrap_err();
+    let error = listen::tcp("203.0.113.1:0".parse().unwrap(), &SocketOptions::new()).unwrap_err();
     assert_eq!(error, Error::new(Op::Bind, Errno::ADDRNOTAVAIL));
 }
 
@@ -244,7 +245,9 @@ fn a_list_says_which_address_could_not_be_bound() {
 #[test]
 fn a_link_local_address_without_scope_is_named_as_such() {
     let addr: SocketAddr = "[fe80::1]:0".parse().unwrap();
-    for error in [listen::tcp(addr, &Profile::new()).unwrap_err(), listen::udp(addr, &Profile::new()).unwrap_err()] {
+    for error in
+        [listen::tcp(addr, &SocketOptions::new()).unwrap_err(), listen::udp(addr, &SocketOptions::new()).unwrap_err()]
+    {
         assert_eq!(error.to_string(), "bind [fe80::1]:0: Link-local address without scope");
     }
 }

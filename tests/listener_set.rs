@@ -8,21 +8,21 @@ use std::{
 };
 
 use anet::{
-    Errno, Error, Op, Result,
+    Errno, Error, Op, Result, SocketOptions,
     error::Cause,
-    listen::{Access, BindList, ListenerSet, Profile, Protocols, SpecError},
+    listen::{Access, BindList, ListenerSet, Protocols, SpecError},
     option,
 };
 use support::*;
 
 fn open(list: &str, protocols: Protocols) -> Result<ListenerSet, SpecError> {
-    ListenerSet::open_with(&BindList::parse(list, 0).unwrap(), protocols, &Profile::new(), &Access::default())
+    ListenerSet::open_with(&BindList::parse(list, 0).unwrap(), protocols, &SocketOptions::new(), &Access::default())
 }
 
 /// Every name has these addresses.
 fn open_resolving(list: &str, protocols: Protocols, addrs: &[&str]) -> Result<ListenerSet, SpecError> {
     let list = BindList::parse(list, 0).unwrap();
-    ListenerSet::open_resolving(&list, protocols, &Profile::new(), &Access::default(), |_, port, add| {
+    ListenerSet::open_resolving(&list, protocols, &SocketOptions::new(), &Access::default(), |_, port, add| {
         addrs.iter().for_each(|addr| add(SocketAddr::new(addr.parse().unwrap(), port)));
         Ok(())
     })
@@ -199,8 +199,8 @@ fn the_resolvers_error_is_the_lists() {
         asked.push((host.to_owned(), port));
         Err(error)
     };
-    let failed =
-        ListenerSet::open_resolving(&list, Protocols::Tcp, &Profile::new(), &Access::default(), resolve).unwrap_err();
+    let failed = ListenerSet::open_resolving(&list, Protocols::Tcp, &SocketOptions::new(), &Access::default(), resolve)
+        .unwrap_err();
     assert_eq!((failed.index(), failed.error.error()), (1, error));
     assert_eq!(asked, [("a.internal".to_owned(), 0)]);
 }
@@ -210,8 +210,8 @@ fn the_resolvers_error_is_the_lists() {
 fn the_systems_resolver_knows_localhost_and_no_invalid_name() {
     let open = |list| {
         let list = BindList::parse(list, 0).unwrap();
-        let (profile, access) = (Profile::new(), Access::default());
-        ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &profile, &access, anet::listen::system_resolver)
+        let (options, access) = (SocketOptions::new(), Access::default());
+        ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &options, &access, anet::listen::system_resolver)
     };
     let set = open("localhost").unwrap();
     assert!(tcp_addrs(&set).iter().all(|addr| addr.ip().is_loopback()));

@@ -11,8 +11,8 @@ use std::{
 };
 
 use anet::{
-    Errno, Error, Op,
-    listen::{self, Access, BindList, ListenerSet, Profile, Protocols, SpecError},
+    Errno, Error, Op, SocketOptions,
+    listen::{self, Access, BindList, ListenerSet, Protocols, SpecError},
     option,
 };
 use support::{namespace::in_namespace, *};
@@ -33,7 +33,7 @@ fn set_ephemeral_ports(first: u16, last: u16) {
 }
 
 fn open(list: &str, protocols: Protocols) -> Result<ListenerSet, SpecError> {
-    ListenerSet::open_with(&BindList::parse(list, 0).unwrap(), protocols, &Profile::new(), &Access::default())
+    ListenerSet::open_with(&BindList::parse(list, 0).unwrap(), protocols, &SocketOptions::new(), &Access::default())
 }
 
 /// The sockets of both kinds.
@@ -84,8 +84,8 @@ fn a_name_is_served_on_ipv4_where_ipv6_is_disabled() {
     in_namespace(|| {
         disable_v6();
         let list = BindList::parse("localhost", 0).unwrap();
-        let (profile, access) = (Profile::new(), Access::default());
-        let set = ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &profile, &access, |_, port, add| {
+        let (options, access) = (SocketOptions::new(), Access::default());
+        let set = ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &options, &access, |_, port, add| {
             add(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), port));
             add(SocketAddr::new([127, 0, 0, 1].into(), port));
             Ok(())
@@ -110,7 +110,7 @@ fn the_hosts_default_for_v6only_makes_no_difference() {
                     assert!(set.iter().all(only_v6_or_v4) && set.datagrams().iter().all(only_v6_or_v4), "{list}");
                 }
             }
-            let both = Profile::new().with_only_v6(false);
+            let both = SocketOptions::new().with_only_v6(false);
             let any = "[::]:0".parse().unwrap();
             assert_eq!(option::only_v6(listen::tcp(any, &both).unwrap()), Ok(false));
             assert_eq!(option::only_v6(listen::udp(any, &both).unwrap()), Ok(false));
@@ -241,11 +241,11 @@ fn the_port_of_a_udp_server_cannot_be_taken() {
     in_namespace(|| {
         let set = open("* ::*", Protocols::Udp).unwrap();
         let port = port(&set);
-        let reusing = Profile::new().with_udp_reuse_address(true).with_reuse_port(true);
+        let reusing = SocketOptions::new().with_udp_reuse_address(true).with_reuse_port(true);
         for ip in ["0.0.0.0", "127.0.0.1", "[::]", "[::1]"] {
             let addr = format!("{ip}:{port}").parse().unwrap();
-            for profile in [Profile::new(), reusing] {
-                let error = listen::udp(addr, &profile).unwrap_err();
+            for options in [SocketOptions::new(), reusing] {
+                let error = listen::udp(addr, &options).unwrap_err();
                 assert_eq!(error, Error::new(Op::Bind, Errno::ADDRINUSE), "{addr}");
             }
             assert_fails(&addr.to_string(), Protocols::Udp, 0, Errno::ADDRINUSE);

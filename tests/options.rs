@@ -186,13 +186,13 @@ fn a_socket_is_bound_to_a_device_and_freed_again() {
     let fd = tcp_socket();
     let loopback = DeviceName::new("lo").unwrap();
     assert_eq!(option::bind_device(&fd).unwrap(), None);
-    option::set_bind_device(&fd, Some(&loopback)).unwrap();
+    option::set_bind_device(&fd, Some(loopback)).unwrap();
     assert_eq!(option::bind_device(&fd).unwrap(), Some(loopback));
     option::set_bind_device(&fd, None).unwrap();
     assert_eq!(option::bind_device(&fd).unwrap(), None);
 
     let nowhere = DeviceName::new("nosuchdevice").unwrap();
-    let error = option::set_bind_device(&fd, Some(&nowhere)).unwrap_err();
+    let error = option::set_bind_device(&fd, Some(nowhere)).unwrap_err();
     assert_eq!(error.errno(), Some(Errno::NODEV));
 }
 

@@ -13,16 +13,16 @@ use std::{
 };
 
 use anet::{
-    Errno, Error, Op, Result,
+    Errno, Error, Op, Result, SocketOptions,
     error::Cause,
-    listen::{self, Access, BindList, ListenerSet, Profile, Protocols, port_file},
+    listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
 };
 use support::*;
 use tempfile::TempDir;
 
 fn open(list: &str) -> ListenerSet {
     let list = BindList::parse(list, 0).unwrap();
-    ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default()).unwrap()
+    ListenerSet::open_with(&list, Protocols::TcpAndUdp, &SocketOptions::new(), &Access::default()).unwrap()
 }
 
 fn write(path: &Path, set: &ListenerSet) -> Result<()> {
@@ -88,7 +88,7 @@ fn the_longest_file_has_32_lines() {
     if lacks_ipv6() {
         return;
     }
-    let v6 = listen::tcp(any_local_address_v6(), &Profile::new()).unwrap();
+    let v6 = listen::tcp(any_local_address_v6(), &SocketOptions::new()).unwrap();
     let one_too_many = std::iter::repeat_n(&v6, 64);
     let error = port_file::write(place.path(), one_too_many, []).unwrap_err();
     assert_eq!(error.cause(), Cause::TooManyAddresses);

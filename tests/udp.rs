@@ -8,10 +8,9 @@ use std::{
 };
 
 use anet::{
-    Datagram, Endpoint, Errno, Error, Op,
+    Datagram, Endpoint, Errno, Error, Op, SocketOptions,
     fd::{AsFd, OwnedFd},
-    listen::{self, Profile},
-    option,
+    listen, option,
 };
 use support::*;
 
@@ -19,7 +18,7 @@ use support::*;
 const LARGEST: [usize; 2] = [65535 - 20 - 8, 65535 - 8];
 
 fn serve(addr: SocketAddr) -> (Datagram, SocketAddr) {
-    let server = listen::udp(addr, &Profile::new()).unwrap();
+    let server = listen::udp(addr, &SocketOptions::new()).unwrap();
     let local = server.local_addr().unwrap().as_inet().unwrap();
     (server, local)
 }
@@ -120,7 +119,7 @@ fn refusals_have_their_error_numbers() {
     assert_eq!(refused("[::1]:9"), Error::new(Op::SendTo, Errno::AFNOSUPPORT));
     let unknown = server.send_to(b"x", &Endpoint::Unknown { family: 0 }).unwrap_err();
     assert_eq!(unknown, Error::new(Op::SendTo, Errno::AFNOSUPPORT));
-    let elsewhere = listen::udp("203.0.113.1:0".parse().unwrap(), &Profile::new()).unwrap_err();
+    let elsewhere = listen::udp("203.0.113.1:0".parse().unwrap(), &SocketOptions::new()).unwrap_err();
     assert_eq!(elsewhere, Error::new(Op::Bind, Errno::ADDRNOTAVAIL));
 }
 
@@ -157,8 +156,8 @@ fn the_port_of_a_server_cannot_be_taken() {
     let wildcard = |addr: &SocketAddr| if addr.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }.parse().unwrap();
     for addr in any_local_addresses().into_iter().flat_map(|addr| [addr, wildcard(&addr)]) {
         let (server, local) = serve(addr);
-        for profile in [Profile::new(), Profile::new().with_udp_reuse_address(true)] {
-            let error = listen::udp(local, &profile.with_reuse_port(true)).unwrap_err();
+        for options in [SocketOptions::new(), SocketOptions::new().with_udp_reuse_address(true)] {
+            let error = listen::udp(local, &options.with_reuse_port(true)).unwrap_err();
             assert_eq!(error, Error::new(Op::Bind, Errno::ADDRINUSE), "{local}");
         }
         drop(server);
@@ -166,17 +165,17 @@ fn the_port_of_a_server_cannot_be_taken() {
         eventually(PATIENCE, || {
             let (server, local) = serve(addr);
             drop(server);
-            listen::udp(local, &Profile::new()).ok()
+            listen::udp(local, &SocketOptions::new()).ok()
         });
     }
 }
 
 #[test]
 fn sockets_that_ask_for_it_share_a_port() {
-    for profile in [Profile::new().with_udp_reuse_address(true), Profile::new().with_reuse_port(true)] {
-        let first = listen::udp(any_local_address(), &profile).unwrap();
+    for options in [SocketOptions::new().with_udp_reuse_address(true), SocketOptions::new().with_reuse_port(true)] {
+        let first = listen::udp(any_local_address(), &options).unwrap();
         let local = first.local_addr().unwrap();
-        let second = listen::udp(local.as_inet().unwrap(), &profile).unwrap();
+        let second = listen::udp(local.as_inet().unwrap(), &options).unwrap();
         assert_eq!(second.local_addr().unwrap(), local);
     }
 }
@@ -190,10 +189,10 @@ fn v6_leaves_v4_alone_unless_told_otherwise() {
     eventually(PATIENCE, || {
         let (server, local) = serve("[::]:0".parse().unwrap());
         assert!(option::only_v6(&server).unwrap());
-        listen::udp(([0, 0, 0, 0], local.port()).into(), &Profile::new()).ok()
+        listen::udp(([0, 0, 0, 0], local.port()).into(), &SocketOptions::new()).ok()
     });
 
-    let both = listen::udp("[::]:0".parse().unwrap(), &Profile::new().with_only_v6(false)).unwrap();
+    let both = listen::udp("[::]:0".parse().unwrap(), &SocketOptions::new().with_only_v6(false)).unwrap();
     let port = both.local_addr().unwrap().port().unwrap();
     let client = client_of(([127, 0, 0, 1], port).into());
     client.send(b"v4").unwrap();
@@ -204,11 +203,11 @@ fn v6_leaves_v4_alone_unless_told_otherwise() {
 }
 
 #[test]
-fn the_send_buffer_is_the_largest_unless_the_profile_says_otherwise() {
+fn the_send_buffer_is_the_largest_unless_the_options_say_otherwise() {
     let (server, _) = serve(any_local_address());
     assert_eq!(option::send_buffer_size(&server).unwrap(), 2 * limit("wmem_max"));
-    let profile = Profile::new().with_send_buffer_size(Some(50_000)).with_recv_buffer_size(Some(60_000));
-    let modest = listen::udp(any_local_address(), &profile).unwrap();
+    let options = SocketOptions::new().with_send_buffer_size(Some(50_000)).with_recv_buffer_size(Some(60_000));
+    let modest = listen::udp(any_local_address(), &options).unwrap();
     assert_eq!(option::send_buffer_size(&modest).unwrap(), 100_000);
     assert_eq!(option::recv_buffer_size(&modest).unwrap(), 120_000);
 }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Errno, Error, Listener, Op, Profile, UnixAddr,
+    Endpoint, Errno, Error, Listener, Op, SocketOptions, UnixAddr,
     error::{AddrError, Cause},
     listen::{self, Access},
 };
@@ -50,7 +50,7 @@ impl Place {
     }
 
     fn listen_with(&self, access: &Access) -> Result<Listener, AddrError> {
-        listen::unix(&self.addr(), &Profile::new(), access)
+        listen::unix(&self.addr(), &SocketOptions::new(), access)
     }
 
     /// A socket file with nobody behind it.
@@ -104,7 +104,7 @@ fn a_live_servers_path_is_never_stolen() {
 #[test]
 fn a_server_with_a_full_backlog_is_live() {
     let place = Place::new();
-    let live = listen::unix(&place.addr(), &Profile::new().with_backlog(0), &Access::default()).unwrap();
+    let live = listen::unix(&place.addr(), &SocketOptions::new().with_backlog(0), &Access::default()).unwrap();
     let _fills_the_backlog = client_of(&live);
     assert_in_use(place.listen());
 }
@@ -284,7 +284,7 @@ fn bad_paths_are_refused_before_any_system_call() {
 
 #[test]
 fn a_directory_that_is_not_there_is_an_error() {
-    let error = listen::unix(&addr_of(Path::new("/nowhere/at/all")), &Profile::new(), &PRIVATE).unwrap_err();
+    let error = listen::unix(&addr_of(Path::new("/nowhere/at/all")), &SocketOptions::new(), &PRIVATE).unwrap_err();
     assert_eq!(error, Error::new(Op::Bind, Errno::NOENT));
 }
 
@@ -292,15 +292,15 @@ fn a_directory_that_is_not_there_is_an_error() {
 fn an_abstract_name_has_no_file() {
     let name = format!("anet-test-{}", std::process::id());
     let addr = UnixAddr::abstract_name(&name).unwrap();
-    let listener = listen::unix(&addr, &Profile::new(), &PRIVATE).unwrap();
+    let listener = listen::unix(&addr, &SocketOptions::new(), &PRIVATE).unwrap();
     client_at(Endpoint::Unix(addr));
     assert!(!listener.remove_file().unwrap());
-    assert_in_use(listen::unix(&addr, &Profile::new(), &PRIVATE));
+    assert_in_use(listen::unix(&addr, &SocketOptions::new(), &PRIVATE));
 }
 
 #[test]
 fn an_unnamed_listener_gets_an_abstract_name() {
-    let listener = listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap();
+    let listener = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap();
     let local = listener.local_addr().unwrap();
     assert_eq!(local.as_unix().unwrap().as_abstract_name().unwrap().len(), 5);
     client_at(local);

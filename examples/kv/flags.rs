@@ -8,7 +8,7 @@ use std::{
 };
 
 use anet::{
-    Profile, UnixAddr,
+    SocketOptions, UnixAddr,
     accept::Limits,
     listen::{Access, BindList, Protocols},
     option::TcpKeepalive,
@@ -44,7 +44,7 @@ pub struct Flags {
     pub unix_socket: Option<UnixAddr>,
     pub protocols: Protocols,
     pub access: Access,
-    pub profile: Profile,
+    pub options: SocketOptions,
     pub limits: Limits,
     pub idle_timeout: Option<Duration>,
     values: Values,
@@ -80,7 +80,7 @@ impl Flags {
             unix_socket: unix_socket(&values)?,
             protocols,
             access: Access { mode: Some(parsed(&values, "unixsocketperm", permissions)?), group: None },
-            profile: Profile::new()
+            options: SocketOptions::new()
                 .with_tcp_nodelay(true)
                 .with_tcp_keepalive(parsed(&values, "tcp-keepalive", keepalive)?)
                 .with_backlog(parsed(&values, "tcp-backlog", number)?),

@@ -18,7 +18,7 @@ use core::time::Duration;
 use std::process::ExitCode;
 
 use anet::{
-    Profile,
+    SocketOptions,
     event::Interest,
     listen,
     pipe::{EndFlags, pipe},
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> Outcome {
     let signals = pipe(EndFlags::NONBLOCK, EndFlags::NONBLOCK)?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, signals.write)?;
-    let listener = listen::tcp(args.flag("listen", "127.0.0.1:8080"), &Profile::new().with_tcp_nodelay(true))?;
+    let listener = listen::tcp(args.flag("listen", "127.0.0.1:8080"), &SocketOptions::new().with_tcp_nodelay(true))?;
     announce(format_args!("listening on {}", listener.local_addr()?));
     let clients = Server::new(Slots::allocate(CLIENTS_MAX))?.with_idle_timeout(Some(args.millis("idle-time", "60000")));
     let mut http = Http { clients, request_time: args.millis("request-time", "5000"), drains: false };

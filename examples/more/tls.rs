@@ -21,7 +21,7 @@ use std::{
 };
 
 use anet::{
-    Profile,
+    SocketOptions,
     event::Interest,
     listen,
     server::{Event, Io, Key, Server, Slots},
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 fn serve(args: &Args) -> Outcome {
     let config = configured(&args.flag("certificate", ""))?;
-    let listener = listen::tcp(args.flag("listen", "127.0.0.1:7004"), &Profile::new().with_tcp_nodelay(true))?;
+    let listener = listen::tcp(args.flag("listen", "127.0.0.1:7004"), &SocketOptions::new().with_tcp_nodelay(true))?;
     announce(format_args!("listening on {}", listener.local_addr()?));
     let mut clients = Clients::new(Slots::allocate(CLIENTS_MAX))?.with_idle_timeout(Some(IDLE_TIME));
     clients.listen(listener)?;

@@ -39,12 +39,12 @@ const PATIENCE: u8 = 2;
 /// (`CLOCK_MONOTONIC`).
 ///
 /// ```
-/// use anet::{Profile, accept::{Acceptor, Watch}, event::{Events, Interest, Poller}, listen};
+/// use anet::{SocketOptions, accept::{Acceptor, Watch}, event::{Events, Interest, Poller}, listen};
 /// use std::time::Instant;
 ///
 /// const LISTENER: u64 = 0;
 ///
-/// let listener = listen::tcp("127.0.0.1:0".parse()?, &Profile::new())?;
+/// let listener = listen::tcp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
 /// let poller = Poller::new()?;
 /// poller.add(&listener, LISTENER, Interest::READABLE)?;
 /// # let client = std::net::TcpStream::connect(listener.local_addr()?.to_string())?;
@@ -148,7 +148,7 @@ impl Acceptor {
     /// connection instead, except the one that reaches the limit. Where connections arrive one by one it takes one
     /// without asking, and asks whether there are more after at most 16 of them. An accept fails with `EAGAIN` only if
     /// no connection waited, or another thread or process accepts from the same queue; a blocking listener would block
-    /// there. `EINTR`, a missing `accept4` and the profile's options are handled as in [`Listener::accept`].
+    /// there. `EINTR`, a missing `accept4` and the socket options are handled as in [`Listener::accept`].
     ///
     /// A single turn that takes nothing is not unusual: another process may have been faster. If it happens again, the
     /// acceptor checks the listener itself: a Unix listener that was shut down is

@@ -34,8 +34,8 @@ pub enum BatchEnd {
     OutOfResources(Error),
     /// `EINVAL`, `EBADF`, `ENOTSOCK`: the socket does not listen, or no longer does. Stop watching it.
     ListenerGone(Error),
-    /// Any other error, which is likely to recur: `EPERM` from a filter that forbids accepting, or an option of the
-    /// profile that could not be set; that connection is closed. Log it and retry later.
+    /// Any other error, which is likely to recur: `EPERM` from a filter that forbids accepting, or an option
+    /// that could not be set; that connection is closed. Log it and retry later.
     Failed(Error),
 }
 
@@ -46,9 +46,9 @@ impl Listener {
     /// as text. A blocking listener from elsewhere blocks here until the limit is reached.
     ///
     /// ```
-    /// use anet::{accept::BatchEnd, listen::{self, Profile}};
+    /// use anet::{SocketOptions, accept::BatchEnd, listen};
     ///
-    /// let listener = listen::tcp("127.0.0.1:0".parse()?, &Profile::new())?;
+    /// let listener = listen::tcp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
     /// # let client = std::net::TcpStream::connect(listener.local_addr()?.to_string())?;
     /// let batch = listener.accept_batch(10, |stream, peer| println!("{peer} is here: {stream:?}"));
     /// assert_eq!((batch.accepted, batch.end), (1, BatchEnd::Drained));

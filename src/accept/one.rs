@@ -16,7 +16,7 @@ use crate::{
 impl Listener {
     /// Accepts the next connection, non-blocking and close-on-exec, and returns it with the peer's address.
     ///
-    /// On TCP this is one system call, unless the profile has `SO_PRIORITY`; options that Unix sockets do not inherit
+    /// On TCP this is one system call, unless `SO_PRIORITY` was asked for; options that Unix sockets do not inherit
     /// from their listener are set here. Where the kernel has no `accept4` (`ENOSYS`) or a seccomp filter forbids it
     /// (`EPERM`), `accept` and `fcntl` do the same in four calls; under a filter it takes one more, because `accept4`
     /// is tried every time.
@@ -36,8 +36,8 @@ impl Listener {
     pub fn accept(&self) -> Result<(Stream, Endpoint)> {
         let (fd, peer) = accept(self.as_fd())?;
         let stream = Stream::from(fd);
-        if let Some(profile) = self.after_accept() {
-            profile.set_on_any(&stream)?;
+        if let Some(options) = self.after_accept() {
+            options.set_on_accepted(&stream)?;
         }
         Ok((stream, peer))
     }

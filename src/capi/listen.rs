@@ -18,8 +18,8 @@ use super::{
 use crate::{
     addr::UnixAddr,
     error::{Errno, Error, Op},
-    listen::{self, Access, Listener, Profile},
-    option,
+    listen::{self, Access, Listener},
+    option::{self, SocketOptions},
 };
 
 /// Listens on `port` of every IPv4 address (`bindaddr` NULL or `*`) or of one address or host name; port 0 lets the
@@ -67,10 +67,10 @@ unsafe fn tcp_server(err: *mut c_char, port: c_int, bindaddr: *const c_char, fam
 
 /// The first address for which there is a socket decides, as in Redis.
 fn listen_on_any_of(port: c_int, bindaddr: &CStr, family: Family, backlog: c_int) -> Result<c_int, Failure> {
-    let profile = profile(backlog);
+    let options = options(backlog);
     let mut why_not = Errno::AFNOSUPPORT;
     for addr in addresses(resolve::port(port)?, bindaddr, family)? {
-        match listen::tcp(addr, &profile) {
+        match listen::tcp(addr, &options) {
             Err(error) if error.op() == Op::Socket => why_not = error.errno().unwrap_or(why_not),
             listener => return blocking_and_inherited(listener.map_err(Error::from)?),
         }
@@ -87,8 +87,8 @@ fn addresses(port: u16, bindaddr: &CStr, family: Family) -> Result<Vec<SocketAdd
 }
 
 /// The kernel counts a backlog without sign, so that a negative one is the largest there is.
-fn profile(backlog: c_int) -> Profile {
-    Profile::new().with_backlog(backlog as u32)
+fn options(backlog: c_int) -> SocketOptions {
+    SocketOptions::new().with_backlog(backlog as u32)
 }
 
 fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
@@ -135,5 +135,5 @@ pub unsafe extern "C" fn anetUnixServer(
 fn listen_on_path(path: &CStr, perm: libc::mode_t, backlog: c_int) -> Result<c_int, Failure> {
     let addr = UnixAddr::path(path.to_bytes())?;
     let access = Access { mode: (perm != 0).then_some(perm as u32), group: None };
-    blocking_and_inherited(listen::unix(&addr, &profile(backlog), &access).map_err(Error::from)?)
+    blocking_and_inherited(listen::unix(&addr, &options(backlog), &access).map_err(Error::from)?)
 }

@@ -95,7 +95,7 @@ fn close_on_exec(fd: BorrowedFd<'_>) -> Result<bool> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetEnableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_int {
     // SAFETY: the caller answers for both.
-    unsafe { set(err, fd, Op::Set(Opt::NoDelay), |fd| option::set_tcp_nodelay(fd, true)) }
+    unsafe { set(err, fd, Op::Set(Opt::TCP_NODELAY), |fd| option::set_tcp_nodelay(fd, true)) }
 }
 
 /// Lets small segments wait for the acknowledgement of earlier ones.
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn anetEnableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetDisableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_int {
     // SAFETY: the caller answers for both.
-    unsafe { set(err, fd, Op::Set(Opt::NoDelay), |fd| option::set_tcp_nodelay(fd, false)) }
+    unsafe { set(err, fd, Op::Set(Opt::TCP_NODELAY), |fd| option::set_tcp_nodelay(fd, false)) }
 }
 
 /// Lets writes on `fd` end with `EAGAIN` after `ms` milliseconds; 0: they wait for ever.
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn anetDisableTcpNoDelay(err: *mut c_char, fd: c_int) -> c
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetSendTimeout(err: *mut c_char, fd: c_int, ms: c_longlong) -> c_int {
-    let op = Op::Set(Opt::SendTimeout);
+    let op = Op::Set(Opt::SO_SNDTIMEO);
     // SAFETY: the caller answers for both.
     unsafe { set(err, fd, op, |fd| option::set_send_timeout(fd, milliseconds(ms, op)?)) }
 }
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn anetSendTimeout(err: *mut c_char, fd: c_int, ms: c_long
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetRecvTimeout(err: *mut c_char, fd: c_int, ms: c_longlong) -> c_int {
-    let op = Op::Set(Opt::ReceiveTimeout);
+    let op = Op::Set(Opt::SO_RCVTIMEO);
     // SAFETY: the caller answers for both.
     unsafe { set(err, fd, op, |fd| option::set_recv_timeout(fd, milliseconds(ms, op)?)) }
 }
@@ -166,7 +166,7 @@ fn milliseconds(ms: c_longlong, op: Op) -> Result<Option<Duration>> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetKeepAlive(err: *mut c_char, fd: c_int, interval: c_int) -> c_int {
     // SAFETY: the caller answers for both.
-    unsafe { set(err, fd, Op::Set(Opt::KeepAlive), |fd| set_keepalive(fd, interval)) }
+    unsafe { set(err, fd, Op::Set(Opt::SO_KEEPALIVE), |fd| set_keepalive(fd, interval)) }
 }
 
 /// An interval that is refused switches keepalive on nonetheless: Redis does it in this order and ignores the failure.
@@ -178,7 +178,7 @@ fn set_keepalive(fd: BorrowedFd<'_>, interval: c_int) -> Result<()> {
 }
 
 fn keepalive_after_idle(seconds: c_int) -> Result<TcpKeepalive> {
-    let seconds = u64::try_from(seconds).map_err(|_| Error::new(Op::Set(Opt::KeepIdle), Errno::INVAL))?;
+    let seconds = u64::try_from(seconds).map_err(|_| Error::new(Op::Set(Opt::TCP_KEEPIDLE), Errno::INVAL))?;
     TcpKeepalive::after_idle(Duration::from_secs(seconds))
 }
 
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn anetSetSockMarkId(err: *mut c_char, fd: c_int, id: u32)
         return ANET_OK;
     }
     // SAFETY: the caller answers for both.
-    unsafe { set(err, fd, Op::Set(Opt::Mark), |fd| set_mark(fd, id)) }
+    unsafe { set(err, fd, Op::Set(Opt::SO_MARK), |fd| set_mark(fd, id)) }
 }
 
 #[cfg(target_os = "linux")]
@@ -217,13 +217,13 @@ fn set_mark(fd: BorrowedFd<'_>, id: u32) -> Result<()> {
 
     // SAFETY: the option's value is a plain number of four bytes.
     let name = unsafe { OptionName::new(libc::SOL_SOCKET, NUMBER) };
-    sys::raw::setsockopt(fd, name, &id.to_ne_bytes()).op(Op::Set(Opt::Mark))
+    sys::raw::setsockopt(fd, name, &id.to_ne_bytes()).op(Op::Set(Opt::SO_MARK))
 }
 
 /// Nobody calls it.
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")))]
 fn set_mark(_: BorrowedFd<'_>, _: u32) -> Result<()> {
-    Err(Error::new(Op::Set(Opt::Mark), Errno::NOPROTOOPT))
+    Err(Error::new(Op::Set(Opt::SO_MARK), Errno::NOPROTOOPT))
 }
 
 /// Returns the error number that waits on a socket and clears it, 0 if there is none, and if it cannot be asked the
@@ -234,7 +234,7 @@ fn set_mark(_: BorrowedFd<'_>, _: u32) -> Result<()> {
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetGetError(fd: c_int) -> c_int {
-    let op = Op::Get(Opt::Error);
+    let op = Op::Get(Opt::SO_ERROR);
     // SAFETY: the caller answers for `fd`.
     match unsafe { borrow(fd, op) }.and_then(option::take_error) {
         Ok(waiting) => waiting.map_or(0, Errno::raw_os_error),

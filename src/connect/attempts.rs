@@ -2,10 +2,11 @@
 
 use core::net::SocketAddr;
 
-use super::Source;
+use super::{Connector, Source};
 use crate::{
     addr::Endpoint,
     error::{AddrError, Result},
+    option::SocketOptions,
 };
 
 /// The addresses of a list in their order, each with the address to connect from; with a source that is best effort the
@@ -14,23 +15,24 @@ use crate::{
 pub(super) struct Attempts<L> {
     endpoints: L,
     next: usize,
-    source: Source,
+    connector: Connector,
 }
 
 impl<L: AsRef<[Endpoint]>> Attempts<L> {
-    pub(super) const fn new(endpoints: L, source: Source) -> Self {
-        Self { endpoints, next: 0, source }
+    pub(super) const fn new(endpoints: L, connector: Connector) -> Self {
+        Self { endpoints, next: 0, connector }
     }
 
     /// The first success and its address, or the last error; `none` if there is nothing to try.
     pub(super) fn first<T>(
         &mut self,
         none: AddrError,
-        mut connect: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<T, AddrError>,
+        mut connect: impl FnMut(&Endpoint, Option<SocketAddr>, &SocketOptions) -> Result<T, AddrError>,
     ) -> Result<(Endpoint, T), AddrError> {
         let mut last = none;
+        let options = *self.connector.options();
         for (endpoint, source) in self {
-            match connect(&endpoint, source) {
+            match connect(&endpoint, source, &options) {
                 Ok(connected) => return Ok((endpoint, connected)),
                 Err(error) => last = error,
             }
@@ -44,12 +46,12 @@ impl<L: AsRef<[Endpoint]>> Iterator for Attempts<L> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let endpoints = self.endpoints.as_ref();
-        if self.next >= endpoints.len() && matches!(self.source, Source::BestEffort(_)) {
-            (self.next, self.source) = (0, Source::Any);
+        if self.next >= endpoints.len() && matches!(self.connector.source(), Source::BestEffort(_)) {
+            (self.next, self.connector) = (0, self.connector.with_source(Source::Any));
         }
         let endpoint = *endpoints.get(self.next)?;
         self.next += 1;
-        Some((endpoint, self.source.addr()))
+        Some((endpoint, self.connector.source().addr()))
     }
 }
 
@@ -60,7 +62,7 @@ mod tests {
 
     fn attempts(list: &str, source: Source) -> Vec<(u16, bool)> {
         let endpoints: Vec<Endpoint> = list.split_whitespace().map(|text| text.parse().unwrap()).collect();
-        let attempts = Attempts::new(endpoints, source);
+        let attempts = Attempts::new(endpoints, source.into());
         attempts.map(|(endpoint, source)| (endpoint.port().unwrap(), source.is_some())).collect()
     }
 

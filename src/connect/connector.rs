@@ -8,33 +8,45 @@ use super::Source;
 use crate::{
     addr::Endpoint,
     error::{Errno, Error, Op, Result},
+    option::SocketOptions,
     stream::Stream,
     sys,
 };
 
-/// Options of outgoing connections: the source address, and how long an attempt and all of them may take.
+/// How outgoing connections are made: their options, the source address, and how long an attempt and all of them may
+/// take.
 ///
 /// ```
-/// use anet::connect::Connector;
+/// use anet::{SocketOptions, connect::Connector};
 /// use core::{net::SocketAddr, time::Duration};
 ///
 /// let connector = Connector::new()
+///     .with_options(SocketOptions::new().with_tcp_nodelay(true))
 ///     .with_attempt_timeout(Some(Duration::from_millis(250)))
 ///     .with_timeout(Some(Duration::from_secs(1)));
 /// # let _ = connector;
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Connector {
+    options: SocketOptions,
     source: Source,
     attempt_timeout: Option<Duration>,
     timeout: Option<Duration>,
 }
 
 impl Connector {
-    /// Any source address, and as long as the kernel tries: on Linux about two minutes for each address
+    /// No options, any source address, and as long as the kernel tries: on Linux about two minutes for each address
     /// (`net.ipv4.tcp_syn_retries`).
     pub const fn new() -> Self {
-        Self { source: Source::Any, attempt_timeout: None, timeout: None }
+        Self { options: SocketOptions::new(), source: Source::Any, attempt_timeout: None, timeout: None }
+    }
+
+    /// What the sockets are like, before they connect: mark, device, buffers, congestion control and everything else that
+    /// must be there for the first packet. Of the value, what concerns serving sockets alone is passed over.
+    #[must_use]
+    pub const fn with_options(mut self, options: SocketOptions) -> Self {
+        self.options = options;
+        self
     }
 
     /// The address that connections come from.
@@ -58,6 +70,14 @@ impl Connector {
         self
     }
 
+    pub(super) const fn options(&self) -> &SocketOptions {
+        &self.options
+    }
+
+    pub(super) const fn source(&self) -> Source {
+        self.source
+    }
+
     /// How long one address may take.
     pub const fn attempt_timeout(&self) -> Option<Duration> {
         self.attempt_timeout
@@ -68,23 +88,30 @@ impl Connector {
         self.timeout
     }
 
-    /// Begins to connect to one address, without waiting: `socket` and `connect` and no other call, unless a source
-    /// address is bound. The connection is under way, or made already.
+    /// Begins to connect to one address, without waiting: `socket` and `connect` and no other call, but for a source
+    /// address and options. The connection is under way, or made already.
     pub(crate) fn begin(&self, endpoint: &Endpoint) -> Result<Stream> {
-        let bound = begin(endpoint, self.source.addr());
+        let bound = self.begin_from(endpoint, self.source.addr());
         match self.source {
-            Source::BestEffort(_) => bound.or_else(|_| begin(endpoint, None)),
+            Source::BestEffort(_) => bound.or_else(|_| self.begin_from(endpoint, None)),
             Source::Any | Source::Bound(_) => bound,
+        }
+    }
+
+    fn begin_from(&self, endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Stream> {
+        let fd = super::socket(endpoint, source, &self.options, true)?;
+        match sys::connect(fd.as_fd(), endpoint) {
+            // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
+            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::from(fd)),
+            Err(errno) => Err(Error::new(Op::Connect, errno)),
         }
     }
 }
 
-fn begin(endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Stream> {
-    let fd = super::socket(endpoint, source, true)?;
-    match sys::connect(fd.as_fd(), endpoint) {
-        // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
-        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::from(fd)),
-        Err(errno) => Err(Error::with_addr(Op::Connect, errno, endpoint)),
+/// A connector without options and time limits.
+impl From<Source> for Connector {
+    fn from(source: Source) -> Self {
+        Self::new().with_source(source)
     }
 }
 

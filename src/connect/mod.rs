@@ -1,8 +1,8 @@
 //! Connecting: TCP and Unix, waiting or not, over a list of addresses in their order.
 //!
 //! The first address that connects wins; one that fails gives way to the next, at once or when its refusal comes. The
-//! last error is the one reported. Every socket is close-on-exec and, with a source address over TCP, has
-//! `SO_REUSEADDR`.
+//! last error is the one reported. Every socket is close-on-exec, has the options of its [`Connector`] before it connects,
+//! and, with a source address over TCP, `SO_REUSEADDR`.
 
 mod attempts;
 mod connector;
@@ -18,7 +18,7 @@ pub use pending::{Pending, Progress};
 use crate::{
     addr::Endpoint,
     error::{AddrError, Cause, Errno, Error, Op, Result, ResultExt},
-    option,
+    option::{self, SocketOptions},
     stream::Stream,
     sys::{self, Deadline},
 };
@@ -51,6 +51,9 @@ impl Source {
 
 /// Starts to connect and does not wait.
 ///
+/// The connector says with which options and from which address; a [`Source`] alone stands for one without options. Its
+/// time limits are for callers that wait: give an address up with [`Pending::time_out`].
+///
 /// The list goes into the [`Pending`], which tries the other addresses when one refuses: give a reference, or a list
 /// that is owned to have a `Pending` that borrows nothing.
 ///
@@ -82,20 +85,20 @@ impl Source {
 ///
 /// The last address's, if all fail at once: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL` for a source
 /// that is not this host's or when the ephemeral ports are used up, `EAFNOSUPPORT` for a source of the other family,
-/// [`MissingScope`](Cause::MissingScope) for a link-local address without scope, `EMFILE`, `ENFILE`. On a Unix socket
+/// [`MissingScope`](Cause::MissingScope) for a link-local address without scope, `EMFILE`, `ENFILE`; those of the options. On a Unix socket
 /// `ENOENT`, `EACCES`, and `EAGAIN` when the server's backlog is full: nothing has been started then, and the call is to
 /// be repeated after a while. [`NothingToTry`](Cause::NothingToTry) for an empty list.
 #[doc(alias = "anetTcpNonBlockConnect")]
 #[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
-pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, source: Source) -> Result<Progress<L>, AddrError> {
-    start_with(endpoints, source, begin)
+pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, connector: impl Into<Connector>) -> Result<Progress<L>, AddrError> {
+    start_with(endpoints, connector.into(), begin)
 }
 
 /// The same, with `SO_REUSEADDR` on every socket over TCP, as Redis has it.
 #[cfg(feature = "capi")]
 pub(crate) fn start_reusing(endpoints: &[Endpoint], source: Source) -> Result<Progress<&[Endpoint]>, AddrError> {
-    start_with(endpoints, source, |endpoint, source| {
-        let fd = socket(endpoint, source, true)?;
+    start_with(endpoints, source.into(), |endpoint, source, options| {
+        let fd = socket(endpoint, source, options, true)?;
         if source.is_none() && endpoint.as_inet().is_some() {
             option::set_reuse_address(&fd, true).map_err(|error| AddrError::new(error, *endpoint))?;
         }
@@ -105,10 +108,10 @@ pub(crate) fn start_reusing(endpoints: &[Endpoint], source: Source) -> Result<Pr
 
 fn start_with<L: AsRef<[Endpoint]>>(
     endpoints: L,
-    source: Source,
-    attempt: impl FnMut(&Endpoint, Option<SocketAddr>) -> Result<Attempt, AddrError>,
+    connector: Connector,
+    attempt: impl FnMut(&Endpoint, Option<SocketAddr>, &SocketOptions) -> Result<Attempt, AddrError>,
 ) -> Result<Progress<L>, AddrError> {
-    let mut attempts = Attempts::new(endpoints, source);
+    let mut attempts = Attempts::new(endpoints, connector);
     let (peer, attempt) = attempts.first(NOTHING_TO_TRY, attempt)?;
     Ok(match attempt {
         Attempt::Connected(stream) => Progress::Connected(stream),
@@ -116,17 +119,36 @@ fn start_with<L: AsRef<[Endpoint]>>(
     })
 }
 
-/// Connects and waits, for each address at most `timeout` (`None`: as long as the kernel tries). The stream is
+/// Connects and waits, for each address and for all of them at most as long as the connector says. The stream is
 /// blocking.
+///
+/// ```
+/// use anet::{Endpoint, SocketOptions, connect::{self, Connector}};
+/// use core::time::Duration;
+///
+/// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let server_addr = Endpoint::from(server.local_addr()?);
+/// let connector = Connector::new()
+///     .with_options(SocketOptions::new().with_tcp_nodelay(true))
+///     .with_timeout(Some(Duration::from_secs(1)));
+/// let stream = connect::blocking(&[server_addr], connector)?;
+/// assert!(stream.nodelay()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
 /// Those of [`start`] and [`Pending::finish`], and `ETIMEDOUT`. [`AddrError::endpoint`] is the address that failed last,
 /// which is the source if it could not be bound.
 #[doc(alias = "connect")]
-pub fn blocking(endpoints: &[Endpoint], source: Source, timeout: Option<Duration>) -> Result<Stream, AddrError> {
-    let mut attempts = Attempts::new(endpoints, source);
-    let connected = attempts.first(NOTHING_TO_TRY, |endpoint, source| attempt_and_wait(endpoint, source, timeout));
+pub fn blocking(endpoints: &[Endpoint], connector: impl Into<Connector>) -> Result<Stream, AddrError> {
+    let connector = connector.into();
+    let until = Deadline::after(connector.timeout());
+    let mut attempts = Attempts::new(endpoints, connector);
+    let connected = attempts.first(NOTHING_TO_TRY, |endpoint, source, options| {
+        let limits = [connector.attempt_timeout(), until.remaining()];
+        attempt_and_wait(endpoint, source, options, limits.into_iter().flatten().min())
+    });
     connected.map(|(_, stream)| stream)
 }
 
@@ -139,8 +161,8 @@ enum Attempt {
 }
 
 /// Begins an attempt that does not wait.
-fn begin(endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Attempt, AddrError> {
-    attempt(socket(endpoint, source, true)?, endpoint)
+fn begin(endpoint: &Endpoint, source: Option<SocketAddr>, options: &SocketOptions) -> Result<Attempt, AddrError> {
+    attempt(socket(endpoint, source, options, true)?, endpoint)
 }
 
 fn attempt(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt, AddrError> {
@@ -163,12 +185,14 @@ fn connect(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt> {
 fn attempt_and_wait(
     endpoint: &Endpoint,
     source: Option<SocketAddr>,
+    options: &SocketOptions,
     timeout: Option<Duration>,
 ) -> Result<Stream, AddrError> {
     let deadline = Deadline::after(timeout);
     let is_unix = endpoint.as_unix().is_some();
-    let fd = socket(endpoint, source, deadline.remaining().is_some() && !is_unix)?;
-    let connected = if is_unix { wait_for_room(fd, endpoint, deadline) } else { wait_for_peer(fd, endpoint, deadline) };
+    let fd = socket(endpoint, source, options, deadline.remaining().is_some() && !is_unix)?;
+    let connected =
+        if is_unix { wait_for_room(fd, endpoint, options, deadline) } else { wait_for_peer(fd, endpoint, deadline) };
     connected.map_err(|error| AddrError::new(error, *endpoint))
 }
 
@@ -188,7 +212,7 @@ fn wait_for_peer(fd: OwnedFd, endpoint: &Endpoint, deadline: Deadline) -> Result
 
 /// A Unix connect is done at once or waits for room in the server's backlog; interrupted while it waits, it has not
 /// begun. The deadline decides when it has waited long enough: the kernel begins to count anew after each signal.
-fn wait_for_room(fd: OwnedFd, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
+fn wait_for_room(fd: OwnedFd, endpoint: &Endpoint, options: &SocketOptions, deadline: Deadline) -> Result<Stream> {
     let stream = Stream::from(fd);
     while !connect_within(&stream, endpoint, deadline.remaining())? {
         if deadline.is_over() {
@@ -196,7 +220,7 @@ fn wait_for_room(fd: OwnedFd, endpoint: &Endpoint, deadline: Deadline) -> Result
         }
     }
     if deadline.remaining().is_some() {
-        option::set_send_timeout(&stream, None)?;
+        option::set_send_timeout(&stream, options.send_timeout())?;
     }
     Ok(stream)
 }
@@ -222,18 +246,25 @@ fn without_lateness(time: Duration) -> Duration {
 }
 
 /// A socket ready to connect.
-fn socket(endpoint: &Endpoint, source: Option<SocketAddr>, nonblocking: bool) -> Result<OwnedFd, AddrError> {
-    let fd = new_socket(endpoint, nonblocking).map_err(|error| AddrError::new(error, *endpoint))?;
+fn socket(
+    endpoint: &Endpoint,
+    source: Option<SocketAddr>,
+    options: &SocketOptions,
+    nonblocking: bool,
+) -> Result<OwnedFd, AddrError> {
+    let fd = new_socket(endpoint, options, nonblocking).map_err(|error| AddrError::new(error, *endpoint))?;
     if let Some(source) = source.filter(|_| endpoint.as_inet().is_some()) {
         bind_source(&fd, source).map_err(|error| AddrError::new(error, source.into()))?;
     }
     Ok(fd)
 }
 
-fn new_socket(endpoint: &Endpoint, nonblocking: bool) -> Result<OwnedFd> {
+fn new_socket(endpoint: &Endpoint, options: &SocketOptions, nonblocking: bool) -> Result<OwnedFd> {
     let family = sys::family(endpoint)
         .map_err(|_| Error::refused(Op::Connect, Cause::UnknownFamily { family: unknown_family(endpoint) }))?;
-    sys::stream_socket(family, nonblocking).op(Op::Socket)
+    let fd = sys::stream_socket(family, nonblocking).op(Op::Socket)?;
+    options.set_on_client(&fd, endpoint)?;
+    Ok(fd)
 }
 
 const fn unknown_family(endpoint: &Endpoint) -> u32 {

@@ -8,9 +8,9 @@
 //! stand bursts asks for a larger one ([`maximize_recv_buffer`](crate::option::maximize_recv_buffer)).
 //!
 //! ```
-//! use anet::listen::{self, Profile};
+//! use anet::{SocketOptions, listen};
 //!
-//! let server = listen::udp("127.0.0.1:0".parse()?, &Profile::new())?;
+//! let server = listen::udp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
 //! # let client = std::net::UdpSocket::bind("127.0.0.1:0")?;
 //! # client.send_to(b"hello", server.local_addr()?.to_string())?;
 //! let mut buf = [0; 2048];

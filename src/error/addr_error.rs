@@ -12,9 +12,9 @@ use crate::addr::Endpoint;
 /// an [`Error`], which has no room for it, `?` drops it.
 ///
 /// ```
-/// use anet::listen::{self, Profile};
+/// use anet::{SocketOptions, listen};
 ///
-/// let error = listen::tcp("203.0.113.1:80".parse()?, &Profile::new()).unwrap_err();
+/// let error = listen::tcp("203.0.113.1:80".parse()?, &SocketOptions::new()).unwrap_err();
 /// assert_eq!(error.to_string(), "bind 203.0.113.1:80: Cannot assign requested address");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

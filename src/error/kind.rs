@@ -7,11 +7,11 @@ use super::Errno;
 /// The names are those of [`std::io::ErrorKind`] where it has the class.
 ///
 /// ```
-/// use anet::{error::ErrorKind, listen::{self, Profile}};
+/// use anet::{SocketOptions, error::ErrorKind, listen};
 ///
 /// # let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let addr = taken.local_addr()?;
-/// match listen::tcp(addr, &Profile::new()) {
+/// match listen::tcp(addr, &SocketOptions::new()) {
 ///     Err(error) if error.kind() == ErrorKind::AddrInUse => println!("{error}; is the server running already?"),
 ///     other => drop(other?),
 /// }

@@ -257,10 +257,10 @@ mod tests {
             (Op::SetFlags, "fcntl(F_SETFL)"),
             (Op::Duplicate, "fcntl(F_DUPFD_CLOEXEC)"),
             (Op::IsListening, "getsockopt SO_ACCEPTCONN"),
-            (Op::Set(Opt::KeepIdle), "setsockopt TCP_KEEPIDLE"),
-            (Op::Set(Opt::V6Only), "setsockopt IPV6_V6ONLY"),
-            (Op::Set(Opt::Mark), "setsockopt SO_MARK"),
-            (Op::Get(Opt::Error), "getsockopt SO_ERROR"),
+            (Op::Set(Opt::TCP_KEEPIDLE), "setsockopt TCP_KEEPIDLE"),
+            (Op::Set(Opt::IPV6_V6ONLY), "setsockopt IPV6_V6ONLY"),
+            (Op::Set(Opt::SO_MARK), "setsockopt SO_MARK"),
+            (Op::Get(Opt::SO_ERROR), "getsockopt SO_ERROR"),
             #[cfg(target_os = "linux")]
             (Op::WakerCreate, "eventfd"),
             #[cfg(target_os = "linux")]
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_value_out_of_range_is_told_the_range() {
-        let error = Error::refused(Op::Set(Opt::KeepIdle), Cause::OutOfRange { value: 32768 });
+        let error = Error::refused(Op::Set(Opt::TCP_KEEPIDLE), Cause::OutOfRange { value: 32768 });
         assert_eq!(error.to_string(), "setsockopt TCP_KEEPIDLE: 32768 is out of range 1..=32767");
     }
 

@@ -142,67 +142,43 @@ impl fmt::Display for Op {
     }
 }
 
-macro_rules! options {
-    ($($opt:ident $name:literal,)*) => {
-        /// A socket option, named for what it does; [`Opt::name`] is the kernel's name.
+/// What errors need of the [table](crate::option): the names, and the ranges.
+macro_rules! opt {
+    ($([$os:meta] { $(
+        $(#[$doc:meta])* $opt:ident $name:literal $level:ident $([$range:expr])? { $($fact:tt)* }
+    )* })*) => {
+        /// A socket option, by the kernel's name.
+        #[allow(non_camel_case_types, reason = "the kernel's names")]
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Opt {
-            $(#[doc = concat!("`", $name, "`")] $opt,)*
+            $($(#[doc = concat!("`", $name, "`")] $opt,)*)*
+            /// One that was named by number, through [`raw`](crate::option::raw).
+            Raw,
         }
 
         impl Opt {
+            /// All that have a name.
+            pub const ALL: &[Self] = &[$($(Self::$opt,)*)*];
+
             /// The name in the kernel's headers.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$opt => $name,)* }
+                match self {
+                    $($(Self::$opt => $name,)*)*
+                    Self::Raw => "by number",
+                }
             }
 
-            #[cfg(test)]
-            pub(super) const ALL: &[Self] = &[$(Self::$opt),*];
+            /// The values the kernel takes, where it refuses the others with a bare `EINVAL`: in the kernel's own unit,
+            /// and bytes for a name.
+            pub const fn range(self) -> Option<RangeInclusive<u32>> {
+                match self {
+                    $($($(Self::$opt => Some($range),)?)*)*
+                    _ => None,
+                }
+            }
         }
     };
 }
 
-options![
-    BindAddressNoPort "IP_BIND_ADDRESS_NO_PORT",
-    BindDevice "SO_BINDTODEVICE",
-    DeferAccept "TCP_DEFER_ACCEPT",
-    Error "SO_ERROR",
-    FastOpen "TCP_FASTOPEN",
-    KeepAlive "SO_KEEPALIVE",
-    KeepCount "TCP_KEEPCNT",
-    KeepIdle "TCP_KEEPIDLE",
-    KeepInterval "TCP_KEEPINTVL",
-    Linger "SO_LINGER",
-    Mark "SO_MARK",
-    NoDelay "TCP_NODELAY",
-    Priority "SO_PRIORITY",
-    Raw "by number",
-    ReceiveBuffer "SO_RCVBUF",
-    ReceiveBufferForce "SO_RCVBUFFORCE",
-    ReceiveTimeout "SO_RCVTIMEO",
-    ReuseAddress "SO_REUSEADDR",
-    ReusePort "SO_REUSEPORT",
-    SendBuffer "SO_SNDBUF",
-    SendBufferForce "SO_SNDBUFFORCE",
-    SendTimeout "SO_SNDTIMEO",
-    TcpInfo "TCP_INFO",
-    UserTimeout "TCP_USER_TIMEOUT",
-    V6Only "IPV6_V6ONLY",
-];
-
-impl Opt {
-    /// The values the kernel takes, where it refuses the others with a bare `EINVAL`: seconds for the keepalive times,
-    /// milliseconds for the user timeout, bytes of the name for the device.
-    ///
-    /// Measured on Linux 6.18; the limits are `MAX_TCP_KEEPIDLE` and its neighbours in the kernel's `tcp.h`.
-    pub const fn range(self) -> Option<RangeInclusive<u32>> {
-        match self {
-            Self::BindDevice => Some(1..=15),
-            Self::KeepCount => Some(1..=127),
-            Self::KeepIdle | Self::KeepInterval => Some(1..=32767),
-            Self::UserTimeout => Some(1..=i32::MAX as u32),
-            _ => None,
-        }
-    }
-}
+crate::option::table::option_table!(opt);

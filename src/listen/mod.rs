@@ -1,12 +1,11 @@
 //! Listening: sockets that clients connect to, configured before the first client can come.
 //!
 //! [`tcp`](tcp()), [`unix`](unix()) and [`udp`](udp()) open one socket each, [`ListenerSet`] a whole bind list or
-//! nothing. Options are data, a [`Profile`], and all of them are set before `listen()`. Sockets are non-blocking and
+//! nothing. [`SocketOptions`] are data, and all of them are set before `bind`. Sockets are non-blocking and
 //! close-on-exec. [`port_file`] tells others the ports that the kernel has chosen.
 
 mod convert;
 pub mod port_file;
-mod profile;
 #[cfg(feature = "std")]
 mod resolver;
 mod set;
@@ -18,7 +17,6 @@ mod unix;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-pub use profile::{BACKLOG_DEFAULT, Profile};
 #[cfg(feature = "std")]
 pub use resolver::system_resolver;
 pub use set::{IntoIter, ListenerSet, Protocols, SpecError};
@@ -30,7 +28,8 @@ pub use unix::{Access, unix};
 use crate::{
     addr::Endpoint,
     error::{Cause, Error, Op, Result, ResultExt},
-    option, sys,
+    option::{self, SocketOptions},
+    sys,
 };
 use socket_file::SocketFile;
 
@@ -43,7 +42,7 @@ use socket_file::SocketFile;
 pub struct Listener {
     fd: OwnedFd,
     /// What accepted connections do not take over from the listener.
-    after_accept: Option<Profile>,
+    after_accept: Option<SocketOptions>,
     /// The file a Unix listener has made.
     file: Option<SocketFile>,
 }
@@ -117,7 +116,7 @@ impl Listener {
         self.file.as_ref().map_or(Ok(false), SocketFile::remove)
     }
 
-    pub(crate) const fn after_accept(&self) -> Option<&Profile> {
+    pub(crate) const fn after_accept(&self) -> Option<&SocketOptions> {
         self.after_accept.as_ref()
     }
 }
@@ -145,7 +144,7 @@ impl AsFd for Listener {
 }
 
 /// The last step of opening any listener.
-fn start(fd: &OwnedFd, profile: &Profile) -> Result<()> {
-    let backlog = i32::try_from(profile.backlog()).unwrap_or(i32::MAX);
+fn start(fd: &OwnedFd, options: &SocketOptions) -> Result<()> {
+    let backlog = i32::try_from(options.backlog()).unwrap_or(i32::MAX);
     sys::listen(fd, backlog).op(Op::Listen)
 }

@@ -5,10 +5,10 @@
 //! directory, brought to the disk and then renamed.
 //!
 //! ```
-//! use anet::listen::{Access, BindList, ListenerSet, Profile, Protocols, port_file};
+//! use anet::{SocketOptions, listen::{Access, BindList, ListenerSet, Protocols, port_file}};
 //!
 //! let list = BindList::parse("127.0.0.1", 0)?;
-//! let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default())?;
+//! let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &SocketOptions::new(), &Access::default())?;
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("kv.ports");
 //! port_file::write(&path, &set, set.datagrams())?;

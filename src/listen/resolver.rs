@@ -11,11 +11,11 @@ use crate::error::{Cause, Errno, Error, Op, Result};
 /// answer.
 ///
 /// ```
-/// use anet::listen::{self, Access, BindList, ListenerSet, Profile, Protocols};
+/// use anet::{SocketOptions, listen::{self, Access, BindList, ListenerSet, Protocols}};
 ///
 /// let list = BindList::parse("localhost", 0)?;
-/// let (profile, access) = (Profile::new(), Access::default());
-/// let set = ListenerSet::open_resolving(&list, Protocols::Tcp, &profile, &access, listen::system_resolver)?;
+/// let (options, access) = (SocketOptions::new(), Access::default());
+/// let set = ListenerSet::open_resolving(&list, Protocols::Tcp, &options, &access, listen::system_resolver)?;
 /// # assert!(set.iter().all(|listener| listener.local_addr().is_ok_and(|addr| addr.is_loopback())));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

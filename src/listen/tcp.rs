@@ -4,19 +4,20 @@ use core::net::SocketAddr;
 
 use rustix::fd::AsFd;
 
-use super::{Listener, Profile, start};
+use super::{Listener, start};
 use crate::{
     addr::Endpoint,
     error::{AddrError, Op, Result, ResultExt},
-    option, sys,
+    option::SocketOptions,
+    sys,
 };
 
 /// Listens on a TCP address; port 0 lets the kernel choose one.
 ///
 /// ```
-/// use anet::listen::{self, Profile};
+/// use anet::{SocketOptions, listen};
 ///
-/// let listener = listen::tcp("127.0.0.1:0".parse()?, &Profile::new())?;
+/// let listener = listen::tcp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
 /// println!("listening on {}", listener.local_addr()?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -25,22 +26,19 @@ use crate::{
 ///
 /// `EADDRINUSE` if another socket has the port (from `bind` or `listen`), `EADDRNOTAVAIL` for an address that is not
 /// this host's, [`MissingScope`](crate::error::Cause::MissingScope) for a link-local one, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port
-/// below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options in the profile.
+/// below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options.
 #[doc(alias = "anetTcpServer")]
 #[doc(alias = "anetTcp6Server")]
-pub fn tcp(addr: SocketAddr, profile: &Profile) -> Result<Listener, AddrError> {
+pub fn tcp(addr: SocketAddr, options: &SocketOptions) -> Result<Listener, AddrError> {
     let endpoint = Endpoint::from(addr);
-    open(addr, &endpoint, profile).map_err(|error| AddrError::new(error, endpoint))
+    open(addr, &endpoint, options).map_err(|error| AddrError::new(error, endpoint))
 }
 
-fn open(addr: SocketAddr, endpoint: &Endpoint, profile: &Profile) -> Result<Listener> {
+fn open(addr: SocketAddr, endpoint: &Endpoint, options: &SocketOptions) -> Result<Listener> {
     let family = sys::family(endpoint).op(Op::Socket)?;
     let fd = sys::stream_socket(family, true).op(Op::Socket)?;
-    if addr.is_ipv6() {
-        option::set_only_v6(&fd, profile.only_v6())?;
-    }
-    profile.set_on_tcp(&fd)?;
+    options.set_on_tcp_listener(&fd, &addr)?;
     sys::bind(fd.as_fd(), endpoint).op_with(Op::Bind, endpoint)?;
-    start(&fd, profile)?;
-    Ok(Listener { fd, after_accept: profile.not_inherited_by_tcp(), file: None })
+    start(&fd, options)?;
+    Ok(Listener { fd, after_accept: options.not_inherited(endpoint), file: None })
 }

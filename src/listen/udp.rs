@@ -4,25 +4,25 @@ use core::net::SocketAddr;
 
 use rustix::fd::AsFd;
 
-use super::Profile;
 use crate::{
     addr::Endpoint,
     datagram::Datagram,
     error::{AddrError, Op, Result, ResultExt},
-    option, sys,
+    option::SocketOptions,
+    sys,
 };
 
 /// Receives on a UDP address; port 0 lets the kernel choose one.
 ///
-/// The socket is non-blocking and close-on-exec. Of the profile it has what UDP has, and the largest send buffer that
-/// the kernel grants unless the profile says how large. It has the port to itself: `SO_REUSEADDR`, with which another
+/// The socket is non-blocking and close-on-exec. Of the options it has those of UDP, and the largest send buffer that
+/// the kernel grants unless they say how large. It has the port to itself: `SO_REUSEADDR`, with which another
 /// socket could take the datagrams away (measured on Linux 6.18: the one bound last gets them), is set only if
-/// [`with_udp_reuse_address`](Profile::with_udp_reuse_address) asks for it.
+/// [`with_udp_reuse_address`](SocketOptions::with_udp_reuse_address) asks for it.
 ///
 /// ```
-/// use anet::listen::{self, Profile};
+/// use anet::{SocketOptions, listen};
 ///
-/// let server = listen::udp("127.0.0.1:0".parse()?, &Profile::new())?;
+/// let server = listen::udp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
 /// println!("receiving on {}", server.local_addr()?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -31,21 +31,17 @@ use crate::{
 ///
 /// `EADDRINUSE` if another socket has the port, `EADDRNOTAVAIL` for an address that is not this host's,
 /// [`MissingScope`](crate::error::Cause::MissingScope) for a link-local one, `EAFNOSUPPORT`
-/// on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options
-/// in the profile.
+/// on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options.
 #[doc(alias = "server_socket")]
-pub fn udp(addr: SocketAddr, profile: &Profile) -> Result<Datagram, AddrError> {
+pub fn udp(addr: SocketAddr, options: &SocketOptions) -> Result<Datagram, AddrError> {
     let endpoint = Endpoint::from(addr);
-    open(addr, &endpoint, profile).map_err(|error| AddrError::new(error, endpoint))
+    open(addr, &endpoint, options).map_err(|error| AddrError::new(error, endpoint))
 }
 
-fn open(addr: SocketAddr, endpoint: &Endpoint, profile: &Profile) -> Result<Datagram> {
+fn open(addr: SocketAddr, endpoint: &Endpoint, options: &SocketOptions) -> Result<Datagram> {
     let family = sys::family(endpoint).op(Op::Socket)?;
     let fd = sys::datagram_socket(family).op(Op::Socket)?;
-    if addr.is_ipv6() {
-        option::set_only_v6(&fd, profile.only_v6())?;
-    }
-    profile.set_on_udp(&fd)?;
+    options.set_on_udp(&fd, &addr)?;
     sys::bind(fd.as_fd(), endpoint).op_with(Op::Bind, endpoint)?;
     Ok(Datagram::from(fd))
 }

@@ -10,13 +10,14 @@ use rustix::{
 };
 
 use super::{
-    Listener, Profile,
+    Listener,
     socket_file::{SocketFile, StaleFile, beside, lock_directory},
     start,
 };
 use crate::{
     addr::{Endpoint, UnixAddr},
     error::{AddrError, Op, Result, ResultExt},
+    option::SocketOptions,
     sys,
 };
 
@@ -48,12 +49,12 @@ const OWNER: u32 = 0o700;
 /// their peer's address, and accepted streams have it as their own.
 ///
 /// ```
-/// use anet::{UnixAddr, listen::{self, Access, Profile}};
+/// use anet::{SocketOptions, UnixAddr, listen::{self, Access}};
 ///
 /// # let path = std::env::temp_dir().join(format!("anet-doc-{}.sock", std::process::id()));
 /// # let path = path.to_str().ok_or("path")?;
 /// let addr = UnixAddr::path(path)?;
-/// let listener = listen::unix(&addr, &Profile::new(), &Access { mode: Some(0o770), group: None })?;
+/// let listener = listen::unix(&addr, &SocketOptions::new(), &Access { mode: Some(0o770), group: None })?;
 /// listener.remove_file()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -63,7 +64,7 @@ const OWNER: u32 = 0o700;
 /// `EADDRINUSE` if a server listens on the path, the path names something that is no socket, or another program takes
 /// it while this starts; `ENOENT` or `ENOTDIR` for a directory that is not there, `EACCES`, `EROFS`; `EPERM` for a
 /// group that is not the user's, `EINVAL` for `u32::MAX`, which is none; `EMFILE`, `ENFILE`; those of `stat`, `chmod`
-/// and `unlink` on the path, and of the options in the profile. After an error there is no file, unless the error is
+/// and `unlink` on the path, and of the options. After an error there is no file, unless the error is
 /// that of `stat`.
 ///
 /// With [`Op::Lock`] the reason why the lock could not be had, `EWOULDBLOCK` if another program holds it, `EACCES` if
@@ -71,29 +72,29 @@ const OWNER: u32 = 0o700;
 /// more than 84 bytes, which leaves no room for the other name. With [`Op::Link`] what kept the path from being linked
 /// to it, such as `EPERM` on a file system without links.
 #[doc(alias = "anetUnixServer")]
-pub fn unix(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Listener, AddrError> {
-    open(addr, profile, access).map_err(|error| AddrError::new(error, Endpoint::Unix(*addr)))
+pub fn unix(addr: &UnixAddr, options: &SocketOptions, access: &Access) -> Result<Listener, AddrError> {
+    open(addr, options, access).map_err(|error| AddrError::new(error, Endpoint::Unix(*addr)))
 }
 
-fn open(addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<Listener> {
+fn open(addr: &UnixAddr, options: &SocketOptions, access: &Access) -> Result<Listener> {
     let fd = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
-    profile.set_on_any(&fd)?;
+    options.set_on_unix(&fd)?;
     let file = match addr.as_path() {
-        Some(path) => Some(listen_in_turn(&fd, addr, path, profile, access)?),
+        Some(path) => Some(listen_in_turn(&fd, addr, path, options, access)?),
         None => {
             sys::bind(fd.as_fd(), &Endpoint::Unix(*addr)).op(Op::Bind)?;
-            start(&fd, profile)?;
+            start(&fd, options)?;
             None
         }
     };
-    Ok(Listener { fd, after_accept: profile.not_inherited_by_unix(), file })
+    Ok(Listener { fd, after_accept: options.not_inherited(&Endpoint::Unix(*addr)), file })
 }
 
 fn listen_in_turn(
     fd: &OwnedFd,
     addr: &UnixAddr,
     path: &[u8],
-    profile: &Profile,
+    options: &SocketOptions,
     access: &Access,
 ) -> Result<SocketFile> {
     let turn = lock_directory(path);
@@ -102,20 +103,20 @@ fn listen_in_turn(
         // Held until the socket listens: one that is bound and not yet listening looks like a stale one.
         Ok(_turn) => {
             stale.map_or(Ok(()), StaleFile::remove)?;
-            listen_on_path(fd, addr, profile, access)
+            listen_on_path(fd, addr, options, access)
         }
         Err(no_turn) if stale.is_some() => Err(no_turn),
         Err(no_turn) => {
             let temporary = UnixAddr::path(&*beside(path)).map_err(|_| no_turn)?;
-            listen_on_path(fd, &temporary, profile, access)?.publish(addr)
+            listen_on_path(fd, &temporary, options, access)?.publish(addr)
         }
     }
 }
 
-fn listen_on_path(fd: &OwnedFd, addr: &UnixAddr, profile: &Profile, access: &Access) -> Result<SocketFile> {
+fn listen_on_path(fd: &OwnedFd, addr: &UnixAddr, options: &SocketOptions, access: &Access) -> Result<SocketFile> {
     narrow_before_bind(fd, access)?;
     let file = SocketFile::bind(fd, addr)?;
-    let listening = widen_after_bind(file.path(), access).and_then(|()| start(fd, profile));
+    let listening = widen_after_bind(file.path(), access).and_then(|()| start(fd, options));
     match listening.and_then(|()| file.must_be_there()) {
         Ok(()) => Ok(file),
         Err(error) => {

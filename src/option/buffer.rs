@@ -36,7 +36,7 @@ const SMALLER_TRIES: u32 = 8;
 #[doc(alias = "maximize_sndbuf")]
 pub fn maximize_send_buffer(fd: impl AsFd) -> Result<usize> {
     let set = |fd: BorrowedFd<'_>, bytes| sockopt::set_socket_send_buffer_size(fd, bytes);
-    ask_for_most(fd.as_fd(), set).op(Op::Set(Opt::SendBuffer))?;
+    ask_for_most(fd.as_fd(), set).op(Op::Set(Opt::SO_SNDBUF))?;
     super::send_buffer_size(fd)
 }
 
@@ -51,7 +51,7 @@ pub fn maximize_send_buffer(fd: impl AsFd) -> Result<usize> {
 #[doc(alias = "SO_RCVBUF")]
 pub fn maximize_recv_buffer(fd: impl AsFd) -> Result<usize> {
     let set = |fd: BorrowedFd<'_>, bytes| sockopt::set_socket_recv_buffer_size(fd, bytes);
-    ask_for_most(fd.as_fd(), set).op(Op::Set(Opt::ReceiveBuffer))?;
+    ask_for_most(fd.as_fd(), set).op(Op::Set(Opt::SO_RCVBUF))?;
     super::recv_buffer_size(fd)
 }
 

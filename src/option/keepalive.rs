@@ -29,9 +29,9 @@ impl TcpKeepalive {
     /// outside 1..=127.
     pub fn new(idle: Duration, interval: Duration, count: u32) -> Result<Self> {
         Ok(Self {
-            idle_s: in_range(Opt::KeepIdle, whole_seconds(idle))? as u16,
-            interval_s: in_range(Opt::KeepInterval, whole_seconds(interval))? as u16,
-            count: in_range(Opt::KeepCount, count)? as u8,
+            idle_s: in_range(Opt::TCP_KEEPIDLE, whole_seconds(idle))? as u16,
+            interval_s: in_range(Opt::TCP_KEEPINTVL, whole_seconds(interval))? as u16,
+            count: in_range(Opt::TCP_KEEPCNT, count)? as u8,
         })
     }
 
@@ -86,99 +86,21 @@ impl TcpKeepalive {
 #[doc(alias = "anetKeepAlive")]
 pub fn set_tcp_keepalive(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> {
     set_keepalive(&fd, true)?;
-    times::set_all(fd, keepalive)
+    set_times(fd, keepalive)
 }
 
-/// Everywhere but on OpenBSD, whose times are the system's and not the socket's.
+/// OpenBSD has times for the whole system, and none for a socket.
 #[cfg(not(target_os = "openbsd"))]
-mod times {
-    use super::*;
-    use crate::{
-        error::{Op, ResultExt},
-        option::sockopt,
-    };
-
-    pub(super) fn set_all(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> {
-        set_tcp_keepidle(&fd, keepalive.idle())?;
-        set_tcp_keepintvl(&fd, keepalive.interval())?;
-        set_tcp_keepcnt(&fd, keepalive.count())
-    }
-
-    /// The number of unanswered probes after which a connection ends.
-    ///
-    /// # Errors
-    ///
-    /// See the [module](super::super).
-    #[doc(alias = "TCP_KEEPCNT")]
-    pub fn tcp_keepcnt(fd: impl AsFd) -> Result<u32> {
-        sockopt::tcp_keepcnt(fd).op(Op::Get(Opt::KeepCount))
-    }
-
-    /// Sets the number of unanswered probes after which a connection ends.
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=127; see the [module](super::super).
-    #[doc(alias = "TCP_KEEPCNT")]
-    pub fn set_tcp_keepcnt(fd: impl AsFd, count: u32) -> Result<()> {
-        let count = in_range(Opt::KeepCount, count)?;
-        sockopt::set_tcp_keepcnt(fd, count).op(Op::Set(Opt::KeepCount))
-    }
-
-    /// The time without a byte before the first probe.
-    ///
-    /// # Errors
-    ///
-    /// See the [module](super::super).
-    #[doc(alias = "TCP_KEEPIDLE")]
-    pub fn tcp_keepidle(fd: impl AsFd) -> Result<Duration> {
-        sockopt::tcp_keepidle(fd).op(Op::Get(Opt::KeepIdle))
-    }
-
-    /// Sets the time without a byte before the first probe, in whole seconds, rounded up.
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super::super).
-    #[doc(alias = "TCP_KEEPIDLE")]
-    pub fn set_tcp_keepidle(fd: impl AsFd, time: Duration) -> Result<()> {
-        let seconds = in_range(Opt::KeepIdle, whole_seconds(time))?;
-        sockopt::set_tcp_keepidle(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepIdle))
-    }
-
-    /// The time between probes.
-    ///
-    /// # Errors
-    ///
-    /// See the [module](super::super).
-    #[doc(alias = "TCP_KEEPINTVL")]
-    pub fn tcp_keepintvl(fd: impl AsFd) -> Result<Duration> {
-        sockopt::tcp_keepintvl(fd).op(Op::Get(Opt::KeepInterval))
-    }
-
-    /// Sets the time between probes, in whole seconds, rounded up.
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfRange`](crate::error::Cause::OutOfRange) outside 1..=32767 s; see the [module](super::super).
-    #[doc(alias = "TCP_KEEPINTVL")]
-    pub fn set_tcp_keepintvl(fd: impl AsFd, time: Duration) -> Result<()> {
-        let seconds = in_range(Opt::KeepInterval, whole_seconds(time))?;
-        sockopt::set_tcp_keepintvl(fd, Duration::from_secs(seconds.into())).op(Op::Set(Opt::KeepInterval))
-    }
+fn set_times(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> {
+    super::set_tcp_keepidle(&fd, keepalive.idle())?;
+    super::set_tcp_keepintvl(&fd, keepalive.interval())?;
+    super::set_tcp_keepcnt(&fd, keepalive.count())
 }
 
 #[cfg(target_os = "openbsd")]
-mod times {
-    use super::*;
-
-    pub(super) fn set_all(_: impl AsFd, _: &TcpKeepalive) -> Result<()> {
-        Ok(())
-    }
+fn set_times(_: impl AsFd, _: &TcpKeepalive) -> Result<()> {
+    Ok(())
 }
-
-#[cfg(not(target_os = "openbsd"))]
-pub use times::{set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, tcp_keepcnt, tcp_keepidle, tcp_keepintvl};
 
 #[cfg(test)]
 mod tests {

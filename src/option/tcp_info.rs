@@ -112,7 +112,7 @@ impl fmt::Debug for TcpInfo {
 #[doc(alias = "TCP_INFO")]
 pub fn tcp_info(fd: impl AsFd) -> Result<TcpInfo> {
     let mut bytes = [0; TcpInfo::CAPACITY];
-    let len = raw::getsockopt(fd.as_fd(), OptionName::TCP_INFO, &mut bytes).op(Op::Get(Opt::TcpInfo))?;
+    let len = raw::getsockopt(fd.as_fd(), OptionName::TCP_INFO, &mut bytes).op(Op::Get(Opt::TCP_INFO))?;
     Ok(TcpInfo { bytes, len })
 }
 
@@ -133,7 +133,7 @@ pub struct AcceptQueue {
 #[doc(alias = "TCP_INFO")]
 pub fn accept_queue(listener: impl AsFd) -> Result<AcceptQueue> {
     let mut bytes = [0; 32];
-    raw::getsockopt(listener.as_fd(), OptionName::TCP_INFO, &mut bytes).op(Op::Get(Opt::TcpInfo))?;
+    raw::getsockopt(listener.as_fd(), OptionName::TCP_INFO, &mut bytes).op(Op::Get(Opt::TCP_INFO))?;
     let [.., l0, l1, l2, l3, b0, b1, b2, b3] = bytes;
     Ok(AcceptQueue { len: u32::from_ne_bytes([l0, l1, l2, l3]), backlog: u32::from_ne_bytes([b0, b1, b2, b3]) })
 }

@@ -44,7 +44,7 @@ const fn label(op: Op) -> Option<&'static str> {
     match op {
         Op::Cloexec | Op::GetCloexec => Some("anetCloexec"),
         Op::SetFlags => Some("fcntl(F_SETFL,O_NONBLOCK)"),
-        Op::Set(Opt::Mark | Opt::V6Only) => Some("setsockopt"),
+        Op::Set(Opt::SO_MARK | Opt::IPV6_V6ONLY) => Some("setsockopt"),
         Op::Socket => Some("creating socket"),
         _ => None,
     }
@@ -66,16 +66,16 @@ mod tests {
             (Op::Cloexec, "anetCloexec"),
             (Op::GetFlags, "fcntl(F_GETFL)"),
             (Op::SetFlags, "fcntl(F_SETFL,O_NONBLOCK)"),
-            (Op::Set(Opt::ReuseAddress), "setsockopt SO_REUSEADDR"),
-            (Op::Set(Opt::KeepAlive), "setsockopt SO_KEEPALIVE"),
-            (Op::Set(Opt::KeepIdle), "setsockopt TCP_KEEPIDLE"),
-            (Op::Set(Opt::KeepInterval), "setsockopt TCP_KEEPINTVL"),
-            (Op::Set(Opt::KeepCount), "setsockopt TCP_KEEPCNT"),
-            (Op::Set(Opt::NoDelay), "setsockopt TCP_NODELAY"),
-            (Op::Set(Opt::SendTimeout), "setsockopt SO_SNDTIMEO"),
-            (Op::Set(Opt::ReceiveTimeout), "setsockopt SO_RCVTIMEO"),
-            (Op::Set(Opt::V6Only), "setsockopt"),
-            (Op::Set(Opt::Mark), "setsockopt"),
+            (Op::Set(Opt::SO_REUSEADDR), "setsockopt SO_REUSEADDR"),
+            (Op::Set(Opt::SO_KEEPALIVE), "setsockopt SO_KEEPALIVE"),
+            (Op::Set(Opt::TCP_KEEPIDLE), "setsockopt TCP_KEEPIDLE"),
+            (Op::Set(Opt::TCP_KEEPINTVL), "setsockopt TCP_KEEPINTVL"),
+            (Op::Set(Opt::TCP_KEEPCNT), "setsockopt TCP_KEEPCNT"),
+            (Op::Set(Opt::TCP_NODELAY), "setsockopt TCP_NODELAY"),
+            (Op::Set(Opt::SO_SNDTIMEO), "setsockopt SO_SNDTIMEO"),
+            (Op::Set(Opt::SO_RCVTIMEO), "setsockopt SO_RCVTIMEO"),
+            (Op::Set(Opt::IPV6_V6ONLY), "setsockopt"),
+            (Op::Set(Opt::SO_MARK), "setsockopt"),
         ];
         for (op, label) in labels {
             let text = AnetError(Error::new(op, Errno::BADF)).to_string();

@@ -93,11 +93,11 @@ pub struct Incoming<'c> {
 /// `SOURCES` is the number of source addresses that can be counted at a time; see [`Admission`].
 ///
 /// ```
-/// use anet::{Profile, listen, server::{Event, Server, Slot}};
+/// use anet::{SocketOptions, listen, server::{Event, Server, Slot}};
 ///
 /// let mut slots = [const { Slot::<u32>::VACANT }; 16];
 /// let mut server = Server::new(&mut slots)?;
-/// let listener = listen::tcp("127.0.0.1:0".parse()?, &Profile::new())?;
+/// let listener = listen::tcp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
 /// # use std::io::{Read, Write};
 /// # let mut client = std::net::TcpStream::connect(listener.local_addr()?.to_string())?;
 /// # client.write_all(b"ping")?;

@@ -10,6 +10,7 @@ mod convert;
 mod exact;
 #[cfg(feature = "std")]
 mod io;
+mod options;
 
 use core::time::Duration;
 

@@ -8,9 +8,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use anet::{
-    Datagram, Endpoint, Errno, Error, Listener, Op, Profile, Result, UnixAddr,
+    Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, UnixAddr,
     accept::Reserve,
-    connect::{self, Source},
+    connect::{self, Connector, Source},
     error::ErrorKind,
     event::{Events, Interest, Poller, Waker},
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
@@ -72,9 +72,9 @@ fn with_every_errno_given<T>(
     }
 }
 
-fn busy_profile() -> Profile {
+fn busy_options() -> SocketOptions {
     let keepalive = TcpKeepalive::after_idle(SECOND).unwrap();
-    Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive)).with_recv_timeout(Some(SECOND))
+    SocketOptions::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive)).with_recv_timeout(Some(SECOND))
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn opening_a_bind_list_survives_every_fault() {
     let scenario = || {
         let list = BindList::parse(&list, 0).unwrap();
         let access = Access { mode: Some(0o600), group: None };
-        let set = ListenerSet::open(&list, &busy_profile(), &access).map_err(|failed| failed.error)?;
+        let set = ListenerSet::open(&list, &busy_options(), &access).map_err(|failed| failed.error)?;
         for listener in &set {
             listener.remove_file()?;
         }
@@ -132,7 +132,7 @@ fn a_unix_path_survives_every_fault() {
                 drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
                 let before = open_fds();
                 fail(syscall, None, errno);
-                let result = listen::unix(&addr, &busy_profile(), &access);
+                let result = listen::unix(&addr, &busy_options(), &access);
                 assert_eq!(open_fds() - before, usize::from(result.is_ok()), "{name} {errno}");
                 result.map(drop)
             });
@@ -175,7 +175,7 @@ fn a_unix_path_without_the_lock_survives_every_fault() {
     ] {
         with_every_errno(name, syscall, || {
             fail(libc::SYS_flock, None, libc::ENOLCK);
-            let error = listen::unix(&addr, &busy_profile(), &access).unwrap_err().error();
+            let error = listen::unix(&addr, &busy_options(), &access).unwrap_err().error();
             // A path that cannot be linked to because it exists is in use.
             if (name, error) == ("linkat", Error::new(Op::Bind, Errno::ADDRINUSE)) { Ok(()) } else { Err(error) }
         });
@@ -190,7 +190,7 @@ const SYS_FCHMODAT2: i64 = 452;
 fn opening_a_bind_list_for_udp_survives_every_fault() {
     let scenario = || {
         let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
-        let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &busy_profile(), &Access::default());
+        let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &busy_options(), &Access::default());
         let set = set.map_err(|failed| failed.error)?;
         // What is missing was passed over, for both protocols.
         assert_eq!((set.as_slice().len(), set.datagrams().len()), (2 - set.skipped().len(), 2 - set.skipped().len()));
@@ -217,8 +217,8 @@ fn a_list_whose_udp_sockets_fail_leaves_nothing_open() {
         with_own_descriptors(|| {
             let before = open_fds();
             fail_if(libc::SYS_socket, &[(1, kind)], errno);
-            let failed =
-                ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default()).unwrap_err();
+            let failed = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &SocketOptions::new(), &Access::default())
+                .unwrap_err();
             assert_eq!((failed.index(), failed.error.errno()), (0, Some(Errno::from_raw_os_error(errno))));
             assert_eq!(open_fds(), before);
         });
@@ -228,7 +228,7 @@ fn a_list_whose_udp_sockets_fail_leaves_nothing_open() {
 #[test]
 fn datagrams_survive_every_fault() {
     let given = || {
-        let server = listen::udp(any_local_address(), &Profile::new()).unwrap();
+        let server = listen::udp(any_local_address(), &SocketOptions::new()).unwrap();
         let addr = server.local_addr().unwrap();
         (server, addr)
     };
@@ -308,8 +308,8 @@ fn accepting_survives_every_fault() {
         ("accept", libc::SYS_accept),
     ] {
         let given = || {
-            let tcp = listen::tcp(any_local_address(), &Profile::new().with_priority(Some(1))).unwrap();
-            let unix = listen::unix(&UnixAddr::UNNAMED, &busy_profile(), &Access::default()).unwrap();
+            let tcp = listen::tcp(any_local_address(), &SocketOptions::new().with_priority(Some(1))).unwrap();
+            let unix = listen::unix(&UnixAddr::UNNAMED, &busy_options(), &Access::default()).unwrap();
             [tcp, unix]
         };
         with_every_errno_given(name, syscall, given, |listeners| {
@@ -331,7 +331,7 @@ fn connecting_survives_every_fault() {
     };
     let source = Source::Bound("127.0.0.1:0".parse().unwrap());
     let scenario = |(_, server): &(Listener, [Endpoint; 1])| {
-        connect::blocking(server, source, Some(PATIENCE))?;
+        connect::blocking(server, Connector::from(source).with_attempt_timeout(Some(PATIENCE)))?;
         connect::start(server, source)?;
         Ok(())
     };
@@ -350,7 +350,8 @@ fn connecting_survives_every_fault() {
     for errno in (1..=133).filter(|&errno| ![libc::EINTR, libc::EINPROGRESS].contains(&errno)) {
         let error = with_own_descriptors(|| {
             fail(libc::SYS_connect, None, errno);
-            connect::blocking(&[any_local_address().into()], Source::Any, Some(PATIENCE)).unwrap_err()
+            connect::blocking(&[any_local_address().into()], Connector::new().with_attempt_timeout(Some(PATIENCE)))
+                .unwrap_err()
         });
         assert_eq!(error.errno(), Some(Errno::from_raw_os_error(errno)));
     }
@@ -379,7 +380,7 @@ fn waiting_and_pipes_survive_every_fault() {
 /// A kernel booted without IPv6 says so when the socket is made.
 #[test]
 fn a_host_without_ipv6_serves_the_rest_of_the_list() {
-    let open = |list| ListenerSet::open(&BindList::parse(list, 0).unwrap(), &Profile::new(), &Access::default());
+    let open = |list| ListenerSet::open(&BindList::parse(list, 0).unwrap(), &SocketOptions::new(), &Access::default());
     with_own_descriptors(|| {
         fail(libc::SYS_socket, Some(libc::AF_INET6 as u64), libc::EAFNOSUPPORT);
         for list in ["127.0.0.1 ::1", "::* *"] {
@@ -411,7 +412,7 @@ fn a_kernel_that_cannot_share_ports_connects_all_the_same() {
     with_own_descriptors(|| {
         fail_option(libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, libc::ENOPROTOOPT);
         let source = Source::Bound("127.0.0.5:0".parse().unwrap());
-        let stream = connect::blocking(&server, source, None).unwrap();
+        let stream = connect::blocking(&server, source).unwrap();
         assert_eq!(stream.local_addr().unwrap().ip(), Some([127, 0, 0, 5].into()));
     });
 }
@@ -438,12 +439,16 @@ fn the_error_names_the_call_that_failed() {
         return;
     }
     type Scenario = fn() -> Result<()>;
-    let listen_v6: Scenario = || listen::tcp(any_local_address_v6(), &Profile::new()).map(drop).map_err(Error::from);
-    let receive_v6: Scenario = || listen::udp(any_local_address_v6(), &Profile::new()).map(drop).map_err(Error::from);
+    let listen_v6: Scenario =
+        || listen::tcp(any_local_address_v6(), &SocketOptions::new()).map(drop).map_err(Error::from);
+    let receive_v6: Scenario =
+        || listen::udp(any_local_address_v6(), &SocketOptions::new()).map(drop).map_err(Error::from);
     let adopt_v4: Scenario = || Listener::adopt(any_listener()).map(drop);
     let inherit: Scenario = || {
         let list = BindList::parse("fd@0", 0).unwrap();
-        ListenerSet::open(&list, &Profile::new(), &Access::default()).map(drop).map_err(|failed| failed.error.error())
+        ListenerSet::open(&list, &SocketOptions::new(), &Access::default())
+            .map(drop)
+            .map_err(|failed| failed.error.error())
     };
     let write_nothing: Scenario = || port_file::write(std::env::temp_dir().join("anet-no-such-file"), [], []);
     let cases = [

@@ -19,9 +19,9 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Errno, Error, ErrorText, Listener, Op, Profile, Stream, UnixAddr,
+    Endpoint, Errno, Error, ErrorText, Listener, Op, SocketOptions, Stream, UnixAddr,
     accept::BatchEnd,
-    connect::{self, Progress, Source},
+    connect::{self, Connector, Progress, Source},
     error::Opt,
     event::{Events, Interest, Poller},
     fd::AsFd,
@@ -99,19 +99,19 @@ fn the_counter_sees_a_vector_grow() {
 #[test]
 fn accepting_over_tcp_does_not_allocate() {
     // The priority is set on each connection, as TCP does not pass it on.
-    accept_one_by_one(&tcp(&profile().with_priority(Some(1))));
-    accept_in_batches(&tcp(&profile()));
+    accept_one_by_one(&tcp(&options().with_priority(Some(1))));
+    accept_in_batches(&tcp(&options()));
 }
 
 #[test]
 fn accepting_over_unix_does_not_allocate() {
-    accept_one_by_one(&unix(&profile()));
-    accept_in_batches(&unix(&profile()));
+    accept_one_by_one(&unix(&options()));
+    accept_in_batches(&unix(&options()));
 }
 
 #[test]
 fn reading_and_writing_do_not_allocate() {
-    for listener in [tcp(&profile()), unix(&profile())] {
+    for listener in [tcp(&options()), unix(&options())] {
         let (client, server) = pair(&listener);
         let count = allocations(|| (0..TIMES).for_each(|_| exchange(&client, &server)));
         assert_eq!(count, 0);
@@ -120,7 +120,7 @@ fn reading_and_writing_do_not_allocate() {
 
 #[test]
 fn options_do_not_allocate() {
-    let (client, server) = pair(&tcp(&profile()));
+    let (client, server) = pair(&tcp(&options()));
     let count = allocations(|| (0..TIMES).for_each(|_| set_and_get(&client, &server)));
     assert_eq!(count, 0);
 }
@@ -142,7 +142,7 @@ fn address_texts_do_not_allocate() {
 
 #[test]
 fn error_texts_do_not_allocate() {
-    let ops = [Op::Accept, Op::Bind, Op::Connect, Op::Read, Op::Set(Opt::KeepIdle)];
+    let ops = [Op::Accept, Op::Bind, Op::Connect, Op::Read, Op::Set(Opt::TCP_KEEPIDLE)];
     let count = allocations(|| {
         for number in 0..TIMES {
             let error = Error::new(ops[number % ops.len()], Errno::from_raw_os_error(1 + (number % 140) as i32));
@@ -158,7 +158,7 @@ fn error_texts_do_not_allocate() {
 #[test]
 fn waiting_does_not_allocate() {
     let poller = Poller::new().unwrap();
-    let (client, server) = pair(&tcp(&profile()));
+    let (client, server) = pair(&tcp(&options()));
     poller.add(&server, 1, Interest::WRITABLE).unwrap();
     let mut events = Events::<16>::new();
     let count = allocations(|| {
@@ -181,7 +181,7 @@ fn connecting_does_not_allocate() {
     let source = Source::BestEffort(([127, 0, 0, 1], 0).into());
     // Outside the range that the kernel chooses from, so that no other test can come to listen there.
     let closed = "127.0.0.1:1".parse().unwrap();
-    for listener in [tcp(&profile()), unix(&profile())] {
+    for listener in [tcp(&options()), unix(&options())] {
         let addr = listener.local_addr().unwrap();
         let count = allocations(|| {
             for _ in 0..TIMES {
@@ -201,7 +201,8 @@ fn failing_to_connect_does_not_allocate() {
     let nowhere = Endpoint::Unix(UnixAddr::abstract_name("anet-no-alloc-nobody").unwrap());
     let count = allocations(|| {
         for _ in 0..TIMES {
-            let error = connect::blocking(&[nowhere, closed], Source::Any, PATIENCE).unwrap_err();
+            let error =
+                connect::blocking(&[nowhere, closed], Connector::new().with_attempt_timeout(PATIENCE)).unwrap_err();
             assert!(error.to_text().ends_with(": Connection refused"));
         }
     });
@@ -215,8 +216,8 @@ fn opening_listeners_and_pipes_does_not_allocate() {
     let count = allocations(|| {
         for _ in 0..GROUP {
             let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
-            drop(black_box(ListenerSet::open(&list, &profile(), &Access::default()).unwrap()));
-            let listener = listen::unix(&addr, &profile(), &Access { mode: Some(0o700), group: None }).unwrap();
+            drop(black_box(ListenerSet::open(&list, &options(), &Access::default()).unwrap()));
+            let listener = listen::unix(&addr, &options(), &Access { mode: Some(0o700), group: None }).unwrap();
             assert_eq!(listener.remove_file(), Ok(true));
             assert!(option::nonblocking(&pipe(EndFlags::NONBLOCK, EndFlags::empty()).unwrap().read).unwrap());
         }
@@ -230,7 +231,7 @@ fn opening_udp_sockets_and_writing_a_port_file_does_not_allocate() {
     let count = allocations(|| {
         for _ in 0..GROUP {
             let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
-            let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &profile(), &Access::default()).unwrap();
+            let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &options(), &Access::default()).unwrap();
             port_file::write(&path, &set, set.datagrams()).unwrap();
         }
     });
@@ -240,7 +241,7 @@ fn opening_udp_sockets_and_writing_a_port_file_does_not_allocate() {
 
 #[test]
 fn datagrams_do_not_allocate() {
-    let [server, client] = [(); 2].map(|()| listen::udp(([127, 0, 0, 1], 0).into(), &profile()).unwrap());
+    let [server, client] = [(); 2].map(|()| listen::udp(([127, 0, 0, 1], 0).into(), &options()).unwrap());
     let addr = server.local_addr().unwrap();
     let count = allocations(|| {
         for _ in 0..TIMES {
@@ -256,7 +257,7 @@ fn datagrams_do_not_allocate() {
 
 #[test]
 fn closing_does_not_allocate() {
-    let listener = tcp(&profile());
+    let listener = tcp(&options());
     let pairs: Vec<_> = (0..GROUP).map(|_| pair(&listener)).collect();
     let count = allocations(|| {
         for (client, server) in &pairs {
@@ -269,22 +270,22 @@ fn closing_does_not_allocate() {
     assert_eq!(count, 0);
 }
 
-fn profile() -> Profile {
+fn options() -> SocketOptions {
     let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300)).unwrap();
-    Profile::new()
+    SocketOptions::new()
         .with_tcp_nodelay(true)
         .with_tcp_keepalive(Some(keepalive))
         .with_send_timeout(PATIENCE)
         .with_send_buffer_size(Some(100_000))
 }
 
-fn tcp(profile: &Profile) -> Listener {
-    listen::tcp(([127, 0, 0, 1], 0).into(), profile).unwrap()
+fn tcp(options: &SocketOptions) -> Listener {
+    listen::tcp(([127, 0, 0, 1], 0).into(), options).unwrap()
 }
 
 /// The kernel chooses a name that nobody has.
-fn unix(profile: &Profile) -> Listener {
-    listen::unix(&UnixAddr::UNNAMED, profile, &Access::default()).unwrap()
+fn unix(options: &SocketOptions) -> Listener {
+    listen::unix(&UnixAddr::UNNAMED, options, &Access::default()).unwrap()
 }
 
 fn accept_one_by_one(listener: &Listener) {
@@ -324,7 +325,7 @@ fn accept_in_batches(listener: &Listener) {
 
 fn connect_group(listener: &Listener) -> Vec<Stream> {
     let addr = listener.local_addr().unwrap();
-    let client = || connect::blocking(&[addr], Source::Any, PATIENCE).unwrap();
+    let client = || connect::blocking(&[addr], Connector::new().with_attempt_timeout(PATIENCE)).unwrap();
     (0..GROUP).map(|_| client()).inspect(reset_on_close).collect()
 }
 
@@ -334,7 +335,8 @@ fn reset_on_close(client: &Stream) {
 }
 
 fn pair(listener: &Listener) -> (Stream, Stream) {
-    let client = connect::blocking(&[listener.local_addr().unwrap()], Source::Any, PATIENCE).unwrap();
+    let client =
+        connect::blocking(&[listener.local_addr().unwrap()], Connector::new().with_attempt_timeout(PATIENCE)).unwrap();
     (client, accept(listener).0)
 }
 

@@ -14,7 +14,7 @@ const ADMITTED: usize = GROUP * 4 / 5;
 
 #[test]
 fn an_engine_does_not_allocate() {
-    for listener in [tcp(&profile()), unix(&profile())] {
+    for listener in [tcp(&options()), unix(&options())] {
         let (mut acceptor, mut accepted, mut count) = (Acceptor::new(), 0, 0);
         for round in 0..ROUNDS {
             let clients = connect_group(&listener);
@@ -38,7 +38,7 @@ fn an_engine_does_not_allocate() {
 fn serving_rejecting_and_timing_out_do_not_allocate() {
     let mut slots: Vec<Slot<u32>> = std::iter::repeat_with(|| Slot::VACANT).take(GROUP).collect();
     let limits = Limits::new().with_max_clients(ADMITTED as u32).with_max_per_source(Some(GROUP as u32));
-    let listener = tcp(&profile());
+    let listener = tcp(&options());
     let addr = listener.local_addr().unwrap();
     let mut count = 0;
     for _ in 0..ROUNDS / 10 {
@@ -61,7 +61,7 @@ fn serving_rejecting_and_timing_out_do_not_allocate() {
 }
 
 fn client_that_asks(addr: Endpoint) -> Stream {
-    let client = connect::blocking(&[addr], Source::Any, PATIENCE).unwrap();
+    let client = connect::blocking(&[addr], Connector::new().with_attempt_timeout(PATIENCE)).unwrap();
     reset_on_close(&client);
     client.write_all(b"ask").unwrap();
     client

@@ -103,8 +103,8 @@ fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
     let mut server = Server::new(&mut slots).unwrap();
     let held = HeldPort::new();
     let addr = held.endpoint();
-    server.listen(listen::tcp(held.addr(), &Profile::new()).unwrap()).unwrap();
-    server.listen(listen::unix(&unix_addr, &Profile::new(), &Access::default()).unwrap()).unwrap();
+    server.listen(listen::tcp(held.addr(), &SocketOptions::new()).unwrap()).unwrap();
+    server.listen(listen::unix(&unix_addr, &SocketOptions::new(), &Access::default()).unwrap()).unwrap();
     let mut clients = vec![client_at(addr), client_at(unix_addr.into())];
     echo_until(&mut server, |server| server.len() == 2);
     // They are in the backlog when the server begins to drain.
@@ -112,7 +112,7 @@ fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
     assert!(!server.is_drained());
     server.drain(PATIENCE).unwrap();
     assert_eq!((server.len(), server.listeners().count()), (26, 0));
-    let refused = connect::blocking(&[addr], Source::Any, Some(PATIENCE)).unwrap_err();
+    let refused = connect::blocking(&[addr], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap_err();
     assert!(!path.exists() && refused.errno() == Some(anet::Errno::CONNREFUSED), "{refused}");
     for client in clients {
         client.write_all(b"x").unwrap();

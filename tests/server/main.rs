@@ -17,9 +17,9 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Error, Listener, Profile, Stream, UnixAddr,
+    Endpoint, Error, Listener, SocketOptions, Stream, UnixAddr,
     accept::{Acceptor, Admission, Limits, Reason},
-    connect::{self, Source},
+    connect::{self, Connector},
     event::{Interest, Waker},
     listen::{self, Access},
     redis,
@@ -126,7 +126,7 @@ fn assert_ends(client: &Stream) {
 }
 
 fn unix_listener() -> Listener {
-    listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default()).unwrap()
+    listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap()
 }
 
 trait ReadNow {

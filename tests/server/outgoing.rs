@@ -1,13 +1,14 @@
 //! Connections that the server makes, and those that come from elsewhere.
 
 use super::*;
-use anet::connect::Connector;
 
 /// A listener whose backlog is full, so that the kernel drops what comes.
 fn full_listener() -> (Listener, Vec<Stream>) {
-    let listener = listen::tcp(any_local_address(), &Profile::new().with_backlog(0)).unwrap();
-    let clients =
-        (0..64).map_while(|_| connect::blocking(&[listener.local_addr().unwrap()], Source::Any, Some(4 * SHORT)).ok());
+    let listener = listen::tcp(any_local_address(), &SocketOptions::new().with_backlog(0)).unwrap();
+    let clients = (0..64).map_while(|_| {
+        connect::blocking(&[listener.local_addr().unwrap()], Connector::new().with_attempt_timeout(Some(4 * SHORT)))
+            .ok()
+    });
     let clients = clients.collect();
     (listener, clients)
 }

@@ -9,7 +9,7 @@ fn clients_of_all_listeners_are_served_each_with_data_of_its_own() {
     }
     let mut slots = slots(64);
     let mut server = Server::<u32>::new(&mut slots).unwrap();
-    let v6 = listen::tcp(any_local_address_v6(), &Profile::new()).unwrap();
+    let v6 = listen::tcp(any_local_address_v6(), &SocketOptions::new()).unwrap();
     let listeners = [any_listener(), v6, unix_listener()].map(|listener| {
         let addr = listener.local_addr().unwrap();
         (server.listen(listener).unwrap(), addr)

@@ -126,7 +126,7 @@ fn a_unix_listener_whose_reading_half_was_shut_down_elsewhere_is_gone() {
 fn path_listener() -> Listener {
     let directory = tempfile::tempdir().unwrap();
     let path = UnixAddr::path(directory.path().join("s").as_os_str().as_encoded_bytes()).unwrap();
-    listen::unix(&path, &Profile::new(), &Access::default()).unwrap()
+    listen::unix(&path, &SocketOptions::new(), &Access::default()).unwrap()
 }
 
 fn seqpacket_listener() -> Listener {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Error, Listener, Profile, Stream,
-    connect::{self, Source},
+    Endpoint, Error, Listener, SocketOptions, Stream,
+    connect::{self, Connector},
     fd::OwnedFd,
     listen,
 };
@@ -45,7 +45,7 @@ pub fn any_local_addresses() -> Vec<SocketAddr> {
 
 /// A TCP listener on the loopback address, as the kernel has it.
 pub fn any_listener() -> Listener {
-    listen::tcp(any_local_address(), &Profile::new()).unwrap()
+    listen::tcp(any_local_address(), &SocketOptions::new()).unwrap()
 }
 
 /// A blocking client of a listener.
@@ -54,7 +54,7 @@ pub fn client_of(listener: &Listener) -> Stream {
 }
 
 pub fn client_at(server: Endpoint) -> Stream {
-    connect::blocking(&[server], Source::Any, Some(PATIENCE)).unwrap()
+    connect::blocking(&[server], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap()
 }
 
 /// A client, blocking, and the accepted stream, non-blocking.

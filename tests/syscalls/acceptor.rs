@@ -31,8 +31,8 @@ fn one_turn(listener: Listener, clients: usize, limit: usize) -> Outcome {
     turn
 }
 
-fn unix(profile: &Profile) -> Listener {
-    listen::unix(&UnixAddr::UNNAMED, profile, &Access::default()).unwrap()
+fn unix(options: &SocketOptions) -> Listener {
+    listen::unix(&UnixAddr::UNNAMED, options, &Access::default()).unwrap()
 }
 
 fn assert_taken(turn: Outcome, accepted: usize, end: BatchEnd) {
@@ -42,28 +42,28 @@ fn assert_taken(turn: Outcome, accepted: usize, end: BatchEnd) {
 #[test]
 #[ignore = "needs strace"]
 fn a_burst_is_as_many_accepts_and_one_question() {
-    let trace = traced(&[], || assert_taken(one_turn(tcp(&profile()), 10, 64), 10, BatchEnd::Drained));
+    let trace = traced(&[], || assert_taken(one_turn(tcp(&options()), 10, 64), 10, BatchEnd::Drained));
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT], &accepted().repeat(9)].concat());
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn a_burst_beyond_the_limit_is_cut_there() {
-    let trace = traced(&[], || assert_taken(one_turn(tcp(&profile()), 10, 4), 4, BatchEnd::LimitReached));
+    let trace = traced(&[], || assert_taken(one_turn(tcp(&options()), 10, 4), 4, BatchEnd::LimitReached));
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT], &accepted().repeat(3)].concat());
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn with_a_limit_of_one_nothing_is_asked() {
-    let trace = traced(&[], || assert_taken(one_turn(tcp(&profile()), 2, 1), 1, BatchEnd::LimitReached));
+    let trace = traced(&[], || assert_taken(one_turn(tcp(&options()), 2, 1), 1, BatchEnd::LimitReached));
     assert_eq!(trace.between_marks(), accepted());
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn on_a_unix_socket_each_accept_follows_a_question() {
-    let trace = traced(&[], || assert_taken(one_turn(unix(&Profile::new()), 3, 64), 3, BatchEnd::Drained));
+    let trace = traced(&[], || assert_taken(one_turn(unix(&SocketOptions::new()), 3, 64), 3, BatchEnd::Drained));
     // What it is has to be found out once.
     let each = [accepted(), &[POLL]].concat();
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT, POLL], &each.repeat(2)].concat());
@@ -72,7 +72,7 @@ fn on_a_unix_socket_each_accept_follows_a_question() {
 #[test]
 #[ignore = "needs strace"]
 fn on_a_unix_socket_nothing_is_asked_at_the_limit() {
-    let trace = traced(&[], || assert_taken(one_turn(unix(&Profile::new()), 3, 2), 2, BatchEnd::LimitReached));
+    let trace = traced(&[], || assert_taken(one_turn(unix(&SocketOptions::new()), 3, 2), 2, BatchEnd::LimitReached));
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT, POLL], accepted()].concat());
 }
 
@@ -81,7 +81,7 @@ fn on_a_unix_socket_nothing_is_asked_at_the_limit() {
 #[ignore = "needs strace"]
 fn nobody_there_is_one_call_in_vain() {
     let trace = traced(&[], || {
-        let (listener, mut acceptor) = (tcp(&profile()), Acceptor::new());
+        let (listener, mut acceptor) = (tcp(&options()), Acceptor::new());
         between_marks((), |()| assert_taken(acceptor.accept(&listener, NOW, |_, _| {}), 0, BatchEnd::Drained));
         assert_eq!(acceptor.counters(), Counters { failing_calls: 1, ..Counters::default() });
     });
@@ -91,7 +91,7 @@ fn nobody_there_is_one_call_in_vain() {
 /// Takes connections until nobody waits; each client must be among the peers.
 fn serve_all(acceptor: &mut Acceptor, listener: &Listener, poller: &Poller) {
     let addr = listener.local_addr().unwrap();
-    let clients: Vec<_> = (0..AT_A_TIME).map(|_| connect::blocking(&[addr], Source::Any, None).unwrap()).collect();
+    let clients: Vec<_> = (0..AT_A_TIME).map(|_| connect::blocking(&[addr], Source::Any).unwrap()).collect();
     let mut peers = HashSet::new();
     while poller.wait(&mut Events::<4>::new(), Some(Duration::ZERO)) == Ok(1) {
         let turn = acceptor.accept(listener, NOW, |stream, peer| {
@@ -110,7 +110,7 @@ fn serve_all(acceptor: &mut Acceptor, listener: &Listener, poller: &Poller) {
 fn one_fault_in_three_loses_nobody() {
     for errno in ["ECONNABORTED", "EPROTO", "ENETDOWN", "EINTR"] {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=3+3")], || {
-            let (listener, poller, _) = tcp_with_clients(&profile(), 0);
+            let (listener, poller, _) = tcp_with_clients(&options(), 0);
             let mut acceptor = Acceptor::new();
             between_marks((), |()| {
                 (0..CLIENTS / AT_A_TIME).for_each(|_| serve_all(&mut acceptor, &listener, &poller));
@@ -141,7 +141,7 @@ fn short_of_resources_it_pauses_and_loses_nobody() {
 /// The second, the third and the fourth accept fail.
 fn pauses_three_times(clients: usize) {
     let ms = Duration::from_millis;
-    let (listener, _poller, _clients) = tcp_with_clients(&profile(), clients);
+    let (listener, _poller, _clients) = tcp_with_clients(&options(), clients);
     let mut acceptor = Acceptor::new();
     between_marks(Vec::with_capacity(clients), |streams| {
         let mut turn = |now: u64, acceptor: &mut Acceptor| {
@@ -169,7 +169,7 @@ fn pauses_three_times(clients: usize) {
 #[ignore = "needs strace"]
 fn short_of_memory_nobody_is_shed() {
     traced(&[&format!("{ACCEPT}:error=ENOMEM:when=1")], || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 1);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), 1);
         let (mut acceptor, mut reserve) = (Acceptor::new(), Reserve::new(b"").unwrap());
         between_marks((), |()| {
             let turn = acceptor.accept_or_shed(&listener, NOW, &mut reserve, |_, _| {});
@@ -185,7 +185,7 @@ fn short_of_memory_nobody_is_shed() {
 fn a_reserve_that_cannot_be_refilled_is_told() {
     let injections = [&format!("{ACCEPT}:error=EMFILE:when=1"), "eventfd2:error=ENFILE:when=2"];
     let trace = traced(&injections, || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 2);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), 2);
         let (mut acceptor, mut reserve) = (Acceptor::new(), Reserve::new(b"no").unwrap());
         let (mut turn, mut next) = (None, None);
         between_marks(Vec::with_capacity(2), |streams| {
@@ -214,7 +214,7 @@ fn assert_shed(trace: &Trace) {
 fn a_listener_that_is_gone_is_to_be_watched_no_more() {
     for errno in ["EINVAL", "EBADF", "ENOTSOCK"] {
         traced(&[&format!("{ACCEPT}:error={errno}:when=1")], || {
-            let (listener, mut acceptor) = (tcp(&profile()), Acceptor::new());
+            let (listener, mut acceptor) = (tcp(&options()), Acceptor::new());
             between_marks((), |()| {
                 let turn = acceptor.accept(&listener, NOW, |_, _| {});
                 assert_eq!(turn.watch, Watch::Stop);
@@ -229,7 +229,7 @@ fn a_listener_that_is_gone_is_to_be_watched_no_more() {
 #[ignore = "needs strace"]
 fn a_filter_that_forbids_accepting_is_asked_seldom() {
     traced(&["accept4:error=EPERM", "accept:error=EPERM"], || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 1);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), 1);
         let mut acceptor = Acceptor::new();
         between_marks((), |()| {
             let turn = acceptor.accept(&listener, NOW, |_, _| {});

@@ -7,15 +7,15 @@ use crate::{
     *,
 };
 
-fn udp(profile: &Profile) -> Datagram {
-    listen::udp(([127, 0, 0, 1], 0).into(), profile).unwrap()
+fn udp(options: &SocketOptions) -> Datagram {
+    listen::udp(([127, 0, 0, 1], 0).into(), options).unwrap()
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn the_largest_buffer_is_found_in_two_calls() {
     let trace = traced(&[], || {
-        let socket = udp(&Profile::new().with_send_buffer_size(Some(10_000)));
+        let socket = udp(&SocketOptions::new().with_send_buffer_size(Some(10_000)));
         let sizes = between_marks([0; 2], |sizes| {
             *sizes = [option::maximize_send_buffer(&socket).unwrap(), option::maximize_recv_buffer(&socket).unwrap()];
         });
@@ -39,8 +39,8 @@ fn where_the_largest_is_refused_a_handful_of_calls_is_made() {
 #[ignore = "needs strace"]
 fn a_udp_server_is_made_with_four_calls() {
     let trace = traced(&[], || {
-        let profile = Profile::new();
-        between_marks(None, |made| *made = Some(udp(&profile)));
+        let options = SocketOptions::new();
+        between_marks(None, |made| *made = Some(udp(&options)));
     });
     assert_eq!(trace.between_marks(), ["socket", "setsockopt", "getsockopt", "bind"]);
     assert_eq!(trace.between_marks_matching("SOCK_DGRAM|SOCK_CLOEXEC|SOCK_NONBLOCK"), 1);
@@ -51,7 +51,7 @@ fn a_udp_server_is_made_with_four_calls() {
 #[ignore = "needs strace"]
 fn a_datagram_costs_one_call_each_way() {
     let trace = traced(&[], || {
-        let server = udp(&Profile::new());
+        let server = udp(&SocketOptions::new());
         let addr = server.local_addr().unwrap();
         between_marks((), |()| {
             for _ in 0..MANY {

@@ -35,7 +35,7 @@ fn an_interrupted_wait_is_repeated() {
         &[&format!("{WAIT}:error=EINTR:when=2"), "epoll_pwait2:error=EINTR:when=1"]
     };
     let trace = traced(injections, || {
-        let (_listener, poller, _clients) = tcp_with_clients(&profile(), 1);
+        let (_listener, poller, _clients) = tcp_with_clients(&options(), 1);
         between_marks((), |()| wait(&poller));
     });
     assert_eq!(trace.between_marks(), [WAIT, again, again]);
@@ -84,7 +84,7 @@ fn waits(trace: &Trace) -> Vec<&str> {
 fn errors_of_one_connection_are_counted_and_passed_over() {
     for errno in OF_ONE_CONNECTION {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
-            let (listener, _poller, _clients) = tcp_with_clients(&profile(), 3);
+            let (listener, _poller, _clients) = tcp_with_clients(&options(), 3);
             between_marks(Vec::with_capacity(3), |streams| {
                 let batch = listener.accept_batch(10, |stream, _| streams.push(stream));
                 assert_eq!(batch, Batch { accepted: 3, failed: 1, end: BatchEnd::Drained });
@@ -101,7 +101,7 @@ fn errors_of_one_connection_are_counted_and_passed_over() {
 #[ignore = "needs strace"]
 fn errors_of_one_connection_count_against_the_limit() {
     traced(&[&format!("{ACCEPT}:error=EPROTO:when=2+2")], || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 5);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), 5);
         between_marks(Vec::with_capacity(5), |streams| {
             let batch = listener.accept_batch(5, |stream, _| streams.push(stream));
             assert_eq!(batch, Batch { accepted: 3, failed: 2, end: BatchEnd::LimitReached });
@@ -113,7 +113,7 @@ fn errors_of_one_connection_count_against_the_limit() {
 #[ignore = "needs strace"]
 fn a_filter_that_forbids_accepting_ends_a_batch_and_is_named() {
     traced(&["accept4:error=EPERM", "accept:error=EPERM"], || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 2);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), 2);
         between_marks((), |()| {
             let batch = listener.accept_batch(usize::MAX, |_, _| {});
             let forbidden = Error::new(Op::Accept, anet::Errno::PERM);
@@ -146,7 +146,7 @@ fn a_batch_of_a_listener_that_is_gone_ends_and_says_so() {
 
 /// The second call fails and the number it failed with is printed; nothing is lost by that.
 fn batch_ends_early(expected: impl Fn(BatchEnd) -> bool) {
-    let (listener, _poller, _clients) = tcp_with_clients(&profile(), 3);
+    let (listener, _poller, _clients) = tcp_with_clients(&options(), 3);
     let mut end = BatchEnd::Drained;
     let mut streams = between_marks(Vec::with_capacity(3), |streams| {
         let batch = listener.accept_batch(10, |stream, _| streams.push(stream));

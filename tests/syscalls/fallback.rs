@@ -19,7 +19,7 @@ fn a_missing_accept4_is_asked_for_once() {
 #[ignore = "needs strace"]
 fn a_missing_accept4_is_not_remembered_before_accept_has_worked() {
     let trace = traced(&["accept4:error=ENOSYS:when=1..2"], || {
-        let listener = tcp(&profile());
+        let listener = tcp(&options());
         between_marks((), |()| {
             for _ in 0..3 {
                 assert!(listener.accept().unwrap_err().is_would_block());
@@ -62,7 +62,7 @@ fn an_always_forbidden_accept4_is_always_replaced() {
 #[ignore = "needs strace"]
 fn an_invalid_argument_is_no_reason_to_fall_back() {
     let trace = traced(&[&format!("{ACCEPT}:error=EINVAL:when=1")], || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), 1);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), 1);
         let stream = between_marks(None, |stream| {
             let error = listener.accept().unwrap_err();
             assert_eq!((error.op(), raw(error)), (Op::Accept, 22));
@@ -78,11 +78,11 @@ fn an_invalid_argument_is_no_reason_to_fall_back() {
 fn a_descriptor_that_cannot_be_configured_is_closed_and_ends_the_batch() {
     let trace = traced(&["accept4:error=ENOSYS", "setsockopt:error=ENOBUFS:when=3+"], || {
         // The first two are the listener's own.
-        let profile = Profile::new().with_linger(PATIENCE).with_priority(Some(3));
-        let (listener, _poller, _clients) = unix_with_clients(&profile, 2);
+        let options = SocketOptions::new().with_linger(PATIENCE).with_priority(Some(3));
+        let (listener, _poller, _clients) = unix_with_clients(&options, 2);
         between_marks((), |()| {
             let batch = listener.accept_batch(10, |_, _| unreachable!());
-            let cannot = Error::new(Op::Set(anet::error::Opt::Linger), anet::Errno::NOBUFS);
+            let cannot = Error::new(Op::Set(anet::error::Opt::SO_LINGER), anet::Errno::NOBUFS);
             assert_eq!(batch, Batch { accepted: 0, failed: 0, end: BatchEnd::Failed(cannot) });
         });
     });

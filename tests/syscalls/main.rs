@@ -20,7 +20,7 @@ mod trace;
 use std::time::Duration;
 
 use anet::{
-    Endpoint, Error, Listener, Op, Profile, Stream, UnixAddr,
+    Endpoint, Error, Listener, Op, SocketOptions, Stream, UnixAddr,
     accept::{Batch, BatchEnd},
     connect::{self, Source},
     event::{Events, Interest, Poller},
@@ -50,26 +50,26 @@ fn accepted() -> &'static [&'static str] {
     if cfg!(anet_force_accept_fallback) { &STEP_BY_STEP } else { &["accept4"] }
 }
 
-fn profile() -> Profile {
-    Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(TcpKeepalive::after_idle(IDLE).unwrap()))
+fn options() -> SocketOptions {
+    SocketOptions::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(TcpKeepalive::after_idle(IDLE).unwrap()))
 }
 
-fn tcp(profile: &Profile) -> Listener {
-    listen::tcp(([127, 0, 0, 1], 0).into(), profile).unwrap()
+fn tcp(options: &SocketOptions) -> Listener {
+    listen::tcp(([127, 0, 0, 1], 0).into(), options).unwrap()
 }
 
 /// A listener whose queue has this many connections, and a poller that watches it.
-fn tcp_with_clients(profile: &Profile, clients: usize) -> (Listener, Poller, Vec<Stream>) {
-    with_clients(tcp(profile), clients)
+fn tcp_with_clients(options: &SocketOptions, clients: usize) -> (Listener, Poller, Vec<Stream>) {
+    with_clients(tcp(options), clients)
 }
 
-fn unix_with_clients(profile: &Profile, clients: usize) -> (Listener, Poller, Vec<Stream>) {
-    with_clients(listen::unix(&UnixAddr::UNNAMED, profile, &Access::default()).unwrap(), clients)
+fn unix_with_clients(options: &SocketOptions, clients: usize) -> (Listener, Poller, Vec<Stream>) {
+    with_clients(listen::unix(&UnixAddr::UNNAMED, options, &Access::default()).unwrap(), clients)
 }
 
 fn with_clients(listener: Listener, clients: usize) -> (Listener, Poller, Vec<Stream>) {
     let addr = listener.local_addr().unwrap();
-    let clients = (0..clients).map(|_| connect::blocking(&[addr], Source::Any, None).unwrap()).collect();
+    let clients = (0..clients).map(|_| connect::blocking(&[addr], Source::Any).unwrap()).collect();
     let poller = Poller::new().unwrap();
     poller.add(&listener, 0, Interest::READABLE).unwrap();
     // The first reading of the clock in a process finds out how to read it without a system call.
@@ -88,9 +88,9 @@ fn wait_and_accept(poller: &Poller, listener: &Listener, streams: &mut Vec<Strea
     }
 }
 
-/// Accepts as many as have connected; each must be as the profile says and have the address of its client.
+/// Accepts as many as have connected; each must be as the options say and have the address of its client.
 fn accept_all_configured(connections: usize) {
-    let (listener, _poller, clients) = tcp_with_clients(&profile(), connections);
+    let (listener, _poller, clients) = tcp_with_clients(&options(), connections);
     let streams: Vec<(Stream, Endpoint)> = between_marks(Vec::with_capacity(connections), |streams| {
         (0..connections).for_each(|_| streams.push(listener.accept().unwrap()));
     });

@@ -9,7 +9,7 @@ use crate::{
 #[ignore = "needs strace"]
 fn a_tcp_connection_with_nodelay_and_keepalive_costs_one_call_beside_the_wait() {
     let trace = traced(&[], || {
-        let (listener, poller, _clients) = tcp_with_clients(&profile(), MANY);
+        let (listener, poller, _clients) = tcp_with_clients(&options(), MANY);
         let streams = between_marks(Vec::with_capacity(MANY), |streams| wait_and_accept(&poller, &listener, streams));
         streams.iter().for_each(assert_configured);
     });
@@ -24,7 +24,7 @@ fn a_tcp_connection_with_nodelay_and_keepalive_costs_one_call_beside_the_wait() 
 #[ignore = "needs strace"]
 fn a_batch_of_tcp_connections_costs_one_call_each_beside_one_wait() {
     let trace = traced(&[], || {
-        let (listener, poller, _clients) = tcp_with_clients(&profile(), MANY);
+        let (listener, poller, _clients) = tcp_with_clients(&options(), MANY);
         let streams = between_marks(Vec::with_capacity(MANY), |streams| {
             wait(&poller);
             let batch = listener.accept_batch(MANY, |stream, _| streams.push(stream));
@@ -39,7 +39,7 @@ fn a_batch_of_tcp_connections_costs_one_call_each_beside_one_wait() {
 #[ignore = "needs strace"]
 fn a_batch_that_drains_the_queue_costs_one_call_more() {
     let trace = traced(&[], || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), MANY);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), MANY);
         between_marks(Vec::with_capacity(MANY), |streams| {
             let batch = listener.accept_batch(MANY + 1, |stream, _| streams.push(stream));
             assert_eq!(batch, Batch { accepted: MANY, failed: 0, end: BatchEnd::Drained });
@@ -52,7 +52,7 @@ fn a_batch_that_drains_the_queue_costs_one_call_more() {
 #[ignore = "needs strace"]
 fn a_priority_costs_a_tcp_connection_one_call_more() {
     let trace = traced(&[], || {
-        let (listener, poller, _clients) = tcp_with_clients(&profile().with_priority(Some(3)), MANY);
+        let (listener, poller, _clients) = tcp_with_clients(&options().with_priority(Some(3)), MANY);
         let streams = between_marks(Vec::with_capacity(MANY), |streams| wait_and_accept(&poller, &listener, streams));
         streams.iter().for_each(assert_configured);
         assert!(streams.iter().all(|stream| option::priority(stream) == Ok(3)));
@@ -62,9 +62,9 @@ fn a_priority_costs_a_tcp_connection_one_call_more() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_unix_connection_costs_one_call_if_the_profile_has_nothing_for_it() {
+fn a_unix_connection_costs_one_call_if_the_options_have_nothing_for_it() {
     let trace = traced(&[], || {
-        let (listener, poller, _clients) = unix_with_clients(&profile(), MANY);
+        let (listener, poller, _clients) = unix_with_clients(&options(), MANY);
         let streams = between_marks(Vec::with_capacity(MANY), |streams| wait_and_accept(&poller, &listener, streams));
         streams.iter().for_each(assert_nonblocking_and_cloexec);
     });
@@ -75,14 +75,14 @@ fn a_unix_connection_costs_one_call_if_the_profile_has_nothing_for_it() {
 #[ignore = "needs strace"]
 fn a_unix_connection_costs_one_call_more_for_each_option_that_unix_sockets_have() {
     let trace = traced(&[], || {
-        let profile = profile()
+        let options = options()
             .with_linger(PATIENCE)
             .with_priority(Some(3))
             .with_recv_buffer_size(Some(50_000))
             .with_recv_timeout(PATIENCE)
             .with_send_buffer_size(Some(60_000))
             .with_send_timeout(PATIENCE);
-        let (listener, poller, _clients) = unix_with_clients(&profile, MANY);
+        let (listener, poller, _clients) = unix_with_clients(&options, MANY);
         let streams = between_marks(Vec::with_capacity(MANY), |streams| wait_and_accept(&poller, &listener, streams));
         streams.iter().for_each(assert_unix_options);
     });

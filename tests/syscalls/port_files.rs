@@ -14,7 +14,7 @@ const CALLS: [&str; 8] = ["getsockname", "open", "openat", "write", "fsync", "re
 /// Writes a file and checks what there is afterwards.
 fn write_one() {
     // With the clock read before.
-    let (listener, ..) = tcp_with_clients(&Profile::new(), 0);
+    let (listener, ..) = tcp_with_clients(&SocketOptions::new(), 0);
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("port-file-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let path = directory.join("ports");

@@ -24,7 +24,7 @@ const CONNECTIONS: usize = 500;
 /// Listens, and handles events until as many connections as count have come and gone.
 fn serve<'t, T: Default>(server: &mut Server<'t, T>, mut handle: impl FnMut(&mut Server<'t, T>, Event)) {
     // A connection comes with its request, however slow the client is.
-    let listener = tcp(&profile().with_tcp_defer_accept(PATIENCE));
+    let listener = tcp(&options().with_tcp_defer_accept(PATIENCE));
     println!("port {}", listener.local_addr().unwrap().as_inet().unwrap().port());
     server.listen(listener).unwrap();
     between_marks((), |()| {

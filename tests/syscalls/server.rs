@@ -37,7 +37,7 @@ fn serve_once(server: &mut Server<'_, u32>, mut tell: impl FnMut(Event)) {
 
 /// A server, before whose listener a client waits.
 fn with_server(client_asks: bool, test: impl FnOnce(Server<'_, u32>, Stream)) {
-    let (listener, _poller, mut clients) = tcp_with_clients(&profile(), 1);
+    let (listener, _poller, mut clients) = tcp_with_clients(&options(), 1);
     let client = clients.remove(0);
     if client_asks {
         client.write_all(b"ask").unwrap();
@@ -91,7 +91,7 @@ fn short_connections_one_after_the_other_cost_at_most_seven_calls_each() {
     let work = || {
         let mut slots = [const { Slot::VACANT }; 4];
         let mut server = Server::new(&mut slots).unwrap();
-        let listener = tcp(&profile().with_tcp_defer_accept(PATIENCE));
+        let listener = tcp(&options().with_tcp_defer_accept(PATIENCE));
         println!("port {}", listener.local_addr().unwrap().as_inet().unwrap().port());
         server.listen(listener).unwrap();
         between_marks((), |()| {
@@ -124,7 +124,7 @@ fn ask_and_go(port: u16) {
 #[ignore = "needs strace"]
 fn silent_connections_are_soon_not_read_from_any_more() {
     let trace = traced(&[], || {
-        let (listener, _poller, _clients) = tcp_with_clients(&profile(), MANY);
+        let (listener, _poller, _clients) = tcp_with_clients(&options(), MANY);
         let mut slots = [const { Slot::VACANT }; MANY];
         let mut server = Server::new(&mut slots).unwrap();
         server.listen(listener).unwrap();

@@ -19,7 +19,7 @@ use std::{
 
 use again::*;
 use anet::{
-    Endpoint, Profile,
+    Endpoint, SocketOptions,
     listen::{self, Access},
 };
 use place::*;
@@ -229,7 +229,7 @@ fn without_the_lock_the_file_has_the_mode_and_the_listener_the_address_asked_for
     let (listener, group) = unprivileged(|| {
         let group = rustix::process::getegid().as_raw();
         let access = Access { mode: Some(0o622), group: Some(group) };
-        (listen::unix(&addr_of(&place.path()), &Profile::new(), &access).unwrap(), group)
+        (listen::unix(&addr_of(&place.path()), &SocketOptions::new(), &access).unwrap(), group)
     });
     let metadata = fs::symlink_metadata(place.path()).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o622);
@@ -245,7 +245,7 @@ fn without_the_lock_the_file_has_the_mode_and_the_listener_the_address_asked_for
 fn without_the_lock_an_error_leaves_no_file() {
     let place = Place::with_mode(UNREADABLE);
     let access = Access { mode: Some(0o660), group: Some(u32::MAX) };
-    let listen = || Ok(listen::unix(&addr_of(&place.path()), &Profile::new(), &access)?);
+    let listen = || Ok(listen::unix(&addr_of(&place.path()), &SocketOptions::new(), &access)?);
     assert_eq!(text_of(unprivileged(listen)), "chown: Invalid argument");
     assert!(place.files().is_empty());
     let nowhere = place.directory.path().join("nowhere/s");

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anet::{
-    Listener, Profile, Result, UnixAddr,
+    Listener, Result, SocketOptions, UnixAddr,
     listen::{self, Access},
 };
 use rustix::fs::{FlockOperation, flock};
@@ -132,7 +132,7 @@ pub(crate) fn await_end(path: &Path) {
 }
 
 pub(crate) fn listen_at(path: &Path) -> Result<Listener> {
-    Ok(listen::unix(&addr_of(path), &Profile::new(), &Access::default())?)
+    Ok(listen::unix(&addr_of(path), &SocketOptions::new(), &Access::default())?)
 }
 
 pub(crate) fn addr_of(path: &Path) -> UnixAddr {

@@ -18,7 +18,8 @@ use super::{
 use crate::{
     addr::Endpoint,
     error::{AddrError, Cause, Errno, Error, Op, Result, ResultExt},
-    listen::{Access, Listener, Profile, tcp, udp, unix},
+    listen::{Access, Listener, tcp, udp, unix},
+    option::SocketOptions,
     sys,
 };
 
@@ -26,7 +27,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
     pub(super) protocols: Protocols,
-    pub(super) profile: &'a Profile,
+    pub(super) socket_options: &'a SocketOptions,
     pub(super) access: &'a Access,
 }
 
@@ -141,19 +142,19 @@ impl<'a> Attempt<'a> {
     }
 
     fn open_socket(&mut self, socket: &Socket<'_>, protocol: Protocol) -> Result<(), AddrError> {
-        let Options { profile, access, .. } = self.options;
+        let Options { socket_options, access, .. } = self.options;
         match socket {
             Socket::Inet(addr) if protocol == Protocol::Udp => {
-                let datagram = udp(self.with_port(*addr), profile)?;
+                let datagram = udp(self.with_port(*addr), socket_options)?;
                 self.share_port(addr, (protocol, self.set.datagrams.len()), || datagram.local_addr())?;
                 push(&mut self.set.datagrams, datagram)
             }
             Socket::Inet(addr) => {
-                let listener = tcp(self.with_port(*addr), profile)?;
+                let listener = tcp(self.with_port(*addr), socket_options)?;
                 self.share_port(addr, (protocol, self.set.listeners.len()), || listener.local_addr())?;
                 push(&mut self.set.listeners, listener)
             }
-            Socket::Unix(addr) => push(&mut self.set.listeners, unix(addr, profile, access)?),
+            Socket::Unix(addr) => push(&mut self.set.listeners, unix(addr, socket_options, access)?),
             Socket::Fd(number) => push(&mut self.set.listeners, inherited(*number)?),
         }
     }

@@ -14,12 +14,13 @@ use self::{
     places::Places,
 };
 use super::{
-    Access, Listener, Profile,
+    Access, Listener,
     spec::{BIND_LIST_MAX, BindList},
 };
 use crate::{
     datagram::Datagram,
     error::{AddrError, Cause, Error, Op, Result},
+    option::SocketOptions,
 };
 
 /// How often a shared ephemeral port is chosen anew when somebody has it for one family or protocol.
@@ -30,10 +31,10 @@ const SKIPPED_MAX: usize = 2 * BIND_LIST_MAX;
 /// The sockets of a bind list.
 ///
 /// ```
-/// use anet::listen::{Access, BindList, ListenerSet, Profile, Protocols};
+/// use anet::{SocketOptions, listen::{Access, BindList, ListenerSet, Protocols}};
 ///
 /// let list = BindList::parse("127.0.0.1 -::1", 0)?;
-/// let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default())?;
+/// let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &SocketOptions::new(), &Access::default())?;
 /// for listener in &set {
 ///     println!("listening on {}", listener.local_addr()?);
 /// }
@@ -91,8 +92,8 @@ impl ListenerSet {
     /// # Errors
     ///
     /// Those of [`open_with`](Self::open_with).
-    pub fn open(list: &BindList<'_>, profile: &Profile, access: &Access) -> Result<Self, SpecError> {
-        Self::open_with(list, Protocols::Tcp, profile, access)
+    pub fn open(list: &BindList<'_>, options: &SocketOptions, access: &Access) -> Result<Self, SpecError> {
+        Self::open_with(list, Protocols::Tcp, options, access)
     }
 
     /// Serves every place of the list, or none: after an error nothing is left open and no file is left behind.
@@ -103,7 +104,7 @@ impl ListenerSet {
     /// for port 0 share one port, for every family and protocol: the kernel chooses it for the first of them, and
     /// another one if that is taken for a later one, 32 times at most. Zones are looked up before anything is opened.
     ///
-    /// The profile and the access are for the sockets opened here. An inherited descriptor (`fd@3`) is duplicated and
+    /// The options and the access are for the sockets opened here. An inherited descriptor (`fd@3`) is duplicated and
     /// keeps the options it has; for what its number means
     /// [the caller answers](super::spec#descriptors-by-number).
     ///
@@ -118,11 +119,11 @@ impl ListenerSet {
     pub fn open_with(
         list: &BindList<'_>,
         protocols: Protocols,
-        profile: &Profile,
+        options: &SocketOptions,
         access: &Access,
     ) -> Result<Self, SpecError> {
         let refuse = |_: &str, _, _: &mut dyn FnMut(SocketAddr)| Err(Error::refused(Op::Address, Cause::HostName));
-        Self::open_resolving(list, protocols, profile, access, refuse)
+        Self::open_resolving(list, protocols, options, access, refuse)
     }
 
     /// The same as [`open_with`](Self::open_with), with `resolve` to give the addresses of host names; the system's own
@@ -134,13 +135,13 @@ impl ListenerSet {
     /// over. Ports that the kernel chooses are shared by all addresses all the same.
     ///
     /// ```
-    /// use anet::listen::{Access, BindList, ListenerSet, Profile, Protocols};
+    /// use anet::{SocketOptions, listen::{Access, BindList, ListenerSet, Protocols}};
     ///
     /// let list = BindList::parse("cache.internal", 0)?;
     /// let set = ListenerSet::open_resolving(
     ///     &list,
     ///     Protocols::Tcp,
-    ///     &Profile::new(),
+    ///     &SocketOptions::new(),
     ///     &Access::default(),
     ///     |host, port, add| {
     ///         assert_eq!(host, "cache.internal");
@@ -160,12 +161,12 @@ impl ListenerSet {
     pub fn open_resolving(
         list: &BindList<'_>,
         protocols: Protocols,
-        profile: &Profile,
+        options: &SocketOptions,
         access: &Access,
         resolve: impl FnMut(&str, u16, &mut dyn FnMut(SocketAddr)) -> Result<()>,
     ) -> Result<Self, SpecError> {
         let places = Places::of(list, resolve)?;
-        open_places(&places, Options { protocols, profile, access })
+        open_places(&places, Options { protocols, socket_options: options, access })
     }
 
     /// The listeners, in the order of the list.

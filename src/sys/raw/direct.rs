@@ -15,10 +15,12 @@ pub(super) mod c {
     pub(in crate::sys::raw) use linux_raw_sys::general::{
         __NR_epoll_pwait2, __NR_fchmodat2, __NR_getsockopt, __NR_setsockopt, AT_FDCWD, AT_SYMLINK_NOFOLLOW,
     };
-    pub(in crate::sys::raw) use linux_raw_sys::net::{
-        IP_BIND_ADDRESS_NO_PORT, SO_BINDTODEVICE, SO_MARK, SO_PRIORITY, SOL_IP, SOL_SOCKET, SOL_TCP, TCP_DEFER_ACCEPT,
-        TCP_FASTOPEN, TCP_INFO,
-    };
+    pub(in crate::sys::raw) use linux_raw_sys::net::*;
+
+    // `linux/udp.h`
+    pub(in crate::sys::raw) const UDP_CORK: u32 = 1;
+    pub(in crate::sys::raw) const UDP_SEGMENT: u32 = 103;
+    pub(in crate::sys::raw) const UDP_GRO: u32 = 104;
 }
 
 /// # Safety

@@ -86,29 +86,22 @@ impl OptionName {
     }
 }
 
-#[cfg(target_os = "linux")]
 macro_rules! names {
-    ($($name:ident $level:ident $number:ident,)*) => {
-        /// Options whose value is plain bytes.
+    ($([$os:meta] { $(
+        $(#[$doc:meta])* $name:ident $label:literal $level:ident $([$range:expr])? { $($fact:tt)* }
+    )* })*) => {
+        /// The options of the [table](crate::option), whose values are plain bytes.
         impl OptionName {
-            $(
-                #[doc = concat!("`", stringify!($number), "`")]
-                pub const $name: Self = Self { level: call::c::$level as i32, number: call::c::$number as i32 };
-            )*
+            $($(
+                #[cfg($os)]
+                #[doc = concat!("`", $label, "`")]
+                pub const $name: Self = Self { level: call::c::$level as i32, number: call::c::$name as i32 };
+            )*)*
         }
     };
 }
 
-#[cfg(target_os = "linux")]
-names![
-    BIND_ADDRESS_NO_PORT SOL_IP IP_BIND_ADDRESS_NO_PORT,
-    BIND_DEVICE SOL_SOCKET SO_BINDTODEVICE,
-    DEFER_ACCEPT SOL_TCP TCP_DEFER_ACCEPT,
-    FAST_OPEN SOL_TCP TCP_FASTOPEN,
-    MARK SOL_SOCKET SO_MARK,
-    PRIORITY SOL_SOCKET SO_PRIORITY,
-    TCP_INFO SOL_TCP TCP_INFO,
-];
+crate::option::table::option_table!(names);
 
 /// `setsockopt(fd, level, number, value, value.len())`
 pub(crate) fn setsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &[u8]) -> Result<(), Errno> {

@@ -12,7 +12,7 @@ mod surface;
 use core::{fmt::Write, time::Duration};
 
 use anet::{
-    Listener, Profile, Result, listen,
+    Listener, SocketOptions, Result, listen,
     option::TcpKeepalive,
     server::{Connection, Event, Key, Server, Slot},
 };
@@ -45,8 +45,8 @@ fn run() -> Result<()> {
 
 fn open() -> Result<Listener> {
     let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300))?;
-    let profile = Profile::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive));
-    listen::tcp(([127, 0, 0, 1], 0).into(), &profile)
+    let options = SocketOptions::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive));
+    listen::tcp(([127, 0, 0, 1], 0).into(), &options)
 }
 
 fn serve(server: &mut Clients<'_>) -> Result<()> {
@@ -67,7 +67,7 @@ fn serve(server: &mut Clients<'_>) -> Result<()> {
     }
 }
 
-/// Only who is on this host, and connected as the profile says, is served.
+/// Only who is on this host, and connected as the options say, is served.
 fn greet(server: &Clients<'_>, key: Key) -> Verdict {
     let is_welcome =
         |client: &Connection<()>| client.peer_addr().is_loopback() && surface::is_configured(client.stream());

@@ -3,7 +3,7 @@
 use core::{net::SocketAddr, time::Duration};
 
 use anet::{
-    Datagram, Endpoint, Errno, Error, Listener, Op, Profile, Result, Stream, UnixAddr,
+    Datagram, Endpoint, Errno, Error, Listener, Op, SocketOptions, Result, Stream, UnixAddr,
     connect::{self, Pending, Progress, Source},
     event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
@@ -30,7 +30,7 @@ pub(crate) fn check() -> Result<()> {
     nobody_listens_on_a_closed_port()
 }
 
-/// Whether an accepted connection is as the server's profile says.
+/// Whether an accepted connection is as the server's options say.
 pub(crate) fn is_configured(stream: &Stream) -> bool {
     option::tcp_nodelay(stream) == Ok(true)
         && option::keepalive(stream) == Ok(true)
@@ -81,8 +81,8 @@ fn a_loop_calls_handlers() -> Result<()> {
 
 fn tcp_connects_both_ways() -> Result<()> {
     let localhost = ([127, 0, 0, 1], 0).into();
-    let profile = Profile::new().with_tcp_nodelay(true).with_priority(Some(3)).with_linger(Some(Duration::ZERO));
-    let listener = listen::tcp(localhost, &profile)?;
+    let options = SocketOptions::new().with_tcp_nodelay(true).with_priority(Some(3)).with_linger(Some(Duration::ZERO));
+    let listener = listen::tcp(localhost, &options)?;
     let server_addr = listener.local_addr()?;
 
     let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
@@ -92,13 +92,13 @@ fn tcp_connects_both_ways() -> Result<()> {
     options_read_back(&server)?;
     bytes_pass(&client, &server)?;
 
-    let client = connect::blocking(&[server_addr], Source::BestEffort(localhost), PATIENCE)?;
+    let client = connect::blocking(&[server_addr], Connector::from(Source::BestEffort(localhost)).with_attempt_timeout(PATIENCE))?;
     let server = accept(&listener, &client)?;
     bytes_pass(&server, &client)
 }
 
 fn unix_connects_by_name() -> Result<()> {
-    let listener = listen::unix(&UnixAddr::UNNAMED, &Profile::new(), &Access::default())?;
+    let listener = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default())?;
     let server_addr = listener.local_addr()?;
     assert!(server_addr.as_unix().is_some_and(|addr| addr.as_abstract_name().is_some()));
     let client = finish(connect::start(&[server_addr], Source::Any)?)?;
@@ -108,14 +108,14 @@ fn unix_connects_by_name() -> Result<()> {
 
     // A path is refused here, and all the code behind paths is linked.
     let addr = UnixAddr::path("/proc/anet.sock")?;
-    assert!(listen::unix(&addr, &Profile::new(), &Access { mode: Some(0o700), group: None }).is_err());
+    assert!(listen::unix(&addr, &SocketOptions::new(), &Access { mode: Some(0o700), group: None }).is_err());
     Ok(())
 }
 
 fn a_list_listens() {
     let set = BindList::parse("127.0.0.1 -::1", 0)
         .ok()
-        .and_then(|list| ListenerSet::open(&list, &Profile::new(), &Access::default()).ok());
+        .and_then(|list| ListenerSet::open(&list, &SocketOptions::new(), &Access::default()).ok());
     // One of the two is optional, and a host may not have it.
     assert!(set.is_some_and(|set| set.iter().count() + set.skipped().len() == 2));
 }
@@ -123,7 +123,7 @@ fn a_list_listens() {
 fn a_list_receives() {
     let set = BindList::parse("127.0.0.1", 0)
         .ok()
-        .and_then(|list| ListenerSet::open_with(&list, Protocols::TcpAndUdp, &Profile::new(), &Access::default()).ok());
+        .and_then(|list| ListenerSet::open_with(&list, Protocols::TcpAndUdp, &SocketOptions::new(), &Access::default()).ok());
     let parts = set.map(ListenerSet::into_parts);
     let ports = parts.and_then(|(mut listeners, mut datagrams)| {
         Some([listeners.next()?.local_addr().ok()?, datagrams.next()?.local_addr().ok()?])
@@ -133,8 +133,8 @@ fn a_list_receives() {
 
 fn datagrams_pass() -> Result<()> {
     let localhost = ([127, 0, 0, 1], 0).into();
-    let server: Datagram = listen::udp(localhost, &Profile::new())?;
-    let client = listen::udp(localhost, &Profile::new().with_send_buffer_size(Some(50_000)))?;
+    let server: Datagram = listen::udp(localhost, &SocketOptions::new())?;
+    let client = listen::udp(localhost, &SocketOptions::new().with_send_buffer_size(Some(50_000)))?;
     client.send_to(b"request", &server.local_addr()?)?;
     wait(&server, Interest::READABLE)?;
     let mut buf = [0; 4];
@@ -151,7 +151,7 @@ fn datagrams_pass() -> Result<()> {
 fn nobody_listens_on_a_closed_port() -> Result<()> {
     // Outside the range that the kernel chooses from, so that nobody can come to listen there.
     let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let error = connect::blocking(&[closed], Source::Any, PATIENCE).map(drop).unwrap_err();
+    let error = connect::blocking(&[closed], Connector::new().with_attempt_timeout(PATIENCE)).map(drop).unwrap_err();
     assert_eq!(error.to_text().as_str(), "connect: Connection refused");
     Ok(())
 }
@@ -200,8 +200,8 @@ fn options_read_back(stream: &Stream) -> Result<()> {
     assert_eq!(option::recv_timeout(stream)?, PATIENCE);
     assert_eq!(stream.take_error()?, None);
     assert_eq!(option::tcp_info(stream)?.unacked(), Some(0));
-    let nowhere = option::set_bind_device(stream, Some(&DeviceName::new("anet-no-device")?)).unwrap_err();
-    assert_eq!(nowhere.op(), Op::Set(anet::error::Opt::BindDevice));
+    let nowhere = option::set_bind_device(stream, Some(DeviceName::new("anet-no-device")?)).unwrap_err();
+    assert_eq!(nowhere.op(), Op::Set(anet::error::Opt::SO_BINDTODEVICE));
     Ok(())
 }
 

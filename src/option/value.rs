@@ -1,0 +1,136 @@
+//! The values that are more than a number.
+
+use core::fmt;
+
+use super::in_range;
+use crate::error::{Cause, Error, Op, Opt, Result};
+
+/// Up to 15 bytes and the NULs that pad them, as the kernel takes names.
+const NAME_CAPACITY: usize = 16;
+
+/// As many bytes as fit.
+fn padded(name: &[u8]) -> [u8; NAME_CAPACITY] {
+    let mut bytes = [0; NAME_CAPACITY];
+    for (to, from) in bytes.iter_mut().zip(name) {
+        *to = *from;
+    }
+    bytes
+}
+
+/// The name without its padding.
+fn unpadded(bytes: &[u8; NAME_CAPACITY]) -> &[u8] {
+    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+/// The name, if it has a length that `opt` takes and no NUL.
+fn checked(opt: Opt, name: &str) -> Result<[u8; NAME_CAPACITY]> {
+    if let Some(at) = name.bytes().position(|byte| byte == 0) {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        return Err(Error::refused(Op::Set(opt), Cause::EmbeddedNul { at }));
+    }
+    in_range(opt, u32::try_from(name.len()).unwrap_or(u32::MAX))?;
+    Ok(padded(name.as_bytes()))
+}
+
+/// The name of a network device, of 1 to 15 bytes.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[doc(alias = "IFNAMSIZ")]
+pub struct DeviceName {
+    bytes: [u8; NAME_CAPACITY],
+}
+
+impl DeviceName {
+    pub(super) const CAPACITY: usize = NAME_CAPACITY;
+
+    /// A name such as `eth0`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`](Cause::OutOfRange) for a length outside 1..=15 bytes, [`EmbeddedNul`](Cause::EmbeddedNul) for a
+    /// NUL within.
+    pub fn new(name: &str) -> Result<Self> {
+        checked(Opt::SO_BINDTODEVICE, name).map(|bytes| Self { bytes })
+    }
+
+    pub(super) fn padded(name: &[u8]) -> Self {
+        Self { bytes: padded(name) }
+    }
+
+    /// The name without its padding.
+    pub fn as_bytes(&self) -> &[u8] {
+        unpadded(&self.bytes)
+    }
+}
+
+impl fmt::Debug for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeviceName({})", self.as_bytes().escape_ascii())
+    }
+}
+
+/// The name of a congestion control (`TCP_CONGESTION`) or of a protocol above TCP (`TCP_ULP`), of up to 15 bytes.
+///
+/// ```
+/// use anet::{SocketOptions, option::TcpName};
+///
+/// let options = SocketOptions::new().with_tcp_congestion(Some(TcpName::new("reno")?));
+/// # let _ = options;
+/// # Ok::<(), anet::Error>(())
+/// ```
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[doc(alias = "TCP_CA_NAME_MAX")]
+#[doc(alias = "TCP_ULP_NAME_MAX")]
+pub struct TcpName {
+    bytes: [u8; NAME_CAPACITY],
+}
+
+impl TcpName {
+    pub(super) const CAPACITY: usize = NAME_CAPACITY;
+
+    /// A name such as `cubic` or `tls`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfRange`](Cause::OutOfRange) for a length outside 1..=15 bytes, [`EmbeddedNul`](Cause::EmbeddedNul) for a
+    /// NUL within.
+    pub fn new(name: &str) -> Result<Self> {
+        checked(Opt::TCP_CONGESTION, name).map(|bytes| Self { bytes })
+    }
+
+    pub(super) fn padded(name: &[u8]) -> Self {
+        Self { bytes: padded(name) }
+    }
+
+    /// The name without its padding; empty if the socket has none.
+    pub fn as_bytes(&self) -> &[u8] {
+        unpadded(&self.bytes)
+    }
+}
+
+impl fmt::Debug for TcpName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TcpName({})", self.as_bytes().escape_ascii())
+    }
+}
+
+/// The process at the other end of a Unix connection when it connected.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "ucred")]
+pub struct PeerCredentials {
+    /// The process; 0 if it lives where this process cannot see it.
+    pub pid: u32,
+    /// Its effective user; `u32::MAX` if the socket has no peer.
+    pub uid: u32,
+    /// Its effective group; `u32::MAX` if the socket has no peer.
+    pub gid: u32,
+}
+
+/// How a datagram says when it is to be sent.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[doc(alias = "sock_txtime")]
+pub struct TxTime {
+    /// The clock its times are read on, such as `CLOCK_MONOTONIC` (1).
+    pub clock: i32,
+    /// `SOF_TXTIME_DEADLINE_MODE` (1), `SOF_TXTIME_REPORT_ERRORS` (2).
+    pub flags: u32,
+}
