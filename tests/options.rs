@@ -260,8 +260,8 @@ fn errors_name_the_option() {
     let texts = [
         (option::set_tcp_nodelay(&read, true), "setsockopt TCP_NODELAY: Socket operation on non-socket"),
         (option::tcp_nodelay(&read).map(drop), "getsockopt TCP_NODELAY: Socket operation on non-socket"),
-        (option::set_mark(&read, 1), "setsockopt: Socket operation on non-socket"),
-        (option::set_only_v6(&read, true), "setsockopt: Socket operation on non-socket"),
+        (option::set_mark(&read, 1), "setsockopt SO_MARK: Socket operation on non-socket"),
+        (option::set_only_v6(&read, true), "setsockopt IPV6_V6ONLY: Socket operation on non-socket"),
         (option::tcp_info(&read).map(drop), "getsockopt TCP_INFO: Socket operation on non-socket"),
     ];
     for (result, text) in texts {

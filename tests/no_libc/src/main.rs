@@ -12,7 +12,7 @@ mod surface;
 use core::{fmt::Write, time::Duration};
 
 use anet::{
-    Listener, SocketOptions, Result, listen,
+    Listener, Result, SocketOptions, listen,
     option::TcpKeepalive,
     server::{Connection, Event, Key, Server, Slot},
 };
@@ -46,7 +46,7 @@ fn run() -> Result<()> {
 fn open() -> Result<Listener> {
     let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300))?;
     let options = SocketOptions::new().with_tcp_nodelay(true).with_tcp_keepalive(Some(keepalive));
-    listen::tcp(([127, 0, 0, 1], 0).into(), &options)
+    Ok(listen::tcp(([127, 0, 0, 1], 0).into(), &options)?)
 }
 
 fn serve(server: &mut Clients<'_>) -> Result<()> {

@@ -3,8 +3,8 @@
 use core::{net::SocketAddr, time::Duration};
 
 use anet::{
-    Datagram, Endpoint, Errno, Error, Listener, Op, SocketOptions, Result, Stream, UnixAddr,
-    connect::{self, Pending, Progress, Source},
+    Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
+    connect::{self, Connector, Pending, Progress, Source},
     event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
@@ -92,7 +92,10 @@ fn tcp_connects_both_ways() -> Result<()> {
     options_read_back(&server)?;
     bytes_pass(&client, &server)?;
 
-    let client = connect::blocking(&[server_addr], Connector::from(Source::BestEffort(localhost)).with_attempt_timeout(PATIENCE))?;
+    let client = connect::blocking(
+        &[server_addr],
+        Connector::from(Source::BestEffort(localhost)).with_attempt_timeout(PATIENCE),
+    )?;
     let server = accept(&listener, &client)?;
     bytes_pass(&server, &client)
 }
@@ -121,9 +124,9 @@ fn a_list_listens() {
 }
 
 fn a_list_receives() {
-    let set = BindList::parse("127.0.0.1", 0)
-        .ok()
-        .and_then(|list| ListenerSet::open_with(&list, Protocols::TcpAndUdp, &SocketOptions::new(), &Access::default()).ok());
+    let set = BindList::parse("127.0.0.1", 0).ok().and_then(|list| {
+        ListenerSet::open_with(&list, Protocols::TcpAndUdp, &SocketOptions::new(), &Access::default()).ok()
+    });
     let parts = set.map(ListenerSet::into_parts);
     let ports = parts.and_then(|(mut listeners, mut datagrams)| {
         Some([listeners.next()?.local_addr().ok()?, datagrams.next()?.local_addr().ok()?])
