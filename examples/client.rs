@@ -17,7 +17,7 @@ use std::{
 
 use anet::{
     Endpoint, Stream,
-    connect::{self, Connector, Progress, Source},
+    connect::{self, Connector, LocalAddr, Progress},
     event::{Events, Interest, Poller},
     stream::Shutdown,
 };
@@ -98,7 +98,7 @@ fn ask_polling(server: Endpoint, text: &[u8]) -> Result<Vec<u8>, Box<dyn core::e
 
 /// A connection that the poller watches.
 fn connect_polling(poller: &Poller, server: Endpoint) -> Result<Stream, Box<dyn core::error::Error>> {
-    let mut progress = connect::start([server], Source::Any)?;
+    let mut progress = connect::start([server], LocalAddr::Any)?;
     if let Progress::Connected(stream) = &progress {
         poller.add(stream, 0, Interest::empty())?;
     }

@@ -13,19 +13,19 @@
 //! longer than until the earliest [`deadline`](Pulse::deadline).
 //!
 //! ```
-//! use anet::heartbeat::{Heartbeat, Verdict};
+//! use anet::heartbeat::{Heartbeat, Action};
 //! use core::time::Duration;
 //!
 //! let s = Duration::from_secs;
 //! let heartbeat = Heartbeat::new(s(10), 2)?;
 //!
 //! let mut pulse = heartbeat.start(s(100));
-//! assert_eq!(pulse.tick(s(105)), Verdict::Wait { until: s(110) });
-//! assert_eq!(pulse.tick(s(110)), Verdict::SendPing);
+//! assert_eq!(pulse.tick(s(105)), Action::Wait { until: s(110) });
+//! assert_eq!(pulse.tick(s(110)), Action::SendPing);
 //! pulse.received(s(111));
-//! assert_eq!(pulse.tick(pulse.deadline()), Verdict::SendPing);
-//! assert_eq!(pulse.tick(s(131)), Verdict::SendPing);
-//! assert_eq!(pulse.tick(s(141)), Verdict::Dead);
+//! assert_eq!(pulse.tick(pulse.deadline()), Action::SendPing);
+//! assert_eq!(pulse.tick(s(131)), Action::SendPing);
+//! assert_eq!(pulse.tick(s(141)), Action::Dead);
 //! # Ok::<(), anet::heartbeat::HeartbeatError>(())
 //! ```
 
@@ -52,13 +52,13 @@ pub struct Pulse {
 }
 
 // Less where 64-bit numbers are aligned to 32 bits.
-const _: () = assert!(size_of::<Heartbeat>() == 8 && size_of::<Pulse>() <= 24 && size_of::<Verdict>() <= 16);
+const _: () = assert!(size_of::<Heartbeat>() == 8 && size_of::<Pulse>() <= 24 && size_of::<Action>() <= 16);
 
 /// What to do about a connection now. An answer that the caller does not know could not be followed, so this enum is
 /// complete.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[must_use]
-pub enum Verdict {
+pub enum Action {
     /// Do nothing before `until`.
     Wait {
         /// When to call [`tick`](Pulse::tick) again, unless bytes arrive first.
@@ -135,16 +135,16 @@ impl Pulse {
     /// Each ping has a whole interval from the `tick` that requested it, not from when that was due: a late caller
     /// pings later, and never gives up a peer that had less than an interval to answer. There is no jitter. A clock
     /// that jumps back only makes it wait.
-    pub fn tick(&mut self, now: Duration) -> Verdict {
+    pub fn tick(&mut self, now: Duration) -> Action {
         if now < self.deadline {
-            return Verdict::Wait { until: self.deadline };
+            return Action::Wait { until: self.deadline };
         }
         if self.outstanding >= self.misses {
-            return Verdict::Dead;
+            return Action::Dead;
         }
         self.outstanding += 1;
         self.begin_interval(now);
-        Verdict::SendPing
+        Action::SendPing
     }
 
     /// When to call [`tick`](Self::tick) next.
@@ -206,24 +206,24 @@ mod tests {
     #[test]
     fn a_late_ping_gets_a_whole_interval() {
         let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(0));
-        assert_eq!(pulse.tick(MS(1000)), Verdict::SendPing);
-        assert_eq!(pulse.tick(MS(1009)), Verdict::Wait { until: MS(1010) });
-        assert_eq!((pulse.tick(MS(1010)), pulse.outstanding()), (Verdict::Dead, 1));
+        assert_eq!(pulse.tick(MS(1000)), Action::SendPing);
+        assert_eq!(pulse.tick(MS(1009)), Action::Wait { until: MS(1010) });
+        assert_eq!((pulse.tick(MS(1010)), pulse.outstanding()), (Action::Dead, 1));
     }
 
     #[test]
     fn a_byte_revives_a_dead_peer() {
         let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(0));
-        assert_eq!((pulse.tick(MS(10)), pulse.tick(MS(20))), (Verdict::SendPing, Verdict::Dead));
-        assert_eq!(pulse.tick(MS(500)), Verdict::Dead);
+        assert_eq!((pulse.tick(MS(10)), pulse.tick(MS(20))), (Action::SendPing, Action::Dead));
+        assert_eq!(pulse.tick(MS(500)), Action::Dead);
         pulse.received(MS(501));
-        assert_eq!((pulse.tick(MS(502)), pulse.outstanding()), (Verdict::Wait { until: MS(511) }, 0));
+        assert_eq!((pulse.tick(MS(502)), pulse.outstanding()), (Action::Wait { until: MS(511) }, 0));
     }
 
     #[test]
     fn a_clock_that_jumps_back_makes_it_wait() {
         let mut pulse = Heartbeat::new(MS(10), 1).unwrap().start(MS(100));
-        assert_eq!(pulse.tick(MS(0)), Verdict::Wait { until: MS(110) });
+        assert_eq!(pulse.tick(MS(0)), Action::Wait { until: MS(110) });
         pulse.received(MS(0));
         assert_eq!(pulse.deadline(), MS(10));
     }
@@ -232,7 +232,7 @@ mod tests {
     fn the_longest_duration_does_not_panic() {
         let mut pulse = Heartbeat::new(MS(10), 2).unwrap().start(Duration::MAX - MS(5));
         assert_eq!(pulse.deadline(), Duration::MAX);
-        let verdicts: [Verdict; 3] = core::array::from_fn(|_| pulse.tick(Duration::MAX));
-        assert_eq!(verdicts, [Verdict::SendPing, Verdict::SendPing, Verdict::Dead]);
+        let verdicts: [Action; 3] = core::array::from_fn(|_| pulse.tick(Duration::MAX));
+        assert_eq!(verdicts, [Action::SendPing, Action::SendPing, Action::Dead]);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use anet::{
     Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
-    connect::{self, Connector, Pending, Progress, Source},
+    connect::{self, Connector, LocalAddr, Pending, Progress},
     error::Cause,
     event::{Events, Interest, Poller},
     fd::OwnedFd,
@@ -60,7 +60,7 @@ fn pending<L>(progress: Progress<L>) -> Pending<L> {
     }
 }
 
-fn connect_both_ways(endpoints: &[Endpoint], source: Source) -> [Result<Stream>; 3] {
+fn connect_both_ways(endpoints: &[Endpoint], source: LocalAddr) -> [Result<Stream>; 3] {
     [
         connect::start(endpoints, source).map_err(Error::from).and_then(finished),
         connect::blocking(endpoints, source).map_err(Error::from),
@@ -74,7 +74,7 @@ fn a_listener_is_reached_over_every_transport() {
     let unix = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap();
     for listener in tcp.chain([unix]) {
         let server = listener.local_addr().unwrap();
-        for stream in connect_both_ways(&[server], Source::Any) {
+        for stream in connect_both_ways(&[server], LocalAddr::Any) {
             assert_eq!(stream.unwrap().peer_addr().unwrap(), server);
         }
     }
@@ -84,7 +84,7 @@ fn a_listener_is_reached_over_every_transport() {
 fn a_started_stream_is_nonblocking_and_a_waited_for_one_blocks() {
     let listener = any_listener();
     let [started, waited, timed] =
-        connect_both_ways(&[listener.local_addr().unwrap()], Source::Any).map(Result::unwrap);
+        connect_both_ways(&[listener.local_addr().unwrap()], LocalAddr::Any).map(Result::unwrap);
     assert!(option::nonblocking(&started).unwrap());
     assert!(!option::nonblocking(&waited).unwrap() && !option::nonblocking(&timed).unwrap());
     for stream in [started, waited, timed] {
@@ -96,7 +96,7 @@ fn a_started_stream_is_nonblocking_and_a_waited_for_one_blocks() {
 fn nobody_listening_is_refused_and_leaves_nothing_open() {
     with_own_descriptors(|| {
         let before = open_fds();
-        for result in connect_both_ways(&[nobody(), nobody()], Source::Any) {
+        for result in connect_both_ways(&[nobody(), nobody()], LocalAddr::Any) {
             assert_eq!(result.unwrap_err().to_string(), "connect: Connection refused");
         }
         assert_eq!(open_fds(), before);
@@ -109,10 +109,10 @@ fn the_next_address_is_tried_when_one_fails_at_once() {
     let good = listener.local_addr().unwrap();
     // A v6 link-local address without a scope fails without a packet.
     let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
-    for result in connect_both_ways(&[unusable, good], Source::Any) {
+    for result in connect_both_ways(&[unusable, good], LocalAddr::Any) {
         assert_eq!(result.unwrap().peer_addr().unwrap(), good);
     }
-    let waited = connect::blocking(&[nobody(), good], Source::Any).unwrap();
+    let waited = connect::blocking(&[nobody(), good], LocalAddr::Any).unwrap();
     assert_eq!(waited.peer_addr().unwrap(), good);
 }
 
@@ -122,7 +122,7 @@ fn the_next_address_is_tried_when_one_refuses_after_a_while() {
     let good = listener.local_addr().unwrap();
     for list in [&[nobody(), good][..], &[nobody(), nobody(), good], &[nobody(), "[fe80::1]:1".parse().unwrap(), good]]
     {
-        for result in connect_both_ways(list, Source::Any) {
+        for result in connect_both_ways(list, LocalAddr::Any) {
             assert_eq!(result.unwrap().peer_addr().unwrap(), good);
         }
     }
@@ -131,13 +131,13 @@ fn the_next_address_is_tried_when_one_refuses_after_a_while() {
 #[test]
 fn the_last_error_is_reported() {
     let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
-    for result in connect_both_ways(&[unusable, nobody()], Source::Any) {
+    for result in connect_both_ways(&[unusable, nobody()], LocalAddr::Any) {
         assert_eq!(result.unwrap_err().errno(), Some(Errno::CONNREFUSED));
     }
     if lacks_ipv6() {
         return;
     }
-    for result in connect_both_ways(&[nobody(), unusable], Source::Any) {
+    for result in connect_both_ways(&[nobody(), unusable], LocalAddr::Any) {
         assert_eq!(result.unwrap_err().cause(), Cause::MissingScope);
     }
 }
@@ -148,7 +148,7 @@ fn a_refusal_names_the_address() {
     let text = format!("connect {last}: Connection refused");
     let refused = connect::blocking(&[first, last], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap_err();
     assert_eq!((refused.to_string(), refused.endpoint()), (text.clone(), Some(&last)));
-    let mut progress = connect::start([first, last], Source::Any);
+    let mut progress = connect::start([first, last], LocalAddr::Any);
     let refused = loop {
         match progress {
             Ok(progressed) => progress = pending(progressed).finish(),
@@ -161,7 +161,7 @@ fn a_refusal_names_the_address() {
 #[test]
 fn a_source_that_is_not_here_is_the_address_named() {
     let server = [any_listener().local_addr().unwrap()];
-    let source = Source::Bound("203.0.113.1:0".parse().unwrap());
+    let source = LocalAddr::Bound("203.0.113.1:0".parse().unwrap());
     let refused = connect::blocking(&server, source).unwrap_err();
     assert_eq!(refused.to_string(), "bind 203.0.113.1:0: Cannot assign requested address");
 }
@@ -173,7 +173,7 @@ fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once
     let good = listener.local_addr().unwrap();
     with_own_descriptors(|| {
         let before = open_fds();
-        let refused = connect::start([nobody(), good], Source::Any).unwrap();
+        let refused = connect::start([nobody(), good], LocalAddr::Any).unwrap();
         let Progress::Started(next) = after(refused).unwrap() else { panic!("not started anew") };
         assert_eq!((next.peer_addr(), open_fds()), (&good, before + 1));
         let Progress::Connected(stream) = next.finish().unwrap() else { panic!("not connected") };
@@ -187,11 +187,11 @@ fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once
 fn an_address_whose_time_is_over_gives_way_to_the_next() {
     let ((silent, _fills_the_queue), listener) = (silent_listener(), any_listener());
     let (silent, good) = (silent.local_addr().unwrap(), listener.local_addr().unwrap());
-    let next = pending(connect::start([silent, good], Source::Any).unwrap()).time_out().unwrap();
+    let next = pending(connect::start([silent, good], LocalAddr::Any).unwrap()).time_out().unwrap();
     assert!(matches!(next, Progress::Started(_)));
     assert_eq!(finished(next).unwrap().peer_addr().unwrap(), good);
 
-    let error = pending(connect::start([silent], Source::Any).unwrap()).time_out().unwrap_err();
+    let error = pending(connect::start([silent], LocalAddr::Any).unwrap()).time_out().unwrap_err();
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
 }
 
@@ -201,7 +201,7 @@ fn a_best_effort_source_is_left_out_when_all_addresses_have_refused() {
     let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
     let dead = [nobody(), nobody()];
     let mut attempts = vec![];
-    let mut progress = connect::start(&dead, Source::BestEffort(source)).map_err(|error| error.error());
+    let mut progress = connect::start(&dead, LocalAddr::BestEffort(source)).map_err(|error| error.error());
     while let Ok(Progress::Started(pending)) = progress {
         let local = SocketAddr::try_from(rustix::net::getsockname(&pending).unwrap()).unwrap();
         attempts.push((*pending.peer_addr(), local.ip().to_string()));
@@ -219,7 +219,7 @@ fn attempts_under_way_can_be_kept_and_sent_elsewhere() {
     let listener = any_listener();
     let good = listener.local_addr().unwrap();
     let list: std::sync::Arc<[Endpoint]> = [nobody(), good].into();
-    let table: Vec<_> = (0..3).map(|_| connect::start(list.clone(), Source::Any).unwrap()).collect();
+    let table: Vec<_> = (0..3).map(|_| connect::start(list.clone(), LocalAddr::Any).unwrap()).collect();
     is_free(&table);
     for progress in table {
         assert_eq!(finished(progress).unwrap().peer_addr().unwrap(), good);
@@ -228,9 +228,9 @@ fn attempts_under_way_can_be_kept_and_sent_elsewhere() {
 
 #[test]
 fn no_address_and_an_unknown_one_are_refused_without_a_call() {
-    let error = connect::start([], Source::Any).unwrap_err();
+    let error = connect::start([], LocalAddr::Any).unwrap_err();
     assert_eq!(error.to_string(), "connect: No address to try");
-    let error = connect::start([Endpoint::Unknown { family: 40 }], Source::Any).unwrap_err();
+    let error = connect::start([Endpoint::Unknown { family: 40 }], LocalAddr::Any).unwrap_err();
     assert_eq!(error.cause(), Cause::UnknownFamily { family: 40 });
 }
 
@@ -238,7 +238,7 @@ fn no_address_and_an_unknown_one_are_refused_without_a_call() {
 fn a_source_address_is_the_one_connected_from() {
     let listener = any_listener();
     let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
-    for source in [Source::Bound(source), Source::BestEffort(source)] {
+    for source in [LocalAddr::Bound(source), LocalAddr::BestEffort(source)] {
         for result in connect_both_ways(&[listener.local_addr().unwrap()], source) {
             let local = result.unwrap().local_addr().unwrap();
             assert_eq!(local.ip(), Some([127, 0, 0, 9].into()));
@@ -251,10 +251,10 @@ fn a_source_that_is_not_here_fails_unless_best_effort() {
     let listener = any_listener();
     let server = [listener.local_addr().unwrap()];
     let foreign: SocketAddr = "203.0.113.1:0".parse().unwrap();
-    for result in connect_both_ways(&server, Source::Bound(foreign)) {
+    for result in connect_both_ways(&server, LocalAddr::Bound(foreign)) {
         assert_eq!(result.unwrap_err(), Error::new(Op::Bind, Errno::ADDRNOTAVAIL));
     }
-    for result in connect_both_ways(&server, Source::BestEffort(foreign)) {
+    for result in connect_both_ways(&server, LocalAddr::BestEffort(foreign)) {
         assert_eq!(result.unwrap().local_addr().unwrap().ip(), Some([127, 0, 0, 1].into()));
     }
 }
@@ -264,14 +264,14 @@ fn a_source_of_the_other_family_fails_unless_best_effort() {
     let listener = any_listener();
     let server = [listener.local_addr().unwrap()];
     let v6: SocketAddr = "[::1]:0".parse().unwrap();
-    assert!(connect::blocking(&server, Source::Bound(v6)).is_err());
-    assert!(connect::blocking(&server, Source::BestEffort(v6)).is_ok());
+    assert!(connect::blocking(&server, LocalAddr::Bound(v6)).is_err());
+    assert!(connect::blocking(&server, LocalAddr::BestEffort(v6)).is_ok());
 }
 
 #[test]
 fn the_source_leaves_the_port_to_be_shared() {
     let listener = any_listener();
-    let source = Source::Bound("127.0.0.1:0".parse().unwrap());
+    let source = LocalAddr::Bound("127.0.0.1:0".parse().unwrap());
     let stream = connect::blocking(&[listener.local_addr().unwrap()], source).unwrap();
     assert!(option::bind_address_no_port(&stream).unwrap());
 }
@@ -279,7 +279,7 @@ fn the_source_leaves_the_port_to_be_shared() {
 #[test]
 fn asked_too_early_a_connection_is_still_pending() {
     let (silent, _fills_the_queue) = silent_listener();
-    let pending = pending(connect::start([silent.local_addr().unwrap()], Source::Any).unwrap());
+    let pending = pending(connect::start([silent.local_addr().unwrap()], LocalAddr::Any).unwrap());
     assert_eq!(pending.peer_addr(), &silent.local_addr().unwrap());
     assert!(matches!(pending.finish(), Ok(Progress::Pending(_))));
 }
@@ -287,7 +287,7 @@ fn asked_too_early_a_connection_is_still_pending() {
 #[test]
 fn a_connection_under_way_can_be_given_to_somebody_else() {
     let listener = any_listener();
-    let pending = pending(connect::start([listener.local_addr().unwrap()], Source::Any).unwrap());
+    let pending = pending(connect::start([listener.local_addr().unwrap()], LocalAddr::Any).unwrap());
     let stream = Stream::from(OwnedFd::from(pending));
     let (_, peer) = accept_within(&listener, PATIENCE);
     assert_eq!(stream.local_addr().unwrap(), peer);
@@ -316,7 +316,7 @@ fn silent_listener() -> (Listener, Stream) {
 #[test]
 fn a_connection_to_itself_is_an_error() {
     let own = nobody().as_inet().unwrap();
-    for result in connect_both_ways(&[own.into()], Source::Bound(own)) {
+    for result in connect_both_ways(&[own.into()], LocalAddr::Bound(own)) {
         assert_eq!(result.unwrap_err().cause(), Cause::SelfConnected);
     }
 }
@@ -332,10 +332,10 @@ fn full_unix_listener() -> (Listener, [Endpoint; 1], Stream) {
 #[test]
 fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
     let (listener, server, _fills_the_backlog) = full_unix_listener();
-    let error = connect::start(&server, Source::Any).unwrap_err();
+    let error = connect::start(&server, LocalAddr::Any).unwrap_err();
     assert_eq!((error.op(), error.error().is_would_block()), (Op::Connect, true));
     accept_within(&listener, PATIENCE);
-    assert!(matches!(connect::start(&server, Source::Any), Ok(Progress::Connected(_))));
+    assert!(matches!(connect::start(&server, LocalAddr::Any), Ok(Progress::Connected(_))));
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn a_long_wait_for_room_in_a_unix_backlog_is_not_much_longer_than_its_limit() {
 #[test]
 fn a_unix_path_that_is_not_there_is_an_error() {
     let endpoint: Endpoint = "/nowhere/at/all".parse().unwrap();
-    for result in connect_both_ways(&[endpoint], Source::Any) {
+    for result in connect_both_ways(&[endpoint], LocalAddr::Any) {
         assert_eq!(result.unwrap_err(), Error::new(Op::Connect, Errno::NOENT));
     }
 }
@@ -412,7 +412,7 @@ fn signals_do_not_disturb_a_blocking_connect() {
     let nobody = nobody();
     interrupted(|| {
         for _ in 0..200 {
-            connect::blocking(&[server], Source::Any).unwrap();
+            connect::blocking(&[server], LocalAddr::Any).unwrap();
             let error = connect::blocking(&[nobody], Connector::new().with_attempt_timeout(Some(SECOND))).unwrap_err();
             assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
             listener.accept_batch(10, |_, _| {});

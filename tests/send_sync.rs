@@ -5,7 +5,7 @@ use core::time::Duration;
 use anet::{
     AddrText, BindList, Datagram, Endpoint, Error, ErrorText, Listener, ListenerSet, Op, Stream, UnixAddr,
     accept::{Acceptor, Admission, Batch, Limits, Outcome, Reserve, SourceAddr, Sources, Ticket},
-    connect::{Connector, Pending, Progress, Source},
+    connect::{Connector, LocalAddr, Pending, Progress},
     event::{
         EventLoop, Events, Expired, FileSlot, Interest, Iter, Poller, Readiness, TimerId, TimerSlot, Timers, Waker,
     },
@@ -27,7 +27,7 @@ fn public_types_can_be_sent_and_shared() {
         is_send_and_sync::<(Datagram, Listener, ListenerSet, Stream, Incomplete, Shutdown, Deadline)>();
         is_send_and_sync::<(Acceptor, Admission<8>, Batch, Limits, Outcome, Reserve<'_>, SourceAddr, Sources<8>, Ticket)>(
         );
-        is_send_and_sync::<(Connector, Pending<[Endpoint; 2]>, Progress<[Endpoint; 2]>, Source, TcpKeepalive)>();
+        is_send_and_sync::<(Connector, Pending<[Endpoint; 2]>, Progress<[Endpoint; 2]>, LocalAddr, TcpKeepalive)>();
         is_send_and_sync::<(Events<8>, Expired, Interest, Iter<'_>, Poller, Readiness, Waker)>();
         is_send_and_sync::<(TimerId, TimerSlot, Timers<[TimerSlot; 8]>, Heartbeat, Duration)>();
         is_send_and_sync::<(EventLoop<'_, u32>, FileSlot<u32>)>();

@@ -21,7 +21,7 @@ mod format;
 mod host;
 pub mod parse;
 mod parse_error;
-mod swift;
+mod swar;
 mod unix;
 
 use core::{

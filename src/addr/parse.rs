@@ -28,7 +28,7 @@ use core::{
 };
 
 use super::{
-    Endpoint, escape, swift,
+    Endpoint, escape, swar,
     unix::{SUN_PATH_LEN, UNIX_NAME_MAX, UnixAddr},
 };
 
@@ -62,12 +62,12 @@ pub fn socket_addr(text: &str) -> Result<SocketAddr, ParseError> {
 
 #[inline(never)]
 fn swift_v4(text: &str) -> Result<SocketAddr, ParseError> {
-    swift::v4(text.as_bytes()).map_or_else(|| exact(text), |addr| Ok(SocketAddr::V4(addr)))
+    swar::v4(text.as_bytes()).map_or_else(|| exact(text), |addr| Ok(SocketAddr::V4(addr)))
 }
 
 #[inline(never)]
 fn swift_v6(text: &str) -> Result<SocketAddr, ParseError> {
-    swift::v6(text.as_bytes()).map_or_else(|| exact(text), |addr| Ok(SocketAddr::V6(addr)))
+    swar::v6(text.as_bytes()).map_or_else(|| exact(text), |addr| Ok(SocketAddr::V6(addr)))
 }
 
 /// What [`socket_addr`] promises, byte by byte.

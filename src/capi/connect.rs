@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     addr::Endpoint,
-    connect::{self, Progress, Source},
+    connect::{self, LocalAddr, Progress},
     error::{AddrError, Errno, Error, Op},
 };
 
@@ -67,8 +67,9 @@ fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<c_int, Failu
     let addrs = resolve::host(host, resolve::port(port)?, Family::Any)?;
     let endpoints: Vec<Endpoint> = addrs.into_iter().map(Endpoint::from).collect();
     let sources = source.and_then(|source| resolve::host(source, 0, Family::Any).ok()).unwrap_or_default();
-    let bound = sources.into_iter().find_map(|source| connect::start_reusing(&endpoints, Source::Bound(source)).ok());
-    let progress = bound.map_or_else(|| connect::start_reusing(&endpoints, Source::Any), Ok);
+    let bound =
+        sources.into_iter().find_map(|source| connect::start_reusing(&endpoints, LocalAddr::Bound(source)).ok());
+    let progress = bound.map_or_else(|| connect::start_reusing(&endpoints, LocalAddr::Any), Ok);
     progress.map(descriptor).map_err(labelled_by_redis)
 }
 

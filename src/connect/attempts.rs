@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::{Connector, Source};
+use super::{Connector, LocalAddr};
 use crate::{
     addr::Endpoint,
     error::{AddrError, Result},
@@ -46,8 +46,8 @@ impl<L: AsRef<[Endpoint]>> Iterator for Attempts<L> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let endpoints = self.endpoints.as_ref();
-        if self.next >= endpoints.len() && matches!(self.connector.source(), Source::BestEffort(_)) {
-            (self.next, self.connector) = (0, self.connector.with_source(Source::Any));
+        if self.next >= endpoints.len() && matches!(self.connector.source(), LocalAddr::BestEffort(_)) {
+            (self.next, self.connector) = (0, self.connector.with_local_addr(LocalAddr::Any));
         }
         let endpoint = *endpoints.get(self.next)?;
         self.next += 1;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    fn attempts(list: &str, source: Source) -> Vec<(u16, bool)> {
+    fn attempts(list: &str, source: LocalAddr) -> Vec<(u16, bool)> {
         let endpoints: Vec<Endpoint> = list.split_whitespace().map(|text| text.parse().unwrap()).collect();
         let attempts = Attempts::new(endpoints, source.into());
         attempts.map(|(endpoint, source)| (endpoint.port().unwrap(), source.is_some())).collect()
@@ -69,10 +69,10 @@ mod tests {
     #[test]
     fn a_list_is_tried_in_its_order_and_without_a_best_effort_source_again() {
         let (list, source) = ("1.1.1.1:1 [::1]:2", "127.0.0.1:0".parse().unwrap());
-        assert_eq!(attempts(list, Source::Any), [(1, false), (2, false)]);
-        assert_eq!(attempts(list, Source::Bound(source)), [(1, true), (2, true)]);
-        assert_eq!(attempts(list, Source::BestEffort(source)), [(1, true), (2, true), (1, false), (2, false)]);
-        for source in [Source::Any, Source::Bound(source), Source::BestEffort(source)] {
+        assert_eq!(attempts(list, LocalAddr::Any), [(1, false), (2, false)]);
+        assert_eq!(attempts(list, LocalAddr::Bound(source)), [(1, true), (2, true)]);
+        assert_eq!(attempts(list, LocalAddr::BestEffort(source)), [(1, true), (2, true), (1, false), (2, false)]);
+        for source in [LocalAddr::Any, LocalAddr::Bound(source), LocalAddr::BestEffort(source)] {
             assert_eq!(attempts("", source), []);
         }
     }

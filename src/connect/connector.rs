@@ -4,7 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use rustix::fd::AsFd;
 
-use super::Source;
+use super::LocalAddr;
 use crate::{
     addr::Endpoint,
     error::{Errno, Error, Op, Result},
@@ -29,7 +29,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Connector {
     options: SocketOptions,
-    source: Source,
+    source: LocalAddr,
     attempt_timeout: Option<Duration>,
     timeout: Option<Duration>,
 }
@@ -38,7 +38,7 @@ impl Connector {
     /// No options, any source address, and as long as the kernel tries: on Linux about two minutes for each address
     /// (`net.ipv4.tcp_syn_retries`).
     pub const fn new() -> Self {
-        Self { options: SocketOptions::new(), source: Source::Any, attempt_timeout: None, timeout: None }
+        Self { options: SocketOptions::new(), source: LocalAddr::Any, attempt_timeout: None, timeout: None }
     }
 
     /// What the sockets are like, before they connect: mark, device, buffers, congestion control and everything else that
@@ -51,7 +51,7 @@ impl Connector {
 
     /// The address that connections come from.
     #[must_use]
-    pub const fn with_source(mut self, source: Source) -> Self {
+    pub const fn with_local_addr(mut self, source: LocalAddr) -> Self {
         self.source = source;
         self
     }
@@ -74,7 +74,7 @@ impl Connector {
         &self.options
     }
 
-    pub(super) const fn source(&self) -> Source {
+    pub(super) const fn source(&self) -> LocalAddr {
         self.source
     }
 
@@ -93,8 +93,8 @@ impl Connector {
     pub(crate) fn begin(&self, endpoint: &Endpoint) -> Result<Stream> {
         let bound = self.begin_from(endpoint, self.source.addr());
         match self.source {
-            Source::BestEffort(_) => bound.or_else(|_| self.begin_from(endpoint, None)),
-            Source::Any | Source::Bound(_) => bound,
+            LocalAddr::BestEffort(_) => bound.or_else(|_| self.begin_from(endpoint, None)),
+            LocalAddr::Any | LocalAddr::Bound(_) => bound,
         }
     }
 
@@ -109,9 +109,9 @@ impl Connector {
 }
 
 /// A connector without options and time limits.
-impl From<Source> for Connector {
-    fn from(source: Source) -> Self {
-        Self::new().with_source(source)
+impl From<LocalAddr> for Connector {
+    fn from(source: LocalAddr) -> Self {
+        Self::new().with_local_addr(source)
     }
 }
 

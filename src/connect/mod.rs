@@ -30,7 +30,7 @@ use attempts::Attempts;
 /// (`IP_BIND_ADDRESS_NO_PORT`, Linux). It does not concern Unix sockets.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Source {
+pub enum LocalAddr {
     /// The one that routing chooses.
     #[default]
     Any,
@@ -40,7 +40,7 @@ pub enum Source {
     BestEffort(SocketAddr),
 }
 
-impl Source {
+impl LocalAddr {
     const fn addr(self) -> Option<SocketAddr> {
         match self {
             Self::Any => None,
@@ -51,19 +51,19 @@ impl Source {
 
 /// Starts to connect and does not wait.
 ///
-/// The connector says with which options and from which address; a [`Source`] alone stands for one without options. Its
+/// The connector says with which options and from which address; a [`LocalAddr`] alone stands for one without options. Its
 /// time limits are for callers that wait: give an address up with [`Pending::time_out`].
 ///
 /// The list goes into the [`Pending`], which tries the other addresses when one refuses: give a reference, or a list
 /// that is owned to have a `Pending` that borrows nothing.
 ///
 /// ```
-/// use anet::{Endpoint, connect::{self, Progress, Source}, event::{Events, Interest, Poller}};
+/// use anet::{Endpoint, connect::{self, Progress, LocalAddr}, event::{Events, Interest, Poller}};
 ///
 /// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// let server_addr = Endpoint::from(server.local_addr()?);
 /// let poller = Poller::new()?;
-/// let mut progress = connect::start([server_addr], Source::Any)?;
+/// let mut progress = connect::start([server_addr], LocalAddr::Any)?;
 /// let stream = loop {
 ///     progress = match progress {
 ///         Progress::Connected(stream) => break stream,
@@ -96,7 +96,7 @@ pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, connector: impl Into<Connector>
 
 /// The same, with `SO_REUSEADDR` on every socket over TCP, as Redis has it.
 #[cfg(feature = "capi")]
-pub(crate) fn start_reusing(endpoints: &[Endpoint], source: Source) -> Result<Progress<&[Endpoint]>, AddrError> {
+pub(crate) fn start_reusing(endpoints: &[Endpoint], source: LocalAddr) -> Result<Progress<&[Endpoint]>, AddrError> {
     start_with(endpoints, source.into(), |endpoint, source, options| {
         let fd = socket(endpoint, source, options, true)?;
         if source.is_none() && endpoint.as_inet().is_some() {

@@ -30,7 +30,7 @@ pub enum Progress<L> {
 /// `Arc<[Endpoint]>`, so is the `Pending`, and a table can hold many:
 ///
 /// ```
-/// use anet::{Endpoint, Stream, connect::{self, Pending, Progress, Source}, event::{Events, Interest, Poller}};
+/// use anet::{Endpoint, Stream, connect::{self, Pending, Progress, LocalAddr}, event::{Events, Interest, Poller}};
 /// use std::sync::Arc;
 ///
 /// struct Dials {
@@ -60,7 +60,7 @@ pub enum Progress<L> {
 /// # let dead = "127.0.0.1:1".parse()?;
 /// let mut dials = Dials { poller: Poller::new()?, pending: [None, None] };
 /// for (key, list) in [[dead, live], [live, dead]].into_iter().enumerate() {
-///     dials.keep(key, connect::start(Arc::from(list), Source::Any)?)?;
+///     dials.keep(key, connect::start(Arc::from(list), LocalAddr::Any)?)?;
 /// }
 /// let (mut streams, mut events) = (Vec::new(), Events::<8>::new());
 /// while streams.len() < 2 {
@@ -119,7 +119,7 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
     /// A proxy that leaves each of its upstreams a second:
     ///
     /// ```
-    /// use anet::{Endpoint, connect::{self, Progress, Source}, event::{Events, Interest, Poller}};
+    /// use anet::{Endpoint, connect::{self, Progress, LocalAddr}, event::{Events, Interest, Poller}};
     /// use core::time::Duration;
     ///
     /// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -127,7 +127,7 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
     /// # let dead: Endpoint = "127.0.0.1:1".parse()?;
     /// let upstreams = [dead, live];
     /// let (poller, mut events) = (Poller::new()?, Events::<1>::new());
-    /// let mut progress = connect::start(&upstreams, Source::Any)?;
+    /// let mut progress = connect::start(&upstreams, LocalAddr::Any)?;
     /// let upstream = loop {
     ///     let pending = match progress {
     ///         Progress::Connected(stream) => break stream,

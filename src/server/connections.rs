@@ -84,8 +84,12 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         admission: Admission<SOURCES>,
         make_data: fn(&Incoming<'_>) -> T,
     ) -> Result<Self> {
-        let settings =
-            Settings { make_data, rejection: None, idle_timeout: None, linger_timeout: super::LINGER_DEFAULT };
+        let settings = Settings {
+            make_data,
+            rejection: None,
+            idle_timeout: None,
+            linger_timeout: super::LINGERING_TIMEOUT_DEFAULT,
+        };
         let Slots(mut slots) = slots;
         Ok(Self {
             poller: Poller::new()?,

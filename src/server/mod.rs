@@ -56,7 +56,7 @@ use listeners::Listeners;
 pub const LISTENERS_MAX: usize = 32;
 
 /// How long a connection [closed lingering](Server::close_lingering) is read from by default.
-pub const LINGER_DEFAULT: Duration = Duration::from_secs(2);
+pub const LINGERING_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 
 /// Events taken from the kernel in one wait; the rest come with the next.
 const BATCH: usize = 256;
@@ -213,10 +213,10 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     }
 
     /// Reads from a connection closed lingering for at most `time`; zero: not at all. The default is
-    /// [`LINGER_DEFAULT`].
+    /// [`LINGERING_TIMEOUT_DEFAULT`].
     #[must_use]
     #[doc(alias = "lingering_timeout")]
-    pub const fn with_linger_timeout(mut self, time: Duration) -> Self {
+    pub const fn with_lingering_timeout(mut self, time: Duration) -> Self {
         self.connections.settings.linger_timeout = time;
         self
     }
@@ -378,7 +378,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
 
     /// Closes a connection so that the peer can read everything written, and returns its data. The peer reads the end
     /// of the stream at once. What it still sends is discarded until it closes too, the [linger
-    /// timeout](Self::with_linger_timeout) is over, or the slot or descriptor is needed.
+    /// timeout](Self::with_lingering_timeout) is over, or the slot or descriptor is needed.
     #[doc(alias = "lingering_close")]
     pub fn close_lingering(&mut self, key: Key) -> Option<T> {
         self.connections.leave(key)

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, UnixAddr,
     accept::Reserve,
-    connect::{self, Connector, Source},
+    connect::{self, Connector, LocalAddr},
     error::ErrorKind,
     event::{Events, Interest, Poller, Waker},
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
@@ -314,7 +314,7 @@ fn accepting_survives_every_fault() {
         };
         with_every_errno_given(name, syscall, given, |listeners| {
             let results = listeners.each_ref().map(|listener| {
-                let _progress = connect::start([listener.local_addr()?], Source::Any);
+                let _progress = connect::start([listener.local_addr()?], LocalAddr::Any);
                 listener.accept().map(drop)
             });
             results.into_iter().filter(|result| !result.is_err_and(|error| error.is_would_block())).collect()
@@ -329,7 +329,7 @@ fn connecting_survives_every_fault() {
         let server = [listener.local_addr().unwrap()];
         (listener, server)
     };
-    let source = Source::Bound("127.0.0.1:0".parse().unwrap());
+    let source = LocalAddr::Bound("127.0.0.1:0".parse().unwrap());
     let scenario = |(_, server): &(Listener, [Endpoint; 1])| {
         connect::blocking(server, Connector::from(source).with_attempt_timeout(Some(PATIENCE)))?;
         connect::start(server, source)?;
@@ -411,7 +411,7 @@ fn a_kernel_that_cannot_share_ports_connects_all_the_same() {
     let server = [listener.local_addr().unwrap()];
     with_own_descriptors(|| {
         fail_option(libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, libc::ENOPROTOOPT);
-        let source = Source::Bound("127.0.0.5:0".parse().unwrap());
+        let source = LocalAddr::Bound("127.0.0.5:0".parse().unwrap());
         let stream = connect::blocking(&server, source).unwrap();
         assert_eq!(stream.local_addr().unwrap().ip(), Some([127, 0, 0, 5].into()));
     });

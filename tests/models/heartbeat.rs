@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use anet::heartbeat::{Heartbeat, Pulse, Verdict};
+use anet::heartbeat::{Action, Heartbeat, Pulse};
 use proptest::{
     collection::vec,
     prelude::{Just, Strategy, prop_oneof},
@@ -32,16 +32,16 @@ impl History {
     }
 
     /// Ticks are kept only where they made a ping, so the last event began the interval.
-    fn tick(&mut self, now: Duration) -> Verdict {
+    fn tick(&mut self, now: Duration) -> Action {
         let until = self.events.last().unwrap().0.saturating_add(self.interval);
         if now < until {
-            return Verdict::Wait { until };
+            return Action::Wait { until };
         }
         if self.pings_since_byte() == self.misses {
-            return Verdict::Dead;
+            return Action::Dead;
         }
         self.events.push((now, Beat::Tick));
-        Verdict::SendPing
+        Action::SendPing
     }
 }
 
@@ -89,11 +89,11 @@ proptest! {
         for &delay in &late_ms[..misses.into()] {
             let delay = Duration::from_millis(delay);
             late += delay;
-            prop_assert_eq!(pulse.tick(pulse.deadline() + delay), Verdict::SendPing);
+            prop_assert_eq!(pulse.tick(pulse.deadline() + delay), Action::SendPing);
         }
         let death = interval * (u32::from(misses) + 1) + late;
         prop_assert_eq!(pulse.deadline(), death);
-        prop_assert_eq!(pulse.tick(death - Duration::from_nanos(1)), Verdict::Wait { until: death });
-        prop_assert_eq!(pulse.tick(death), Verdict::Dead);
+        prop_assert_eq!(pulse.tick(death - Duration::from_nanos(1)), Action::Wait { until: death });
+        prop_assert_eq!(pulse.tick(death), Action::Dead);
     }
 }

@@ -21,7 +21,7 @@ use std::{
 use anet::{
     Endpoint, Errno, Error, ErrorText, Listener, Op, SocketOptions, Stream, UnixAddr,
     accept::BatchEnd,
-    connect::{self, Connector, Progress, Source},
+    connect::{self, Connector, LocalAddr, Progress},
     error::Opt,
     event::{Events, Interest, Poller},
     fd::AsFd,
@@ -178,7 +178,7 @@ fn waiting_does_not_allocate() {
 
 #[test]
 fn connecting_does_not_allocate() {
-    let source = Source::BestEffort(([127, 0, 0, 1], 0).into());
+    let source = LocalAddr::BestEffort(([127, 0, 0, 1], 0).into());
     // Outside the range that the kernel chooses from, so that no other test can come to listen there.
     let closed = "127.0.0.1:1".parse().unwrap();
     for listener in [tcp(&options()), unix(&options())] {

@@ -51,7 +51,7 @@ fn who_is_touched_is_kept() {
 #[test]
 fn a_lingering_close_lets_a_peer_that_goes_on_sending_read_everything() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_linger_timeout(PATIENCE));
+    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_lingering_timeout(PATIENCE));
     let text = vec![b'r'; 100_000];
     let (client, key) = watched_client(&mut server, addr);
 
@@ -80,7 +80,7 @@ fn echo_once_quickly(server: &mut Server<'_, u32>) {
 fn a_peer_that_never_closes_is_read_from_as_long_as_the_linger_timeout() {
     with_own_descriptors(|| {
         let mut slots = slots(4);
-        let server = Server::new(&mut slots).unwrap().with_linger_timeout(Duration::from_millis(200));
+        let server = Server::new(&mut slots).unwrap().with_lingering_timeout(Duration::from_millis(200));
         let (mut server, addr) = listening(server);
         let idle = open_fds();
         let (client, key) = watched_client(&mut server, addr);
@@ -237,7 +237,7 @@ fn the_time_to_leave_begins_with_the_close() {
     with_own_descriptors(|| {
         in_less_than(LINGER, || {
             let mut slots = slots(4);
-            let server = Server::new(&mut slots).unwrap().with_linger_timeout(LINGER);
+            let server = Server::new(&mut slots).unwrap().with_lingering_timeout(LINGER);
             let (mut server, addr) = listening(server);
             let (client, key) = watched_client(&mut server, addr);
             client.write_all(b"x").unwrap();
@@ -304,7 +304,7 @@ fn draining_comes_to_an_end_whoever_goes_on_connecting() {
 fn the_longest_times_are_times() {
     let mut slots = slots(4);
     let server = Server::new(&mut slots).unwrap().with_idle_timeout(Some(Duration::MAX));
-    let (mut server, addr) = listening(server.with_linger_timeout(Duration::MAX));
+    let (mut server, addr) = listening(server.with_lingering_timeout(Duration::MAX));
     let (client, key) = watched_client(&mut server, addr);
     let (other, other_key) = watched_client(&mut server, addr);
     server.close_lingering(key);

@@ -147,7 +147,7 @@ impl ReadNow for Stream {
 fn admitting(limits: Limits, slots: &mut [Slot<u32>]) -> (Server<'_, u32, 8>, Endpoint) {
     let server = Server::new(slots).unwrap().with_admission(Admission::<8>::new(limits));
     let server = server.with_rejection(|reason| redis::rejection(reason).as_bytes());
-    let mut server = server.with_linger_timeout(PATIENCE);
+    let mut server = server.with_lingering_timeout(PATIENCE);
     let listener = any_listener();
     let addr = listener.local_addr().unwrap();
     server.listen(listener).unwrap();

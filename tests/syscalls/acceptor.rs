@@ -91,7 +91,7 @@ fn nobody_there_is_one_call_in_vain() {
 /// Takes connections until nobody waits; each client must be among the peers.
 fn serve_all(acceptor: &mut Acceptor, listener: &Listener, poller: &Poller) {
     let addr = listener.local_addr().unwrap();
-    let clients: Vec<_> = (0..AT_A_TIME).map(|_| connect::blocking(&[addr], Source::Any).unwrap()).collect();
+    let clients: Vec<_> = (0..AT_A_TIME).map(|_| connect::blocking(&[addr], LocalAddr::Any).unwrap()).collect();
     let mut peers = HashSet::new();
     while poller.wait(&mut Events::<4>::new(), Some(Duration::ZERO)) == Ok(1) {
         let turn = acceptor.accept(listener, NOW, |stream, peer| {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use anet::{
     Endpoint, Error, Listener, Op, SocketOptions, Stream, UnixAddr,
     accept::{Batch, BatchEnd},
-    connect::{self, Source},
+    connect::{self, LocalAddr},
     event::{Events, Interest, Poller},
     listen::{self, Access},
     option::{self, TcpKeepalive},
@@ -69,7 +69,7 @@ fn unix_with_clients(options: &SocketOptions, clients: usize) -> (Listener, Poll
 
 fn with_clients(listener: Listener, clients: usize) -> (Listener, Poller, Vec<Stream>) {
     let addr = listener.local_addr().unwrap();
-    let clients = (0..clients).map(|_| connect::blocking(&[addr], Source::Any).unwrap()).collect();
+    let clients = (0..clients).map(|_| connect::blocking(&[addr], LocalAddr::Any).unwrap()).collect();
     let poller = Poller::new().unwrap();
     poller.add(&listener, 0, Interest::READABLE).unwrap();
     // The first reading of the clock in a process finds out how to read it without a system call.

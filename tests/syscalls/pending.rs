@@ -17,8 +17,8 @@ fn a_connection_made_between_two_looks_at_it_is_a_connection() {
     traced(&["ppoll:delay_enter=5000000"], || {
         let listener = listen::tcp(([127, 0, 0, 1], 0).into(), &SocketOptions::new().with_backlog(0)).unwrap();
         let addr = listener.local_addr().unwrap();
-        let _fills_the_queue = connect::blocking(&[addr], Source::Any).unwrap();
-        let Ok(Progress::Started(pending)) = connect::start([addr], Source::Any) else { panic!("there was room") };
+        let _fills_the_queue = connect::blocking(&[addr], LocalAddr::Any).unwrap();
+        let Ok(Progress::Started(pending)) = connect::start([addr], LocalAddr::Any) else { panic!("there was room") };
         thread::scope(|scope| {
             let server = scope.spawn(|| listener.accept().unwrap());
             between_marks((), |()| {

@@ -1,6 +1,6 @@
-//! One attempt to open all places of a list.
+//! One attempt to open all resolved of a list.
 //!
-//! A place is opened for one protocol after the other. It is served if one of its addresses is, for each protocol that
+//! An entry is opened for one protocol after the other. It is served if one of its addresses is, for each protocol that
 //! was asked; only a host name has more than one. It is passed over for all protocols or for none: a list that asked
 //! for UDP is not served without it because of an oddity that TCP does not have.
 
@@ -13,7 +13,7 @@ use rustix::fd::OwnedFd;
 
 use super::{
     ListenerSet, Protocols, SpecError,
-    places::{Place, Places, Socket},
+    resolved::{Resolved, ResolvedAddr, Socket},
 };
 use crate::{
     addr::Endpoint,
@@ -33,7 +33,7 @@ pub(super) struct Options<'a> {
 
 /// Why an attempt has failed.
 pub(super) struct Failed {
-    pub(super) place: SpecError,
+    pub(super) entry: SpecError,
     pub(super) collision: Option<Collision>,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Attempt<'a> {
     shared: Option<SharedPort>,
 }
 
-/// The port that the kernel chose for the first place that left the choice to it.
+/// The port that the kernel chose for the first entry that left the choice to it.
 #[derive(Clone, Copy)]
 struct SharedPort {
     number: u16,
@@ -60,7 +60,7 @@ struct SharedPort {
 
 /// What ends an attempt.
 struct Stop {
-    place: SpecError,
+    entry: SpecError,
     is_collision: bool,
 }
 
@@ -71,7 +71,7 @@ enum Protocol {
     Udp,
 }
 
-/// What has come of one place for one protocol.
+/// What has come of one entry for one protocol.
 #[derive(Clone, Copy)]
 enum Outcome {
     NotAsked,
@@ -81,9 +81,9 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn or_passed_over(self, place: SpecError) -> Self {
+    fn or_passed_over(self, entry: SpecError) -> Self {
         match self {
-            Self::NotAsked => Self::PassedOver(place),
+            Self::NotAsked => Self::PassedOver(entry),
             known => known,
         }
     }
@@ -94,49 +94,51 @@ impl<'a> Attempt<'a> {
         Self { options, set: ListenerSet::EMPTY, shared: None }
     }
 
-    pub(super) fn open(mut self, places: &Places<'_>) -> Result<ListenerSet, Failed> {
-        for addrs in places.by_spec() {
+    pub(super) fn open(mut self, resolved: &Resolved<'_>) -> Result<ListenerSet, Failed> {
+        for addrs in resolved.by_spec() {
             if let Err(stop) = self.open_spec(addrs) {
                 return Err(self.give_up(&stop));
             }
         }
         match self.set.skipped.first() {
-            Some(&place) if self.set.is_empty() => Err(Failed { place, collision: None }),
+            Some(&entry) if self.set.is_empty() => Err(Failed { entry, collision: None }),
             _ => Ok(self.set),
         }
     }
 
-    /// Opens the addresses of one place.
-    fn open_spec(&mut self, addrs: &[Place<'_>]) -> Result<(), Stop> {
+    /// Opens the addresses of one entry.
+    fn open_spec(&mut self, addrs: &[ResolvedAddr<'_>]) -> Result<(), Stop> {
         use Outcome::{Open, PassedOver};
         match (self.open_for(Protocol::Stream, addrs)?, self.open_for(Protocol::Udp, addrs)?) {
-            (Open, PassedOver(place)) | (PassedOver(place), Open) => Err(Stop { place, is_collision: false }),
+            (Open, PassedOver(entry)) | (PassedOver(entry), Open) => Err(Stop { entry, is_collision: false }),
             _ => Ok(()),
         }
     }
 
-    fn open_for(&mut self, protocol: Protocol, addrs: &[Place<'_>]) -> Result<Outcome, Stop> {
+    fn open_for(&mut self, protocol: Protocol, addrs: &[ResolvedAddr<'_>]) -> Result<Outcome, Stop> {
         let protocols = self.options.protocols;
         let mut outcome = Outcome::NotAsked;
         let mut missing = None;
-        for Place { index, optional, socket } in addrs.iter().filter(|place| is_asked(place, protocol, protocols)) {
+        for ResolvedAddr { index, optional, socket } in
+            addrs.iter().filter(|entry| is_asked(entry, protocol, protocols))
+        {
             let Err(failed) = self.open_socket(socket, protocol) else {
                 outcome = Outcome::Open;
                 continue;
             };
-            let (place, error) = (SpecError::new(*index, failed), failed.error());
+            let (entry, error) = (SpecError::new(*index, failed), failed.error());
             let is_collision = self.is_collision(socket, error);
             if is_collision || !may_be_missing(*optional, error) {
-                return Err(Stop { place, is_collision });
+                return Err(Stop { entry, is_collision });
             }
-            self.skip(place);
-            outcome = outcome.or_passed_over(place);
+            self.skip(entry);
+            outcome = outcome.or_passed_over(entry);
             if !is_tolerated(*optional, error) {
-                missing = missing.or(Some(place));
+                missing = missing.or(Some(entry));
             }
         }
         match (outcome, missing) {
-            (Outcome::PassedOver(_), Some(place)) => Err(Stop { place, is_collision: false }),
+            (Outcome::PassedOver(_), Some(entry)) => Err(Stop { entry, is_collision: false }),
             _ => Ok(outcome),
         }
     }
@@ -181,7 +183,7 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Whether the port that the kernel has chosen is in somebody's way, or in the way of a later place.
+    /// Whether the port that the kernel has chosen is in somebody's way, or in the way of a later entry.
     fn is_collision(&self, socket: &Socket<'_>, error: Error) -> bool {
         match (socket, self.shared) {
             (Socket::Inet(addr), Some(shared)) => {
@@ -205,7 +207,7 @@ impl<'a> Attempt<'a> {
             let _ = listener.remove_file();
         }
         let collision = self.shared.filter(|_| stop.is_collision).and_then(|shared| shared.take_out_of(self.set));
-        Failed { place: stop.place, collision }
+        Failed { entry: stop.entry, collision }
     }
 }
 
@@ -220,8 +222,8 @@ impl SharedPort {
     }
 }
 
-fn is_asked(place: &Place<'_>, protocol: Protocol, protocols: Protocols) -> bool {
-    match (protocol, place.socket) {
+fn is_asked(entry: &ResolvedAddr<'_>, protocol: Protocol, protocols: Protocols) -> bool {
+    match (protocol, entry.socket) {
         (Protocol::Stream, Socket::Inet(_)) => protocols != Protocols::Udp,
         (Protocol::Stream, _) => true,
         (Protocol::Udp, Socket::Inet(_)) => protocols != Protocols::Tcp,
@@ -229,7 +231,7 @@ fn is_asked(place: &Place<'_>, protocol: Protocol, protocols: Protocols) -> bool
     }
 }
 
-/// Never refused: there are as many places as there is room.
+/// Never refused: there are as many resolved as there is room.
 fn push<T, const N: usize>(sockets: &mut ArrayVec<T, N>, socket: T) -> Result<(), AddrError> {
     let pushed = sockets.try_push(socket);
     pushed.map_err(|_| AddrError::nowhere(Error::refused(Op::Address, Cause::TooManyAddresses)))
@@ -241,12 +243,12 @@ fn inherited(number: u32) -> Result<Listener, AddrError> {
     adopted.map_err(AddrError::nowhere)
 }
 
-/// Whether a place can do without this address if it has another.
+/// Whether an entry can do without this address if it has another.
 fn may_be_missing(optional: bool, error: Error) -> bool {
     error.is_addr_in_use() || error.is(Errno::ADDRNOTAVAIL) || is_tolerated(optional, error)
 }
 
-/// Whether a list can do without this place.
+/// Whether a list can do without this entry.
 fn is_tolerated(optional: bool, error: Error) -> bool {
     match error.errno() {
         Some(Errno::ADDRNOTAVAIL) => optional,

@@ -1,7 +1,7 @@
 //! A whole bind list: all of it is served, or nothing is.
 
 mod attempt;
-mod places;
+mod resolved;
 
 use core::{fmt, net::SocketAddr, slice};
 
@@ -11,7 +11,7 @@ use rustix::fd::OwnedFd;
 
 use self::{
     attempt::{Attempt, Collision, Failed, Options},
-    places::Places,
+    resolved::Resolved,
 };
 use super::{
     Access, Listener,
@@ -63,11 +63,11 @@ pub enum Protocols {
     TcpAndUdp,
 }
 
-/// What went wrong with one place of a bind list: `place 2 of the bind list: bind [::1]:80: Permission denied`.
+/// What went wrong with one entry of a bind list: `entry 2 of the bind list: bind [::1]:80: Permission denied`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SpecError {
     index: u32,
-    /// What went wrong, and with which of the place's addresses.
+    /// What went wrong, and with which of the entry's addresses.
     pub error: AddrError,
 }
 
@@ -76,7 +76,7 @@ impl SpecError {
         Self { index: index as u32, error }
     }
 
-    /// The position of the place in the list, from 0.
+    /// The position of the entry in the list, from 0.
     pub const fn index(&self) -> usize {
         self.index as usize
     }
@@ -86,7 +86,7 @@ impl ListenerSet {
     const EMPTY: Self =
         Self { listeners: ArrayVec::new_const(), datagrams: ArrayVec::new_const(), skipped: Vec::new() };
 
-    /// Listens on every place of the list, or on none; on IP addresses with TCP. The same as
+    /// Listens on every entry of the list, or on none; on IP addresses with TCP. The same as
     /// [`open_with`](Self::open_with) and [`Protocols::Tcp`].
     ///
     /// # Errors
@@ -96,11 +96,11 @@ impl ListenerSet {
         Self::open_with(list, Protocols::Tcp, options, access)
     }
 
-    /// Serves every place of the list, or none: after an error nothing is left open and no file is left behind.
+    /// Serves every entry of the list, or none: after an error nothing is left open and no file is left behind.
     ///
-    /// As in Redis, a place whose protocol this host does not have (`EAFNOSUPPORT`, `EPFNOSUPPORT`, `EPROTONOSUPPORT`,
+    /// As in Redis, an entry whose protocol this host does not have (`EAFNOSUPPORT`, `EPFNOSUPPORT`, `EPROTONOSUPPORT`,
     /// `ESOCKTNOSUPPORT`, `ENOPROTOOPT`) is passed over, and so is an optional one whose address it does not have
-    /// (`EADDRNOTAVAIL`), if that is so for each protocol; [`skipped`](Self::skipped) names them. All places that ask
+    /// (`EADDRNOTAVAIL`), if that is so for each protocol; [`skipped`](Self::skipped) names them. All resolved that ask
     /// for port 0 share one port, for every family and protocol: the kernel chooses it for the first of them, and
     /// another one if that is taken for a later one, 32 times at most. Zones are looked up before anything is opened.
     ///
@@ -110,10 +110,10 @@ impl ListenerSet {
     ///
     /// # Errors
     ///
-    /// The first place that failed and why: the errors of [`tcp`](super::tcp()), [`udp`](super::udp()) and
+    /// The first entry that failed and why: the errors of [`tcp`](super::tcp()), [`udp`](super::udp()) and
     /// [`unix`](super::unix()), `ENODEV` for an interface that is not there, `EBADF` or `ENOTSOCK` for a
     /// descriptor that is not open or no socket, [`NotListening`](Cause::NotListening) for a socket that does not, [`HostName`](Cause::HostName) for a name, which is
-    /// not looked up here. If every place was passed over, the first one.
+    /// not looked up here. If every entry was passed over, the first one.
     #[doc(alias = "listenToPort")]
     #[doc(alias = "server_sockets")]
     pub fn open_with(
@@ -165,8 +165,8 @@ impl ListenerSet {
         access: &Access,
         resolve: impl FnMut(&str, u16, &mut dyn FnMut(SocketAddr)) -> Result<()>,
     ) -> Result<Self, SpecError> {
-        let places = Places::of(list, resolve)?;
-        open_places(&places, Options { protocols, socket_options: options, access })
+        let resolved = Resolved::of(list, resolve)?;
+        open_resolved(&resolved, Options { protocols, socket_options: options, access })
     }
 
     /// The listeners, in the order of the list.
@@ -184,7 +184,7 @@ impl ListenerSet {
         &self.datagrams
     }
 
-    /// The places that were passed over, and why.
+    /// The resolved that were passed over, and why.
     pub fn skipped(&self) -> &[SpecError] {
         &self.skipped
     }
@@ -200,31 +200,31 @@ impl ListenerSet {
 }
 
 /// Tries until the port that the kernel chooses is free for all who share it.
-fn open_places(places: &Places<'_>, options: Options<'_>) -> Result<ListenerSet, SpecError> {
+fn open_resolved(resolved: &Resolved<'_>, options: Options<'_>) -> Result<ListenerSet, SpecError> {
     // A port that is held is not chosen again. The kernel prefers some ports to others, so without this a narrow range
     // could give the same ones until the tries are over.
     let mut held = Vec::<OwnedFd, PORT_TRIES>::new();
     let mut first = None;
     for _ in 1..PORT_TRIES {
-        match Attempt::new(options).open(places) {
+        match Attempt::new(options).open(resolved) {
             Ok(set) => return Ok(set),
-            Err(Failed { place, collision: Some(Collision { port, fd }) }) => {
-                first = first.or(Some(place));
-                // Not from a place that is to have this very port.
-                if !places.ask_for_port(port) {
+            Err(Failed { entry, collision: Some(Collision { port, fd }) }) => {
+                first = first.or(Some(entry));
+                // Not from an entry that is to have this very port.
+                if !resolved.ask_for_port(port) {
                     // There is room for every try.
                     let _ = held.push(fd);
                 }
             }
-            Err(failed) => return Err(whom_to_blame(failed.place, first, places)),
+            Err(failed) => return Err(error_to_report(failed.entry, first, resolved)),
         }
     }
-    Attempt::new(options).open(places).map_err(|failed| whom_to_blame(failed.place, first, places))
+    Attempt::new(options).open(resolved).map_err(|failed| error_to_report(failed.entry, first, resolved))
 }
 
 /// Without a port left the kernel refuses the one that asks for it first, who is not the one whose ports are taken.
-fn whom_to_blame(last: SpecError, first: Option<SpecError>, places: &Places<'_>) -> SpecError {
-    let is_about_ports = last.error.error().is_addr_in_use() && places.asks_for_any_port(last.index());
+fn error_to_report(last: SpecError, first: Option<SpecError>, resolved: &Resolved<'_>) -> SpecError {
+    let is_about_ports = last.error.error().is_addr_in_use() && resolved.asks_for_any_port(last.index());
     first.filter(|_| is_about_ports).unwrap_or(last)
 }
 
@@ -265,7 +265,7 @@ impl<T> Iterator for IntoIter<T> {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "place {} of the bind list: {}", self.index + 1, self.error)
+        write!(f, "entry {} of the bind list: {}", self.index + 1, self.error)
     }
 }
 
@@ -275,7 +275,7 @@ impl core::error::Error for SpecError {
     }
 }
 
-/// Keeps the address and forgets the place.
+/// Keeps the address and forgets the entry.
 #[cfg(feature = "std")]
 impl From<SpecError> for std::io::Error {
     fn from(failed: SpecError) -> Self {

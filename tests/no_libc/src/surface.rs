@@ -4,7 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
-    connect::{self, Connector, Pending, Progress, Source},
+    connect::{self, Connector, Pending, Progress, LocalAddr},
     event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
@@ -86,7 +86,7 @@ fn tcp_connects_both_ways() -> Result<()> {
     let server_addr = listener.local_addr()?;
 
     let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let client = finish(connect::start([closed, server_addr], Source::Bound(localhost))?)?;
+    let client = finish(connect::start([closed, server_addr], LocalAddr::Bound(localhost))?)?;
     let server = accept(&listener, &client)?;
     assert_eq!(client.peer_addr()?, server_addr);
     options_read_back(&server)?;
@@ -94,7 +94,7 @@ fn tcp_connects_both_ways() -> Result<()> {
 
     let client = connect::blocking(
         &[server_addr],
-        Connector::from(Source::BestEffort(localhost)).with_attempt_timeout(PATIENCE),
+        Connector::from(LocalAddr::BestEffort(localhost)).with_attempt_timeout(PATIENCE),
     )?;
     let server = accept(&listener, &client)?;
     bytes_pass(&server, &client)
@@ -104,7 +104,7 @@ fn unix_connects_by_name() -> Result<()> {
     let listener = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default())?;
     let server_addr = listener.local_addr()?;
     assert!(server_addr.as_unix().is_some_and(|addr| addr.as_abstract_name().is_some()));
-    let client = finish(connect::start(&[server_addr], Source::Any)?)?;
+    let client = finish(connect::start(&[server_addr], LocalAddr::Any)?)?;
     let (server, _) = listener.accept()?;
     bytes_pass(&client, &server)?;
     assert_eq!(listener.remove_file(), Ok(false));

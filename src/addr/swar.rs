@@ -312,12 +312,12 @@ mod tests {
     use std::{format, string::String, vec::Vec};
 
     fn swift_is_exact(text: &str) -> bool {
-        let swift = match text.as_bytes() {
+        let swar = match text.as_bytes() {
             text @ [b'[', ..] => v6(text).map(SocketAddr::V6),
             text => v4(text).map(SocketAddr::V4),
         };
-        assert!(swift.is_none() || swift == exact(text).ok(), "{text:?}");
-        swift.is_some()
+        assert!(swar.is_none() || swar == exact(text).ok(), "{text:?}");
+        swar.is_some()
     }
 
     /// Every text that is one or two bytes away from a right one.

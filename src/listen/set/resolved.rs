@@ -15,7 +15,7 @@ use crate::{
 
 /// One address to open. Those of one name stand together and have its index.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct ResolvedAddr<'a> {
     /// The position in the list, from 0.
     pub(super) index: usize,
     pub(super) optional: bool,
@@ -39,21 +39,23 @@ impl Socket<'_> {
 /// Takes the addresses that a name has.
 pub(super) type Add<'add> = &'add mut dyn FnMut(SocketAddr);
 
-/// At most as many addresses as a list has places.
-pub(super) struct Places<'a> {
-    places: Vec<Place<'a>, BIND_LIST_MAX>,
+/// At most as many addresses as a list has resolved.
+pub(super) struct Resolved<'a> {
+    resolved: Vec<ResolvedAddr<'a>, BIND_LIST_MAX>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> Resolved<'a> {
     pub(super) fn of(
         list: &'a BindList<'_>,
         mut resolve: impl FnMut(&str, u16, Add<'_>) -> Result<()>,
     ) -> Result<Self, SpecError> {
-        let mut places = Self { places: Vec::new() };
+        let mut resolved = Self { resolved: Vec::new() };
         for (index, spec) in list.iter().enumerate() {
-            places.add(index, spec, &mut resolve).map_err(|error| SpecError::new(index, AddrError::nowhere(error)))?;
+            resolved
+                .add(index, spec, &mut resolve)
+                .map_err(|error| SpecError::new(index, AddrError::nowhere(error)))?;
         }
-        Ok(places)
+        Ok(resolved)
     }
 
     fn add(
@@ -62,52 +64,56 @@ impl<'a> Places<'a> {
         spec: &'a BindSpec<'_>,
         mut resolve: impl FnMut(&str, u16, Add<'_>) -> Result<()>,
     ) -> Result<()> {
-        let place = |socket| Place { index, optional: spec.optional, socket };
+        let entry = |socket| ResolvedAddr { index, optional: spec.optional, socket };
         match &spec.target {
-            Target::Inet(addr) => self.push(place(Socket::Inet(*addr))),
+            Target::Inet(addr) => self.push(entry(Socket::Inet(*addr))),
             Target::Zoned { ip, zone, port } => {
                 let addr = SocketAddrV6::new(*ip, *port, 0, interface_index(zone)?);
-                self.push(place(Socket::Inet(addr.into())))
+                self.push(entry(Socket::Inet(addr.into())))
             }
             Target::Name { host, port } => {
-                let first = self.places.len();
+                let first = self.resolved.len();
                 let mut pushed = Ok(());
                 resolve(host, *port, &mut |addr| {
                     // Resolvers give an address twice where `/etc/hosts` has it twice.
                     if pushed.is_ok() && !self.has(first, addr) {
-                        pushed = self.push(place(Socket::Inet(addr)));
+                        pushed = self.push(entry(Socket::Inet(addr)));
                     }
                 })?;
-                if self.places.len() == first { Err(Error::refused(Op::Address, Cause::HostNotFound)) } else { pushed }
+                if self.resolved.len() == first {
+                    Err(Error::refused(Op::Address, Cause::HostNotFound))
+                } else {
+                    pushed
+                }
             }
-            Target::Unix(addr) => self.push(place(Socket::Unix(addr))),
-            Target::Fd(number) => self.push(place(Socket::Fd(*number))),
+            Target::Unix(addr) => self.push(entry(Socket::Unix(addr))),
+            Target::Fd(number) => self.push(entry(Socket::Fd(*number))),
         }
     }
 
     /// Whether this address is among those from the `first` on.
     fn has(&self, first: usize, addr: SocketAddr) -> bool {
-        let is_it = |place: &Place<'_>| matches!(place.socket, Socket::Inet(known) if known == addr);
-        self.places.iter().skip(first).any(is_it)
+        let is_it = |entry: &ResolvedAddr<'_>| matches!(entry.socket, Socket::Inet(known) if known == addr);
+        self.resolved.iter().skip(first).any(is_it)
     }
 
-    fn push(&mut self, place: Place<'a>) -> Result<()> {
-        self.places.push(place).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
+    fn push(&mut self, entry: ResolvedAddr<'a>) -> Result<()> {
+        self.resolved.push(entry).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
     }
 
-    /// The addresses, those of one place of the list at a time.
-    pub(super) fn by_spec(&self) -> impl Iterator<Item = &[Place<'a>]> {
-        self.places.chunk_by(|one, next| one.index == next.index)
+    /// The addresses, those of one entry of the list at a time.
+    pub(super) fn by_spec(&self) -> impl Iterator<Item = &[ResolvedAddr<'a>]> {
+        self.resolved.chunk_by(|one, next| one.index == next.index)
     }
 
-    /// Whether a place asks for this very port.
+    /// Whether an entry asks for this very port.
     pub(super) fn ask_for_port(&self, port: u16) -> bool {
-        self.places.iter().any(|place| matches!(place.socket, Socket::Inet(addr) if addr.port() == port))
+        self.resolved.iter().any(|entry| matches!(entry.socket, Socket::Inet(addr) if addr.port() == port))
     }
 
-    /// Whether the kernel was to choose the port at this place of the list.
+    /// Whether the kernel was to choose the port at this entry of the list.
     pub(super) fn asks_for_any_port(&self, index: usize) -> bool {
-        self.places.iter().any(|place| place.index == index && place.socket.asks_for_any_port())
+        self.resolved.iter().any(|entry| entry.index == index && entry.socket.asks_for_any_port())
     }
 }
 
