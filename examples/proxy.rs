@@ -58,7 +58,7 @@ fn serve(args: &Args) -> Outcome {
                 },
                 Event::Connected(key) => connected(&mut sides, key),
                 Event::Readable(key) => receive(&mut sides, key, &mut buffer),
-                Event::Writable(key) => send(&mut sides, key),
+                Event::Writable(key) => send(&mut sides, key, &[]),
                 Event::Closing(key, reason) => {
                     if let CloseReason::ConnectFailed(error) = reason {
                         complain(error);
@@ -104,7 +104,7 @@ fn set_other(sides: &mut Sides<'_>, key: Key, other: Key) {
 fn connected(sides: &mut Sides<'_>, key: Key) {
     // Small writes are the sender's choice. A Unix socket has no such option.
     let _ = sides.get(key).map(|side| option::set_tcp_nodelay(side, true));
-    send(sides, key);
+    send(sides, key, &[]);
 }
 
 fn receive(sides: &mut Sides<'_>, key: Key, buffer: &mut [u8]) {
@@ -119,22 +119,30 @@ fn receive(sides: &mut Sides<'_>, key: Key, buffer: &mut [u8]) {
     side.data.is_read = received.is_empty();
     let Some(to) = side.data.other else { return };
     let Some(other) = sides.get_mut(to) else { return };
-    other.data.output.extend_from_slice(received);
     other.data.ends = received.is_empty();
-    send(sides, to);
+    send(sides, to, received);
 }
 
-/// Sends what there is room for, and then the end if it has come.
-fn send(sides: &mut Sides<'_>, key: Key) {
-    let Some(side) = sides.get_mut(key).filter(|side| !side.is_connecting()) else { return settle(sides, key) };
-    if !side.data.output.is_empty() {
-        match side.write(&side.data.output) {
-            Ok(sent) => drop(side.data.output.drain(..sent)),
-            Err(error) if error.is_would_block() => {}
+/// Sends what there is room for, keeps the rest, and sends the end if it has come. While anything is kept nothing is
+/// received for this side.
+fn send(sides: &mut Sides<'_>, key: Key, received: &[u8]) {
+    let Some(side) = sides.get_mut(key) else { return };
+    let unsent = if received.is_empty() { &side.data.output } else { received };
+    let sent = match unsent {
+        [] => 0,
+        _ if side.is_connecting() => 0,
+        unsent => match side.write(unsent) {
+            Ok(sent) => sent,
+            Err(error) if error.is_would_block() => 0,
             Err(_) => return close_both(sides, key),
-        }
+        },
+    };
+    if received.is_empty() {
+        side.data.output.drain(..sent);
+    } else {
+        side.data.output.extend_from_slice(&received[sent..]);
     }
-    if side.data.output.is_empty() && side.data.ends && !side.data.is_shut {
+    if side.data.output.is_empty() && side.data.ends && !side.data.is_shut && !side.is_connecting() {
         side.data.is_shut = true;
         if !side.data.is_read && side.stream().shutdown(Shutdown::Write).is_err() {
             return close_both(sides, key);

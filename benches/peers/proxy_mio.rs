@@ -259,34 +259,39 @@ impl Side {
     }
 
     fn pass_to(&mut self, other: &mut Self, buffer: &mut [u8]) -> io::Result<()> {
-        other.send(self.is_read)?;
+        other.send(&[], self.is_read)?;
         while self.is_readable && !self.is_read && other.output.is_empty() {
-            match self.stream.read(buffer) {
-                Ok(len) => {
-                    other.output.extend_from_slice(&buffer[..len]);
-                    self.is_read = len == 0;
-                    // A short read has taken all there was, but for the end.
-                    self.is_readable = len == buffer.len() || self.is_read_closed;
+            let received = match self.stream.read(buffer) {
+                Ok(len) => &buffer[..len],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_readable = false;
+                    return Ok(());
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_readable = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
-            }
-            other.send(self.is_read)?;
+            };
+            self.is_read = received.is_empty();
+            // A short read has taken all there was, but for the end.
+            self.is_readable = received.len() == BUFFER || self.is_read_closed;
+            other.send(received, self.is_read)?;
         }
         Ok(())
     }
 
-    /// Sends what there is room for, and then the end if it has come.
-    fn send(&mut self, is_last: bool) -> io::Result<()> {
-        while !self.output.is_empty() && self.is_writable {
-            match self.stream.write(&self.output) {
-                Ok(sent) => drop(self.output.drain(..sent)),
+    /// Sends what there is room for, keeps the rest, and sends the end if it has come. While anything is kept nothing
+    /// is received for this side.
+    fn send(&mut self, mut received: &[u8], is_last: bool) -> io::Result<()> {
+        while self.is_writable && !(received.is_empty() && self.output.is_empty()) {
+            let unsent = if received.is_empty() { &self.output } else { received };
+            match self.stream.write(unsent) {
+                Ok(sent) if received.is_empty() => drop(self.output.drain(..sent)),
+                Ok(sent) => received = &received[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.output.extend_from_slice(received);
         if self.output.is_empty() && is_last && !self.is_shut {
             self.is_shut = true;
             // Both directions have ended: the pair is closed next.
