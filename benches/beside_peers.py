@@ -2,7 +2,7 @@
 """The examples http and proxy beside the same programs on mio and tokio: lines, system calls, rate and CPU time.
 
     cargo build --release -p anet-examples -p anet-peers
-    python3 benches/beside_peers.py [--rounds N] [--target DIR] [--calls]
+    python3 benches/beside_peers.py [--rounds N] [--only LOAD] [--target DIR] [--calls]
 
 The programs take turns in each round, the server on one core and the load on another; what is printed are medians, and
 the ratios of anet to each peer. --calls counts system calls under strace instead, which makes everything slower.
@@ -88,9 +88,9 @@ def measure(target, program, library, flags, upstream):
         return requests / seconds, (server.cpu_seconds() - before) / requests * 1e6
 
 
-def compare(target, rounds):
+def compare(target, rounds, only):
     with Server([str(target / "http"), "--listen", "127.0.0.1:0"], LOAD_CORE) as upstream:
-        for name, program, flags in LOADS:
+        for name, program, flags in (load for load in LOADS if only in load[0]):
             seen = {library: [] for library in LIBRARIES}
             for number in range(rounds):
                 order = LIBRARIES[number % 3:] + LIBRARIES[:number % 3]
@@ -154,6 +154,7 @@ def count_calls(target, connections=300):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="loads whose name contains this")
     parser.add_argument("--target", type=Path, default=ROOT / "target" / "release")
     parser.add_argument("--calls", action="store_true")
     args = parser.parse_args()
@@ -163,7 +164,7 @@ def main():
     if args.calls:
         count_calls(args.target)
     else:
-        compare(args.target, args.rounds)
+        compare(args.target, args.rounds, args.only)
 
 
 if __name__ == "__main__":

@@ -109,11 +109,10 @@ fn connected(sides: &mut Sides<'_>, key: Key) {
 
 fn receive(sides: &mut Sides<'_>, key: Key, buffer: &mut [u8]) {
     let Some(side) = sides.get_mut(key) else { return };
-    let is_asked = side.interest().contains(Interest::READABLE);
     let received = match side.read(buffer) {
         Err(error) if error.is_would_block() => return,
-        // Without interest only an error or a hang-up is reported: it takes no more bytes.
-        Ok(len) if is_asked => &buffer[..len],
+        // The end is read once. What is reported behind it is an error.
+        Ok(len) if !side.data.is_read => &buffer[..len],
         Ok(_) | Err(_) => return close_both(sides, key),
     };
     side.data.is_read = received.is_empty();
@@ -123,11 +122,14 @@ fn receive(sides: &mut Sides<'_>, key: Key, buffer: &mut [u8]) {
     send(sides, to, received);
 }
 
-/// Sends what there is room for, keeps the rest, and sends the end if it has come. While anything is kept nothing is
-/// received for this side.
+/// Sends what there is room for, keeps the rest, and sends the end if it has come.
+///
+/// More than a buffer is kept only where the other side has hung up, which is reported even while it is not to be read:
+/// what is left in its socket is read then.
 fn send(sides: &mut Sides<'_>, key: Key, received: &[u8]) {
     let Some(side) = sides.get_mut(key) else { return };
-    let unsent = if received.is_empty() { &side.data.output } else { received };
+    let kept = side.data.output.len();
+    let unsent = if kept == 0 { received } else { &side.data.output };
     let sent = match unsent {
         [] => 0,
         _ if side.is_connecting() => 0,
@@ -137,11 +139,8 @@ fn send(sides: &mut Sides<'_>, key: Key, received: &[u8]) {
             Err(_) => return close_both(sides, key),
         },
     };
-    if received.is_empty() {
-        side.data.output.drain(..sent);
-    } else {
-        side.data.output.extend_from_slice(&received[sent..]);
-    }
+    side.data.output.drain(..sent.min(kept));
+    side.data.output.extend_from_slice(if kept == 0 { &received[sent..] } else { received });
     if side.data.output.is_empty() && side.data.ends && !side.data.is_shut && !side.is_connecting() {
         side.data.is_shut = true;
         if !side.data.is_read && side.stream().shutdown(Shutdown::Write).is_err() {

@@ -101,7 +101,7 @@ fn content_length(value: &[u8]) -> Result<usize, Refusal> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(Refusal("400 Bad Request"));
     }
-    let len = str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+    let len = core::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
     len.filter(|len| *len <= BODY_MAX).ok_or(Refusal("413 Content Too Large"))
 }
 

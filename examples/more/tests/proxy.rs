@@ -98,6 +98,24 @@ fn what_was_sent_before_the_end_arrives_although_nothing_reads_it_yet() {
     sender.join().unwrap();
 }
 
+/// Both directions of the upstream's connection have ended then, and what is left of the answer waits in it.
+#[test]
+fn a_slow_client_that_has_sent_its_end_reads_the_whole_answer() {
+    let (listener, addr) = upstream();
+    let server = proxy(&[], [addr, addr]);
+    // How much the sockets on the way to the client hold is the kernel's choice.
+    for len in (1..80).map(|steps| steps << 16) {
+        let mut client = server.client();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut upstream = accepted(&listener);
+        assert_eq!(read_to_end(&mut upstream), "");
+        let sender = thread::spawn(move || upstream.write_all(&vec![b'x'; len]).unwrap());
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!(read_to_end(&mut client).len(), len);
+        sender.join().unwrap();
+    }
+}
+
 #[test]
 fn from_a_client_whose_upstream_does_not_read_no_more_is_read() {
     let (listener, addr) = upstream();
