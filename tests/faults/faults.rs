@@ -150,7 +150,7 @@ fn a_unix_path_survives_every_fault() {
                 // Whoever does not refuse, or may be alive, keeps the path.
                 ("connect", Ok(())) => assert!([libc::ECONNREFUSED, libc::ENOENT].contains(&errno)),
                 ("connect", Err(error)) => {
-                    assert!(error.kind() == ErrorKind::AddrInUse && path.exists(), "{errno} {error:?}")
+                    assert!(error.kind() == ErrorKind::AddrInUse && path.exists(), "{errno} {error:?}");
                 }
                 (_, result) => {
                     assert_eq!(result.unwrap_err().errno(), Some(Errno::from_raw_os_error(errno)), "{name}");

@@ -194,7 +194,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn skip(&mut self, passed_over: SpecError) {
-        if !self.set.skipped.contains(&passed_over) {
+        if !self.set.skipped.iter().any(|known| is_same(known, &passed_over)) {
             // There is room for every address and protocol.
             let _ = self.set.skipped.push(passed_over);
         }
@@ -220,6 +220,13 @@ impl SharedPort {
         };
         Some(Collision { port: self.number, fd })
     }
+}
+
+/// Whether two errors are the same one of one address, for different protocols perhaps: by the time of the second, the
+/// port that the set shares may be known.
+fn is_same(one: &SpecError, other: &SpecError) -> bool {
+    let ip = |failed: &SpecError| failed.error.endpoint().and_then(Endpoint::ip);
+    (one.index, one.error.error(), ip(one)) == (other.index, other.error.error(), ip(other))
 }
 
 fn is_asked(entry: &ResolvedAddr<'_>, protocol: Protocol, protocols: Protocols) -> bool {

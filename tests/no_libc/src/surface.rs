@@ -155,7 +155,7 @@ fn nobody_listens_on_a_closed_port() -> Result<()> {
     // Outside the range that the kernel chooses from, so that nobody can come to listen there.
     let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
     let error = connect::blocking(&[closed], Connector::new().with_attempt_timeout(PATIENCE)).map(drop).unwrap_err();
-    assert_eq!(error.to_text().as_str(), "connect: Connection refused");
+    assert_eq!(error.to_text().as_str(), "connect 127.0.0.1:1: Connection refused");
     Ok(())
 }
 
