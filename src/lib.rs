@@ -1,73 +1,99 @@
 //! Everything between the kernel and a server's first byte: listen, accept, connect, configure, read, write, wait.
 //!
-//! The socket layer of Redis and memcached in Rust, on direct Linux system calls: without libc, without an allocator,
-//! without a runtime. A server declares once what its connections shall be like ([`SocketOptions`]); the listener passes it
-//! on, so that taking a connection is one system call.
+//! `anet` is the socket layer of Redis and memcached in Rust, on direct Linux system calls: no libc, no allocator, no
+//! runtime. Options are said once ([`SocketOptions`]) and a listener passes them on, so that taking a configured
+//! connection is one system call.
 //!
 //! ```
-//! use anet::{BindList, ListenerSet, SocketOptions, listen::Access};
-//! use anet::event::{Events, Interest, Poller};
+//! use anet::{
+//!     SocketOptions,
+//!     connect::{self, LocalAddr},
+//!     listen,
+//!     server::{Event, Server, Slot},
+//! };
 //!
-//! # let client = |addr: String| std::thread::spawn(move || {
-//! #     use std::io::{Read, Write};
-//! #     let mut stream = std::net::TcpStream::connect(addr).unwrap();
-//! #     stream.write_all(b"hello").unwrap();
-//! #     stream.read_exact(&mut [0; 5]).unwrap();
-//! # });
-//! let list = BindList::parse("127.0.0.1 -::1", 0)?;
-//! let options = SocketOptions::new().with_tcp_nodelay(true);
-//! let listeners = ListenerSet::open(&list, &options, &Access::default())?;
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let listener = listen::tcp("127.0.0.1:0".parse()?, &SocketOptions::new().with_tcp_nodelay(true))?;
+//!     let client = connect::blocking(&[listener.local_addr()?], LocalAddr::Any)?;
+//!     client.write_all(b"hello")?;
 //!
-//! let poller = Poller::new()?;
-//! for (key, listener) in listeners.iter().enumerate() {
-//!     println!("listening on {}", listener.local_addr()?);
-//!     poller.add(listener, key as u64, Interest::READABLE)?;
+//!     let mut slots = [const { Slot::<()>::VACANT }; 16];
+//!     let mut server = Server::new(&mut slots)?;
+//!     server.listen(listener)?;
+//!     let mut buf = [0; 512];
+//!     'echoed: loop {
+//!         server.wait(None)?;
+//!         while let Some(event) = server.next_event() {
+//!             let Event::Readable(key) = event else { continue };
+//!             let Some(connection) = server.get_mut(key) else { continue };
+//!             match connection.read(&mut buf) {
+//!                 Ok(0) => drop(server.close(key)),
+//!                 Ok(len) => {
+//!                     connection.write_all(&buf[..len])?;
+//!                     break 'echoed;
+//!                 }
+//!                 Err(error) if error.is_would_block() => {}
+//!                 Err(error) => return Err(error.into()),
+//!             }
+//!         }
+//!     }
+//!
+//!     let mut echo = [0; 5];
+//!     client.read_exact(&mut echo)?;
+//!     assert_eq!(&echo, b"hello");
+//!     Ok(())
 //! }
-//! # let client = client(listeners.as_slice()[0].local_addr()?.to_string());
-//! let mut events = Events::<64>::new();
-//! poller.wait(&mut events, None)?;
-//! for event in &events {
-//!     listeners.as_slice()[event.key() as usize].accept_batch(10, |stream, peer| {
-//!         println!("{peer} is here");
-//! #       anet::option::set_nonblocking(&stream, false).unwrap();
-//!         let mut buf = [0; 5];
-//!         let _ = stream.read_exact(&mut buf).and_then(|()| stream.write_all(&buf));
-//!     });
-//! }
-//! # client.join().unwrap();
-//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Where things are
+//! # Where to begin
+//!
+//! A server or a proxy: [`server`]. Handlers that are called, as in Redis: [`event::EventLoop`]. A loop of your own:
+//! [`event::Poller`] with [`accept::Acceptor`]. A client: [`connect`]. A C program: `capi`.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`addr`] | addresses: typed, as text in fixed buffers, and what kind they are |
-//! | [`error`] | errors of 8 bytes, whose text is made when somebody asks |
-//! | [`option`] | socket options: one table, a getter and a setter for each, and one value for many |
+//! | [`error`] | errors of 8 bytes, whose text is made only on demand |
+//! | [`option`] | the table of socket options: a getter and a setter for each, and one value for all of them |
 //! | [`listen`] | TCP, Unix and UDP sockets that serve, bind lists, the port file |
-//! | [`accept`] | connections, one by one and in batches, and who is admitted |
-//! | [`connect`] | to one of several addresses, waiting or not |
+//! | [`accept`] | connections, one by one and in batches, and which of them are admitted |
+//! | [`connect`] | connecting to one of several addresses, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
 //! | [`datagram`] | messages |
 //! | [`event`] | waiting for many descriptors, and for times |
 //! | [`heartbeat`] | whether a peer is still there |
-//! | [`server`] | all of it in one loop: who is accepted, admitted, watched, timed out and drained |
+//! | [`server`] | all of it in one loop, for connections of both directions |
 //! | [`redis`] | texts and forms that only Redis has |
 //! | `capi` | the functions of Redis's `anet.h`, for C |
-//!
-//! Who writes a server begins with [`server`]; the other modules are its parts. Who wants handlers that are called, as
-//! in Redis, takes [`event::EventLoop`].
 //!
 //! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
 //! used alone.
 //!
+//! # Glossary
+//!
+//! - **Acceptor**: takes connections from a listener, and decides when to stop and when to pause.
+//! - **Admission**: decides which accepted connections may stay, by limits.
+//! - **Backlog**: the kernel's queue of connections that were not accepted yet.
+//! - **Bind list**: the text that says where to listen, in the grammar of Redis or memcached.
+//! - **Connector**: how to connect, said once for many outgoing connections.
+//! - **Deadline**: a point on the monotonic clock; a *timeout* is a length of time.
+//! - **Endpoint**: the address of one end of a socket, of any family.
+//! - **Event**: what a server reports; *readiness* is what a poller reports of a descriptor.
+//! - **Interest**: what a descriptor is watched for.
+//! - **Key**: names a connection of a server for as long as it is there.
+//! - **Lingering close**: shuts down the writing half and reads on until the peer closes, so that no reset overtakes the
+//!   answer.
+//! - **Pressure**: descriptors or memory have run out, and accepting pauses.
+//! - **Reserve**: a descriptor kept back, to turn clients away with when there are no others.
+//! - **Slot**: room for one connection, in memory that the caller provides.
+//! - **Turn**: what a server does between two waits; for an acceptor, one call.
+//!
 //! # Features and systems
 //!
 //! - `std` (default): errors convert to `std::io::Error`, and descriptors are std's own types. Without it the crate is
-//!   `no_std` and needs no allocator, and on Linux (x86-64, x86, aarch64, arm, riscv64) no libc.
-//! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`); the README says
-//!   how. It needs `std`, and libc for C's `errno` and the resolver.
+//!   `no_std`, needs no allocator, and on Linux (x86-64, x86, aarch64, arm, riscv64) no libc.
+//! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`). It needs `std`,
+//!   and libc for C's `errno` and the resolver.
 //!
 //! Linux is the system that is measured. The BSDs and macOS compile: they use libc and kqueue.
 #![no_std]

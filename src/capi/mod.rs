@@ -2,7 +2,7 @@
 //!
 //! A C server that includes `src/capi/anet.h` and links the library instead of compiling `anet.c` gets the signatures,
 //! return values and error texts of Redis 7.0, and of later versions `anetGetError`, `anetIsFifo` and the two flags of
-//! `anetResolve`. The README says how to build it. This module only translates: what is done is done by the rest of the
+//! `anetResolve`. This module only translates: what is done is done by the rest of the
 //! crate, except that host names go to the C library's `getaddrinfo`.
 //!
 //! The contract of all functions, unless one says otherwise:
@@ -23,6 +23,8 @@
 //! C's own rules: a text that is given ends with a NUL, a buffer that is given is writable for the length that is given
 //! with it and does not overlap with a text that is read, pointers to numbers are NULL or valid and aligned, and a
 //! descriptor is one that the caller may use: its own, or one that is not open.
+#![doc = ""]
+#![doc = include_str!("guide.md")]
 #![allow(non_snake_case, unsafe_code, reason = "C has its own names, and pointers")]
 
 mod accept;
