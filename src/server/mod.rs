@@ -224,7 +224,7 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// Sends rejected clients this text, in the protocol of this server. By default they read only the end of the
     /// stream.
     ///
-    /// [`Reason::message`] has what Redis says.
+    /// [`redis::rejection`](crate::redis::rejection) has the texts of Redis.
     #[must_use]
     pub const fn with_rejection(mut self, text: fn(Reason) -> &'static [u8]) -> Self {
         self.connections.settings.rejection = Some(text);
