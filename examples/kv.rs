@@ -89,7 +89,7 @@ fn serve(flags: &Flags, list: &BindList<'_>) -> Result<(), Box<dyn Error>> {
     table.try_reserve_exact(slots)?;
     table.extend(iter::repeat_with(|| Slot::VACANT).take(slots));
     let admission = Admission::seeded(flags.limits, RandomState::new().hash_one(SOURCES));
-    let server = Server::new(&mut table)?
+    let server = Server::new(&mut table[..])?
         .with_admission(admission)
         .with_rejection(|reason| redis::rejection(reason).as_bytes())
         .with_idle_timeout(flags.idle_timeout);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Errno, Error, Op, Stream,
+    Errno, Error, Op, Stream,
     error::{Cause, ErrorKind},
     option,
     stream::{Deadline, Incomplete, IoSlice, IoSliceMut, Shutdown},
@@ -390,7 +390,7 @@ fn a_stream_goes_to_std_and_comes_back() {
     let (_client, server) = connected_pair();
     let (number, peer) = (server.as_raw_fd(), server.peer_addr().unwrap());
     let of_std = std::net::TcpStream::from(server);
-    assert_eq!(Endpoint::from(of_std.peer_addr().unwrap()), peer);
+    assert_eq!(anet::Endpoint::from(of_std.peer_addr().unwrap()), peer);
     assert_eq!(Stream::from(of_std).as_raw_fd(), number);
 
     let (one, other) = UnixStream::pair().unwrap();

@@ -44,7 +44,7 @@ fn serving_rejecting_and_timing_out_do_not_allocate() {
     for _ in 0..ROUNDS / 10 {
         let listener = Listener::from(listener.as_fd().try_clone_to_owned().unwrap());
         count += allocations(|| {
-            let server = Server::new(&mut slots).unwrap().with_admission(Admission::<4>::new(limits));
+            let server = Server::new(&mut slots[..]).unwrap().with_admission(Admission::<4>::new(limits));
             let mut server = server.with_rejection(|reason| redis::rejection(reason).as_bytes());
             server.listen(listener).unwrap();
             // The clients' own allocations are the test's.

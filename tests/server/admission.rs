@@ -45,7 +45,7 @@ fn who_is_rejected_reads_why_whether_it_has_spoken_or_not() {
 #[test]
 fn the_text_for_the_rejected_is_the_servers_own() {
     let mut slots = slots(4);
-    let server = Server::new(&mut slots).unwrap().with_admission(Admission::new(Limits::new().with_max_clients(0)));
+    let server = Server::new(&mut slots[..]).unwrap().with_admission(Admission::new(Limits::new().with_max_clients(0)));
     let (mut server, addr) = listening(server.with_rejection(|reason| match reason {
         Reason::MaxClients => b"503 come back later\n",
         _ => b"403 no\n",
@@ -121,7 +121,7 @@ fn without_descriptors_clients_wait_and_are_served_as_soon_as_one_is_closed() {
 fn a_descriptor_that_the_author_closes_ends_a_pause() {
     with_own_descriptors(|| {
         let mut slots = slots(4);
-        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let listener = any_listener();
         let client = client_of(&listener);
         let acceptor = Acceptor::new().with_backoff(10 * PATIENCE, 10 * PATIENCE);
@@ -173,7 +173,7 @@ fn with_a_reserve_clients_that_find_no_descriptor_read_why_instead_of_waiting() 
     with_own_descriptors(|| {
         let mut slots = slots(64);
         let reserve = anet::accept::Reserve::new(b"no descriptors\r\n").unwrap();
-        let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_reserve(reserve));
+        let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_reserve(reserve));
         let clients: Vec<_> = (0..6).map(|_| client_at(addr)).collect();
         let mut occupied = occupy_all_descriptors();
         (0..2).for_each(|_| occupied.pop());

@@ -1,7 +1,9 @@
 //! Deadlines of connections: set, moved, cleared; and what is changed only once a wait.
 
 use super::*;
-use anet::server::{Expiry, Slots};
+use anet::server::Expiry;
+#[cfg(feature = "std")]
+use anet::server::Slots;
 
 fn at(server: &Server<'_, u32>, time: Duration, expiry: Expiry) -> Option<(Duration, Expiry)> {
     Some((server.now() + time, expiry))
@@ -80,7 +82,7 @@ fn a_deadline_that_was_cleared_does_not_end_a_wait() {
 #[test]
 fn each_listener_may_have_an_idle_timeout_and_a_tag_of_its_own() {
     let mut slots = slots(8);
-    let (mut server, patient) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(10 * SECOND)));
+    let (mut server, patient) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(10 * SECOND)));
     let listener = any_listener();
     let impatient = listener.local_addr().unwrap();
     let options = ListenOptions::new().with_idle_timeout(Some(SHORT)).with_tag(3);
@@ -95,7 +97,7 @@ fn each_listener_may_have_an_idle_timeout_and_a_tag_of_its_own() {
 #[test]
 fn another_loop_knows_how_long_the_server_may_be_left_alone() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(2 * SHORT)));
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(2 * SHORT)));
     assert_eq!(server.next_timeout(), None);
     let (_client, key) = watched_client(&mut server, addr);
     let timeout = server.next_timeout().unwrap();
@@ -112,6 +114,7 @@ fn another_loop_knows_how_long_the_server_may_be_left_alone() {
 }
 
 /// A server and its table in one struct, and a table that is far larger than any stack.
+#[cfg(feature = "std")]
 #[test]
 fn a_struct_can_own_its_server_and_a_large_table() {
     struct Service {

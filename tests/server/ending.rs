@@ -36,7 +36,7 @@ fn who_is_idle_is_closed_in_the_order_of_the_last_activity() {
 #[test]
 fn who_is_touched_is_kept() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(SHORT)));
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(SHORT)));
     let (_client, key) = watched_client(&mut server, addr);
 
     for _ in 0..3 {
@@ -51,7 +51,7 @@ fn who_is_touched_is_kept() {
 #[test]
 fn a_lingering_close_lets_a_peer_that_goes_on_sending_read_everything() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_lingering_timeout(PATIENCE));
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_lingering_timeout(PATIENCE));
     let text = vec![b'r'; 100_000];
     let (client, key) = watched_client(&mut server, addr);
 
@@ -80,7 +80,7 @@ fn echo_once_quickly(server: &mut Server<'_, u32>) {
 fn a_peer_that_never_closes_is_read_from_as_long_as_the_linger_timeout() {
     with_own_descriptors(|| {
         let mut slots = slots(4);
-        let server = Server::new(&mut slots).unwrap().with_lingering_timeout(Duration::from_millis(200));
+        let server = Server::new(&mut slots[..]).unwrap().with_lingering_timeout(Duration::from_millis(200));
         let (mut server, addr) = listening(server);
         let idle = open_fds();
         let (client, key) = watched_client(&mut server, addr);
@@ -100,7 +100,7 @@ fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
     let path = dir.path().join("socket");
     let unix_addr = UnixAddr::path(path.as_os_str().as_encoded_bytes()).unwrap();
     let mut slots = slots(32);
-    let mut server = Server::new(&mut slots).unwrap();
+    let mut server = Server::new(&mut slots[..]).unwrap();
     let held = HeldPort::new();
     let addr = held.endpoint();
     server.listen(listen::tcp(held.addr(), &SocketOptions::new()).unwrap()).unwrap();
@@ -156,7 +156,7 @@ fn the_idle_timeout_can_be_changed() {
 #[test]
 fn who_may_not_be_idle_at_all_and_is_kept_does_not_hold_up_the_turn() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(Duration::ZERO)));
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(Duration::ZERO)));
     let _client = client_at(addr);
     let mut told = 0;
     eventually(PATIENCE, || {
@@ -175,7 +175,7 @@ fn who_may_not_be_idle_at_all_and_is_kept_does_not_hold_up_the_turn() {
 #[test]
 fn a_server_that_listens_again_has_not_drained() {
     let mut slots = slots(4);
-    let (mut server, _) = listening(Server::new(&mut slots).unwrap());
+    let (mut server, _) = listening(Server::new(&mut slots[..]).unwrap());
     server.drain(Duration::ZERO).unwrap();
     assert!(server.is_drained());
     let listener = any_listener();
@@ -222,7 +222,7 @@ fn who_comes_when_the_server_begins_to_drain_has_come_then() {
     const IDLE: Duration = SHORT.saturating_mul(4);
     in_less_than(IDLE, || {
         let mut slots = slots(4);
-        let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_idle_timeout(Some(IDLE)));
+        let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(IDLE)));
         std::thread::sleep(IDLE + SHORT);
         let start = Instant::now();
         let _client = client_at(addr);
@@ -237,7 +237,7 @@ fn the_time_to_leave_begins_with_the_close() {
     with_own_descriptors(|| {
         in_less_than(LINGER, || {
             let mut slots = slots(4);
-            let server = Server::new(&mut slots).unwrap().with_lingering_timeout(LINGER);
+            let server = Server::new(&mut slots[..]).unwrap().with_lingering_timeout(LINGER);
             let (mut server, addr) = listening(server);
             let (client, key) = watched_client(&mut server, addr);
             client.write_all(b"x").unwrap();
@@ -259,7 +259,7 @@ fn the_time_to_leave_begins_with_the_close() {
 fn draining_accepts_with_descriptors_that_were_released_just_before() {
     with_own_descriptors(|| {
         let mut slots = slots(8);
-        let (mut server, addr) = listening(Server::new(&mut slots).unwrap());
+        let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
         let (_first, key) = watched_client(&mut server, addr);
         let _second = client_at(addr);
         let _occupied = occupy_all_descriptors();
@@ -275,7 +275,7 @@ fn draining_accepts_with_descriptors_that_were_released_just_before() {
 fn draining_comes_to_an_end_whoever_goes_on_connecting() {
     let mut slots = slots(64);
     let limits = Limits::new().with_max_clients(0);
-    let mut server = Server::new(&mut slots).unwrap().with_admission(Admission::<1>::new(limits));
+    let mut server = Server::new(&mut slots[..]).unwrap().with_admission(Admission::<1>::new(limits));
     let listener = any_listener();
     let addr = listener.local_addr().unwrap();
     server.listen(listener).unwrap();
@@ -303,7 +303,7 @@ fn draining_comes_to_an_end_whoever_goes_on_connecting() {
 #[test]
 fn the_longest_times_are_times() {
     let mut slots = slots(4);
-    let server = Server::new(&mut slots).unwrap().with_idle_timeout(Some(Duration::MAX));
+    let server = Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(Duration::MAX));
     let (mut server, addr) = listening(server.with_lingering_timeout(Duration::MAX));
     let (client, key) = watched_client(&mut server, addr);
     let (other, other_key) = watched_client(&mut server, addr);

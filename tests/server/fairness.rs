@@ -105,7 +105,7 @@ fn listen_often(server: &mut Server<'_, u32>) -> Vec<Endpoint> {
 fn with_few_slots_a_crowd_at_one_listener_does_not_starve_the_others() {
     for crowded in [0, LISTENERS_MAX / 2, LISTENERS_MAX - 1] {
         let mut slots = slots(4);
-        let mut server = Server::new(&mut slots).unwrap();
+        let mut server = Server::new(&mut slots[..]).unwrap();
         let addrs = listen_often(&mut server);
         let _crowd = Crowd::at(addrs[crowded], 16);
         // The crowd is there.
@@ -123,7 +123,7 @@ fn with_few_descriptors_a_crowd_at_one_listener_does_not_starve_the_others() {
         let visitor = Visitor::new();
         with_own_descriptors(move || {
             let mut slots = slots(64);
-            let mut server = Server::new(&mut slots).unwrap();
+            let mut server = Server::new(&mut slots[..]).unwrap();
             let addrs = listen_often(&mut server);
             to_crowd.send(addrs[crowded]).unwrap();
             let crowd = crowd.join().unwrap();
@@ -141,7 +141,7 @@ fn with_few_descriptors_a_crowd_at_one_listener_does_not_starve_the_others() {
 fn without_descriptors_all_listeners_together_try_as_rarely_as_one() {
     with_own_descriptors(|| {
         let mut slots = slots(64);
-        let mut server = Server::new(&mut slots).unwrap();
+        let mut server = Server::new(&mut slots[..]).unwrap();
         let addrs = listen_often(&mut server);
         let clients: Vec<_> = addrs.iter().map(|addr| client_at(*addr)).collect();
         let _occupied = occupy_all_descriptors();

@@ -24,7 +24,7 @@ fn a_listener_that_is_gone_is_told_and_the_others_serve_on() {
 #[test]
 fn there_is_room_for_so_many_listeners_at_a_time() {
     let mut slots = slots(1);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let ids: Vec<_> = (0..LISTENERS_MAX).map(|_| server.listen(unix_listener()).unwrap()).collect();
     let error = server.listen(unix_listener()).unwrap_err();
     assert_eq!(error.cause(), anet::error::Cause::TooManyAddresses);
@@ -59,7 +59,7 @@ fn shut_down(listener: &Listener) -> impl FnOnce() + use<> {
 fn a_listener_that_is_gone_is_told_when_there_is_room_and_nothing_spins_before() {
     for listener in [any_listener(), unix_listener()] {
         let mut slots = slots(1);
-        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let addr = listener.local_addr().unwrap();
         let shut = shut_down(&listener);
         let id = server.listen(listener).unwrap();
@@ -87,7 +87,7 @@ fn a_listener_that_is_gone_is_told_when_there_is_room_and_nothing_spins_before()
 fn a_listener_that_is_gone_while_it_pauses_does_not_make_the_server_spin() {
     with_own_descriptors(|| {
         let mut slots = slots(4);
-        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let listener = any_listener();
         let addr = listener.local_addr().unwrap();
         let shut = shut_down(&listener);
@@ -116,7 +116,7 @@ fn a_listener_that_is_gone_while_it_pauses_does_not_make_the_server_spin() {
 #[test]
 fn a_unix_listener_that_is_gone_is_told_once_who_waits_there_is_served() {
     let mut slots = slots(4);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let listener = unix_listener();
     let _clients = [(); 2].map(|()| client_of(&listener));
     let shut = shut_down(&listener);

@@ -29,7 +29,7 @@ fn an_outgoing_connection_is_reported_and_carries_bytes_both_ways() {
     for listener in [any_listener(), unix_listener()] {
         let addrs = [listener.local_addr().unwrap()];
         let mut slots = slots(2);
-        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let key = server.connect(&addrs, &Connector::new(), 7).unwrap();
         assert!(server.get(key).unwrap().is_connecting() && server.is_empty());
         assert_eq!(told(&mut server, connected), key);
@@ -57,7 +57,7 @@ fn an_address_that_refuses_gives_way_to_the_next() {
         listener.local_addr().unwrap(),
     ];
     let mut slots = slots(1);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let key = server.connect(&addrs, &Connector::new(), 0).unwrap();
     assert_eq!(told(&mut server, connected), key);
     assert_eq!(server.get(key).unwrap().peer_addr(), &addrs[2]);
@@ -69,7 +69,7 @@ fn when_every_address_refuses_the_last_error_is_the_reason_and_nothing_stays_ope
         let dead = [(); 3].map(|()| HeldPort::new());
         let addrs = dead.each_ref().map(HeldPort::endpoint);
         let mut slots = slots(1);
-        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let before = open_fds();
         for _ in 0..20 {
             let key = server.connect(&addrs, &Connector::new(), 5).unwrap();
@@ -86,7 +86,7 @@ fn when_every_address_refuses_the_last_error_is_the_reason_and_nothing_stays_ope
 #[test]
 fn what_fails_at_once_comes_back_with_its_error() {
     let mut slots = slots(1);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let nowhere = Endpoint::from(UnixAddr::path("/nonexistent/socket").unwrap());
     let refused = server.connect_to(nowhere, &Connector::new(), 5).unwrap_err();
     assert_eq!((refused.value, refused.error.errno()), (5, Some(anet::Errno::NOENT)));
@@ -104,7 +104,7 @@ fn an_address_that_does_not_answer_gives_way_after_the_attempts_timeout() {
     let listener = any_listener();
     let addrs = [full.local_addr().unwrap(), listener.local_addr().unwrap()];
     let mut slots = slots(1);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let start = Instant::now();
     let key = server.connect(&addrs, &Connector::new().with_attempt_timeout(Some(2 * SHORT)), 0).unwrap();
     assert_eq!(told(&mut server, connected), key);
@@ -118,7 +118,7 @@ fn the_timeout_of_all_addresses_ends_the_attempts() {
     let addrs = [full.local_addr().unwrap(); 4];
     let connector = Connector::new().with_attempt_timeout(Some(2 * SHORT)).with_timeout(Some(3 * SHORT));
     let mut slots = slots(1);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let start = Instant::now();
     let key = server.connect(&addrs, &connector, 0).unwrap();
     let (failed, error) = told(&mut server, failure);
@@ -132,7 +132,7 @@ fn many_connections_share_a_list_and_too_many_lists_are_refused() {
     let addr = listener.local_addr().unwrap();
     let lists = [[addr]; anet::server::ROUTES_MAX + 1];
     let mut slots = slots(200);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     for _ in 0..100 {
         server.connect(&lists[0], &Connector::new(), 0).unwrap();
     }
@@ -154,7 +154,7 @@ fn a_connection_that_is_being_made_can_be_closed() {
     with_own_descriptors(|| {
         let (full, _clients) = full_listener();
         let mut slots = slots(1);
-        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let before = open_fds();
         for _ in 0..2 * anet::server::ROUTES_MAX {
             let key = server.connect_to(full.local_addr().unwrap(), &Connector::new(), 9).unwrap();
@@ -169,7 +169,7 @@ fn a_connection_that_is_being_made_can_be_closed() {
 fn draining_gives_up_connections_that_are_being_made_when_the_grace_is_over() {
     let (full, _clients) = full_listener();
     let mut slots = slots(1);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let key = server.connect_to(full.local_addr().unwrap(), &Connector::new(), 9).unwrap();
     server.drain(SHORT).unwrap();
     assert!(!server.is_drained());
@@ -181,7 +181,7 @@ fn draining_gives_up_connections_that_are_being_made_when_the_grace_is_over() {
 #[test]
 fn a_connection_from_elsewhere_is_served_like_any_other() {
     let mut slots = slots(1);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let (client, stream) = connected_pair();
     anet::option::set_nonblocking(&stream, false).unwrap();
     let peer = client.local_addr().unwrap();

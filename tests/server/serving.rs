@@ -8,7 +8,7 @@ fn clients_of_all_listeners_are_served_each_with_data_of_its_own() {
         return;
     }
     let mut slots = slots(64);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let v6 = listen::tcp(any_local_address_v6(), &SocketOptions::new()).unwrap();
     let listeners = [any_listener(), v6, unix_listener()].map(|listener| {
         let addr = listener.local_addr().unwrap();
@@ -248,7 +248,7 @@ fn what_a_server_leaves_in_its_slots_is_closed_by_the_next() {
         // Its slots stay as they are.
         std::mem::forget(first);
         let before = open_fds();
-        let second = Server::<u32>::new(&mut slots).unwrap();
+        let second = Server::<u32>::new(&mut slots[..]).unwrap();
         assert!(second.is_empty());
         // The connection is closed, and there is a poller more.
         assert_eq!(open_fds(), before);
@@ -271,7 +271,7 @@ fn a_half_closed_client_is_answered() {
 #[test]
 fn a_one_shot_interest_is_made_ready_again_by_setting_it_again() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap());
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let (client, key) = watched_client(&mut server, addr);
     let once = Interest::READABLE | Interest::ONE_SHOT;
     client.write_all(b"x").unwrap();
@@ -285,7 +285,7 @@ fn a_one_shot_interest_is_made_ready_again_by_setting_it_again() {
 #[test]
 fn setting_an_edge_triggered_interest_again_tells_of_what_is_there() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap());
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let (client, key) = watched_client(&mut server, addr);
     client.write_all(b"x").unwrap();
     for _ in 0..3 {
@@ -300,7 +300,7 @@ fn setting_an_edge_triggered_interest_again_tells_of_what_is_there() {
 #[test]
 fn who_is_not_to_be_told_any_more_is_not_told_in_the_same_turn() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap());
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let clients = [(); 2].map(|()| watched_client(&mut server, addr));
     clients.iter().for_each(|(client, _)| client.write_all(b"x").unwrap());
     std::thread::sleep(SHORT);
@@ -316,7 +316,7 @@ fn who_is_not_to_be_told_any_more_is_not_told_in_the_same_turn() {
 #[test]
 fn who_cannot_be_watched_is_told_and_closed() {
     let mut slots = slots(4);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap());
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let client = client_at(addr);
     let mut reasons = Vec::new();
     eventually(PATIENCE, || {

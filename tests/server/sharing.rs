@@ -95,7 +95,7 @@ fn after_a_close_that_a_duplicate_outlives_everything_is_still_watched() {
 #[test]
 fn with_shared_descriptors_nothing_is_ever_reported_after_its_close() {
     let mut slots = slots(8);
-    let (mut server, addr) = listening(Server::new(&mut slots).unwrap().with_shared_descriptors());
+    let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_shared_descriptors());
     let (client, key) = watched_client(&mut server, addr);
     let _outlives = duplicate(server.get(key).unwrap().stream());
     client.write_all(b"x").unwrap();
@@ -109,7 +109,7 @@ fn with_shared_descriptors_nothing_is_ever_reported_after_its_close() {
 fn a_unix_listener_whose_reading_half_was_shut_down_elsewhere_is_gone() {
     for listener in [unix_listener(), path_listener(), seqpacket_listener()] {
         let mut slots = slots(4);
-        let mut server = Server::<u32>::new(&mut slots).unwrap();
+        let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let shared = duplicate(&listener);
         let id = server.listen(listener).unwrap();
         assert!(events(&mut server, Duration::ZERO).is_empty());
@@ -142,7 +142,7 @@ fn seqpacket_listener() -> Listener {
 #[test]
 fn an_event_of_what_is_no_longer_watched_reaches_nothing_else() {
     let mut slots = slots(8);
-    let mut server = Server::<u32>::new(&mut slots).unwrap();
+    let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let wakers = [(); 3].map(|()| Waker::new().unwrap());
     let ids = [0, 1].map(|index| server.watch(&wakers[index], Interest::READABLE).unwrap());
     wakers[0].wake().unwrap();
@@ -164,7 +164,7 @@ fn an_event_of_what_is_no_longer_watched_reaches_nothing_else() {
 fn a_panic_while_data_is_made_loses_no_place() {
     let mut slots: Vec<Slot<u32>> = std::iter::repeat_with(|| Slot::VACANT).take(2).collect();
     let admission = Admission::<4>::new(Limits::new().with_max_clients(1).with_max_per_source(Some(1)));
-    let server = Server::with_data(&mut slots, |incoming| match incoming.tag {
+    let server = Server::with_data(&mut slots[..], |incoming| match incoming.tag {
         0 => panic!("no data"),
         tag => tag as u32,
     });

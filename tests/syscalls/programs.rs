@@ -54,7 +54,7 @@ fn assert_at_most(tenths_of_a_call: usize, calls: usize) {
 /// Answers each request and ends the connection.
 fn serve_closing_first(close: impl Fn(&mut Server<'_, ()>, Key)) {
     let mut slots = [const { Slot::VACANT }; 4];
-    serve(&mut Server::new(&mut slots).unwrap(), |server, event| {
+    serve(&mut Server::new(&mut slots[..]).unwrap(), |server, event| {
         let Event::Readable(key) = event else { return };
         let client = server.get_mut(key).unwrap();
         match client.read(&mut [0; 64]) {
@@ -136,7 +136,7 @@ fn pass(server: &mut Server<'_, Side>, key: Key) {
 
 fn proxy(upstreams: &[Endpoint]) {
     let mut slots = [const { Slot::VACANT }; 8];
-    serve(&mut Server::new(&mut slots).unwrap(), |server, event| match event {
+    serve(&mut Server::new(&mut slots[..]).unwrap(), |server, event| match event {
         Event::Opened(client) => {
             let side = Side { other: Some(client), ..Side::default() };
             let upstream = server.connect(upstreams, &Connector::new(), side).unwrap();

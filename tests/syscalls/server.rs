@@ -43,7 +43,7 @@ fn with_server(client_asks: bool, test: impl FnOnce(Server<'_, u32>, Stream)) {
         client.write_all(b"ask").unwrap();
     }
     let mut slots = [const { Slot::VACANT }; 4];
-    let mut server = Server::new(&mut slots).unwrap();
+    let mut server = Server::new(&mut slots[..]).unwrap();
     server.listen(listener).unwrap();
     test(server, client);
 }
@@ -90,7 +90,7 @@ fn a_connection_that_stays_is_watched_after_its_first_turn() {
 fn short_connections_one_after_the_other_cost_at_most_seven_calls_each() {
     let work = || {
         let mut slots = [const { Slot::VACANT }; 4];
-        let mut server = Server::new(&mut slots).unwrap();
+        let mut server = Server::new(&mut slots[..]).unwrap();
         let listener = tcp(&options().with_tcp_defer_accept(PATIENCE));
         println!("port {}", listener.local_addr().unwrap().as_inet().unwrap().port());
         server.listen(listener).unwrap();
@@ -126,7 +126,7 @@ fn silent_connections_are_soon_not_read_from_any_more() {
     let trace = traced(&[], || {
         let (listener, _poller, _clients) = tcp_with_clients(&options(), MANY);
         let mut slots = [const { Slot::VACANT }; MANY];
-        let mut server = Server::new(&mut slots).unwrap();
+        let mut server = Server::new(&mut slots[..]).unwrap();
         server.listen(listener).unwrap();
         serve_between_marks(&mut server);
         assert_eq!(server.len(), MANY);
