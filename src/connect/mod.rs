@@ -146,6 +146,9 @@ pub fn blocking(endpoints: &[Endpoint], connector: impl Into<Connector>) -> Resu
     let until = Deadline::after(connector.timeout());
     let mut attempts = Attempts::new(endpoints, connector);
     let connected = attempts.first(NOTHING_TO_TRY, |endpoint, source, options| {
+        if until.is_over() {
+            return Err(AddrError::new(Error::new(Op::Connect, Errno::TIMEDOUT), *endpoint));
+        }
         let limits = [connector.attempt_timeout(), until.remaining()];
         attempt_and_wait(endpoint, source, options, limits.into_iter().flatten().min())
     });

@@ -293,7 +293,7 @@ impl Default for SocketOptions {
 
 /// The options whose value is a struct are set by their own kind, all others as the number they are.
 fn set_word(fd: BorrowedFd<'_>, opt: Opt, word: u32) -> Result<()> {
-    let name = opt.option_name().ok_or(Error::new(Op::Set(opt), Errno::NOPROTOOPT))?;
+    let name = opt.option_name().ok_or_else(|| Error::new(Op::Set(opt), Errno::NOPROTOOPT))?;
     match opt {
         Opt::SO_LINGER => kind::linger::set(fd, name, opt, Some(Duration::from_secs(word.into()))),
         Opt::SO_RCVTIMEO | Opt::SO_SNDTIMEO => {

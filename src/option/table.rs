@@ -58,7 +58,7 @@ macro_rules! option_table {
                     flag(bool) on Tcp, inherited OverTcp, since "2.6";
                     get tcp_nodelay set set_tcp_nodelay with with_tcp_nodelay(bool)
                 }
-                /// Whether idle connections are probed; [`set_tcp_keepalive`] says when as well.
+                /// Whether idle connections are probed; [`set_tcp_keepalive`](crate::option::set_tcp_keepalive) says when as well.
                 SO_KEEPALIVE "SO_KEEPALIVE" SOL_SOCKET {
                     flag(bool) on Tcp, inherited OverTcp, since "2.6";
                     get keepalive set set_keepalive with with_keepalive(bool)
@@ -222,7 +222,7 @@ macro_rules! option_table {
                     get ip_recvttl set set_ip_recvttl
                 }
                 /// The type-of-service byte of IPv4 packets (RFC 2474). Over TCP the kernel keeps the two lowest bits
-                /// to itself. It implies a [`priority`].
+                /// to itself. It implies a [`priority`](crate::option::priority).
                 IP_TOS "IP_TOS" SOL_IP [0..=255] {
                     number(u32) on Ipv4, inherited OverTcp, since "2.6";
                     get ip_tos set set_ip_tos with with_ip_tos(Option<u32>)
@@ -270,7 +270,7 @@ macro_rules! option_table {
                     number(u32) on Ipv6, inherited Never, since "2.6";
                     get ipv6_mtu
                 }
-                /// How the largest packet of the path is found out; the numbers are those of [`ip_mtu_discover`].
+                /// How the largest packet of the path is found out; the numbers are those of [`ip_mtu_discover`](crate::option::ip_mtu_discover).
                 IPV6_MTU_DISCOVER "IPV6_MTU_DISCOVER" SOL_IPV6 [0..=5] {
                     number(u32) on Ipv6, inherited OverTcp, since "2.6";
                     get ipv6_mtu_discover set set_ipv6_mtu_discover with with_ipv6_mtu_discover(Option<u32>)
@@ -548,7 +548,7 @@ macro_rules! option_table {
                     credentials(PeerCredentials) on Unix, inherited Never, since "2.6";
                     get peer_credentials
                 }
-                /// Whether polling the device (see [`busy_poll`]) takes the place of its interrupts.
+                /// Whether polling the device (see [`busy_poll`](crate::option::busy_poll)) takes the place of its interrupts.
                 SO_PREFER_BUSY_POLL "SO_PREFER_BUSY_POLL" SOL_SOCKET {
                     flag(bool) on Inet, inherited OverTcp, since "5.11";
                     errors "`EPERM` without `CAP_NET_ADMIN`.";
@@ -560,7 +560,7 @@ macro_rules! option_table {
                     get protocol
                 }
                 /// Gives the receive buffer this many bytes, above `net.core.rmem_max` too; the kernel accounts, and
-                /// [`recv_buffer_size`] reads, twice as many.
+                /// [`recv_buffer_size`](crate::option::recv_buffer_size) reads, twice as many.
                 SO_RCVBUFFORCE "SO_RCVBUFFORCE" SOL_SOCKET {
                     bytes(usize) on Any, inherited OverTcp, since "2.6";
                     errors "`EPERM` without `CAP_NET_ADMIN`.";
@@ -577,7 +577,7 @@ macro_rules! option_table {
                     get rxq_ovfl set set_rxq_ovfl
                 }
                 /// Gives the send buffer this many bytes, above `net.core.wmem_max` too; the kernel accounts, and
-                /// [`send_buffer_size`] reads, twice as many.
+                /// [`send_buffer_size`](crate::option::send_buffer_size) reads, twice as many.
                 SO_SNDBUFFORCE "SO_SNDBUFFORCE" SOL_SOCKET {
                     bytes(usize) on Any, inherited OverTcp, since "2.6";
                     errors "`EPERM` without `CAP_NET_ADMIN`.";
