@@ -5,8 +5,9 @@
 //! bare `EINVAL` and the range is known, the error names it ([`Opt::range`]). Where the kernel bends a value without a
 //! word the function says so; the getter reads what it made of it.
 //!
-//! Functions are sorted by the kernel's name. Everything else is reached by number through [`raw`]. Sources:
-//! `socket(7)`, `tcp(7)`, `ip(7)`, `ipv6(7)`, `fcntl(2)`.
+//! The functions follow from one table, a row an option; [`Opt`] says what a row says. [`SocketOptions`] carries many
+//! options at once, for both ends of a connection. What has no row is reached by number through [`raw`]. Sources:
+//! `socket(7)`, `tcp(7)`, `ip(7)`, `ipv6(7)`, `udp(7)`, `unix(7)`, `fcntl(2)`.
 //!
 //! # Errors
 //!

@@ -384,7 +384,7 @@ macro_rules! option_table {
                     flag(bool) on Tcp, inherited OverTcp, since "4.18";
                     get tcp_inq set set_tcp_inq
                 }
-                /// What the kernel knows of a connection: [`tcp_info`].
+                /// What the kernel knows of a connection: [`tcp_info`](crate::option::tcp_info).
                 TCP_INFO "TCP_INFO" SOL_TCP {
                     number(u32) on Tcp, inherited Never, since "2.6";
                 }

@@ -5,32 +5,33 @@ use rustix::{
     io::Errno,
 };
 
-/// The system's constants, and those that libc lacks.
-#[allow(unused_imports, reason = "libc has some of them on some architectures")]
+/// The system's constants. Those named here stand before libc's, which has them on some architectures only.
 pub(super) mod c {
     pub(in crate::sys::raw) use libc::*;
-    pub(in crate::sys::raw) use names::*;
 
-    /// A protocol's level is its number.
+    // A protocol's level is its number.
     #[cfg(not(target_os = "linux"))]
-    mod names {
-        pub(in crate::sys::raw) use libc::{IPPROTO_IP as SOL_IP, IPPROTO_IPV6 as SOL_IPV6, IPPROTO_TCP as SOL_TCP};
-        #[cfg(target_vendor = "apple")]
-        pub(in crate::sys::raw) use libc::{SO_LINGER_SEC as SO_LINGER, TCP_KEEPALIVE as TCP_KEEPIDLE};
+    pub(in crate::sys::raw) use libc::{IPPROTO_IP as SOL_IP, IPPROTO_IPV6 as SOL_IPV6, IPPROTO_TCP as SOL_TCP};
+    #[cfg(target_vendor = "apple")]
+    pub(in crate::sys::raw) use libc::{SO_LINGER_SEC as SO_LINGER, TCP_KEEPALIVE as TCP_KEEPIDLE};
+
+    // `asm-generic/socket.h`, `linux/in.h`, `linux/netfilter_ipv6/ip6_tables.h`
+    #[cfg(target_os = "linux")]
+    macro_rules! linux {
+        ($($name:ident = $number:literal,)*) => { $(pub(in crate::sys::raw) const $name: i32 = $number;)* };
     }
 
-    /// `asm-generic/socket.h`, `linux/in.h`, `linux/netfilter_ipv6/ip6_tables.h`
     #[cfg(target_os = "linux")]
-    mod names {
-        pub(in crate::sys::raw) const IP6T_SO_ORIGINAL_DST: i32 = 80;
-        pub(in crate::sys::raw) const IP_LOCAL_PORT_RANGE: i32 = 51;
-        pub(in crate::sys::raw) const SO_MAX_PACING_RATE: i32 = 47;
-        pub(in crate::sys::raw) const SO_COOKIE: i32 = 57;
-        pub(in crate::sys::raw) const SO_ZEROCOPY: i32 = 60;
-        pub(in crate::sys::raw) const SO_TXTIME: i32 = 61;
-        pub(in crate::sys::raw) const SO_BINDTOIFINDEX: i32 = 62;
-        pub(in crate::sys::raw) const SO_PREFER_BUSY_POLL: i32 = 69;
-    }
+    linux![
+        IP6T_SO_ORIGINAL_DST = 80,
+        IP_LOCAL_PORT_RANGE = 51,
+        SO_MAX_PACING_RATE = 47,
+        SO_COOKIE = 57,
+        SO_ZEROCOPY = 60,
+        SO_TXTIME = 61,
+        SO_BINDTOIFINDEX = 62,
+        SO_PREFER_BUSY_POLL = 69,
+    ];
 }
 
 /// # Safety
