@@ -1,30 +1,31 @@
-//! What kind of address it is: std's predicates, on the address that counts.
+//! Classes of addresses: std's predicates, applied to the canonical address.
 //!
-//! A dual-stack listener reports the IPv4 peer `127.0.0.1` as `::ffff:127.0.0.1`, so a test on the text for `127.`
-//! calls it remote and a deny list of IPv4 networks misses it. Every predicate but `is_v4_mapped` therefore looks at the
-//! [canonical](IpAddr::to_canonical) address.
+//! A dual-stack listener reports the IPv4 peer `127.0.0.1` as `::ffff:127.0.0.1`, so a test of the text for `127.`
+//! takes it for a remote peer and a deny list of IPv4 networks misses it. Every predicate except `is_v4_mapped`
+//! therefore uses the [canonical](IpAddr::to_canonical) address.
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::Endpoint;
 
-/// Classes of IP addresses; false for an endpoint without one.
+/// Classes of IP addresses. Every predicate is false for an endpoint without an IP address.
 impl Endpoint {
-    /// Whether it is this machine: `127.0.0.0/8` or `::1`, also v4-mapped.
+    /// Whether the address is a loopback address: `127.0.0.0/8`, also v4-mapped, or `::1`.
     pub fn is_loopback(&self) -> bool {
         self.canonical_ip().is_some_and(|ip| ip.is_loopback())
     }
 
-    /// Whether it is `0.0.0.0` or `::`, also v4-mapped: to bind, any address; to connect, this machine.
+    /// Whether the address is `0.0.0.0`, also v4-mapped, or `::`: any local address for `bind`, this machine for
+    /// `connect`.
     #[doc(alias = "INADDR_ANY")]
     pub fn is_unspecified(&self) -> bool {
         self.canonical_ip().is_some_and(|ip| ip.is_unspecified())
     }
 
-    /// Whether it is good on one link only: `169.254.0.0/16` (RFC 3927), also v4-mapped, or `fe80::/10` (RFC 4291,
+    /// Whether the address is link-local: `169.254.0.0/16` (RFC 3927), also v4-mapped, or `fe80::/10` (RFC 4291,
     /// 2.5.6).
     ///
-    /// The IPv6 ones need a scope: without it `bind` and `connect` fail with
+    /// Link-local IPv6 addresses need a scope: without it `bind` and `connect` fail with
     /// [`MissingScope`](crate::error::Cause::MissingScope).
     pub fn is_link_local(&self) -> bool {
         self.canonical_ip().is_some_and(|ip| match ip {
@@ -33,8 +34,9 @@ impl Endpoint {
         })
     }
 
-    /// Whether it belongs to a private network: `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` (RFC 1918), also
-    /// v4-mapped, or `fc00::/7` (RFC 4193). The shared space of carriers, `100.64.0.0/10` (RFC 6598), does not count.
+    /// Whether the address belongs to a private network: `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16` (RFC 1918),
+    /// also v4-mapped, or `fc00::/7` (RFC 4193). The shared address space of carriers, `100.64.0.0/10` (RFC 6598), is
+    /// not private.
     pub fn is_private(&self) -> bool {
         self.canonical_ip().is_some_and(|ip| match ip {
             IpAddr::V4(v4) => v4.is_private(),
@@ -42,17 +44,19 @@ impl Endpoint {
         })
     }
 
-    /// Whether it names a group: `224.0.0.0/4` (RFC 5771), also v4-mapped, or `ff00::/8` (RFC 4291, 2.7).
+    /// Whether the address is a multicast group: `224.0.0.0/4` (RFC 5771), also v4-mapped, or `ff00::/8` (RFC 4291,
+    /// 2.7).
     pub fn is_multicast(&self) -> bool {
         self.canonical_ip().is_some_and(|ip| ip.is_multicast())
     }
 
-    /// Whether it is an IPv6 address that carries an IPv4 one, `::ffff:0:0/96` (RFC 4291, 2.5.5.2).
+    /// Whether the address is a v4-mapped IPv6 address, `::ffff:0:0/96` (RFC 4291, 2.5.5.2).
     pub fn is_v4_mapped(&self) -> bool {
         matches!(self.ip(), Some(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_some())
     }
 
-    /// The IPv4 endpoint within a v4-mapped IPv6 one, such as a dual-stack listener reports; any other as it is.
+    /// Converts a v4-mapped IPv6 endpoint, as reported by a dual-stack listener, to the IPv4 endpoint it carries;
+    /// returns any other unchanged.
     pub fn canonical(self) -> Self {
         match self {
             Self::Inet(addr) if self.is_v4_mapped() => {
@@ -62,7 +66,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the kernel refuses it with `EINVAL` because it does not say on which link it is good.
+    /// Whether the kernel rejects the address with `EINVAL` because it is link-local and has no scope.
     pub(crate) fn lacks_scope(&self) -> bool {
         matches!(self, Self::Inet(SocketAddr::V6(addr)) if addr.scope_id() == 0 && is_of_one_link(addr.ip()))
     }
@@ -72,7 +76,7 @@ impl Endpoint {
     }
 }
 
-/// `fe80::/10`, and groups whose scope is the interface or the link.
+/// `fe80::/10`, and multicast groups with interface-local or link-local scope.
 fn is_of_one_link(ip: &Ipv6Addr) -> bool {
     ip.is_unicast_link_local() || matches!(ip.octets(), [0xff, scope, ..] if matches!(scope & 0xf, 1 | 2))
 }
@@ -92,9 +96,9 @@ mod tests {
         class(&of(ip.parse().unwrap()))
     }
 
-    /// The edges of every network, inside and outside.
+    /// Checks both sides of the boundaries of every network.
     #[test]
-    fn each_class_ends_where_its_rfc_says() {
+    fn each_class_has_the_boundaries_of_its_rfc() {
         let cases: &[(Class, &[&str], &[&str])] = &[
             (
                 Endpoint::is_loopback,
@@ -125,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_is_what_it_carries() {
+    fn a_mapped_address_has_the_class_of_the_ipv4_address_it_carries() {
         let classes: [Class; 5] = [
             Endpoint::is_loopback,
             Endpoint::is_unspecified,
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_v4_compatible_address_is_not_unmapped() {
+    fn canonical_keeps_a_v4_compatible_address() {
         let compatible = of("::127.0.0.1".parse().unwrap());
         assert_eq!(compatible.canonical(), compatible);
         assert!(!compatible.is_loopback());

@@ -1,24 +1,24 @@
-//! The cursor that all address parsers share: a text, a position, and the small things that can stand there.
+//! The cursor that all address parsers share: a text, a position, and parsers for the smallest parts.
 //!
-//! Each `Err` leaves the position somewhere within what was refused; nobody goes on after one.
+//! After an `Err` the position is somewhere within the invalid part; callers stop at the first error.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::parse_error::{ParseError, ParseErrorKind};
 
-/// A link (RFC 4007): what stands behind the percent sign of an IPv6 address.
+/// The zone of an IPv6 address (RFC 4007), the part after the percent sign.
 ///
-/// RFC 4007 knows these two forms and no other: a `match` can be complete.
+/// RFC 4007 defines these two forms only, so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[doc(alias = "sin6_scope_id")]
 pub enum Zone<'a> {
-    /// The number of an interface; 0 is no zone.
+    /// The index of an interface; 0 means no zone.
     Index(u32),
     /// The name of an interface, 1 to 15 bytes of visible ASCII.
     Name(&'a str),
 }
 
-/// The longest name of an interface, in bytes: `IFNAMSIZ` less its terminator.
+/// The longest name of an interface, in bytes: `IFNAMSIZ` without the terminator.
 const ZONE_NAME_MAX: usize = 15;
 
 /// Above every value of a hexadecimal digit.
@@ -58,7 +58,7 @@ impl<'a> Cursor<'a> {
         Self::new(self.text)
     }
 
-    /// What has not been read.
+    /// The text that has not been read.
     pub(crate) fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -75,7 +75,7 @@ impl<'a> Cursor<'a> {
         Some(byte)
     }
 
-    /// Steps over `byte` if it is next.
+    /// Consumes `byte` if it is next.
     #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Steps over `bytes` if they are next.
+    /// Consumes `bytes` if they are next.
     pub(crate) fn take_all(&mut self, bytes: &[u8]) -> bool {
         let found = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(bytes));
         self.at += if found { bytes.len() } else { 0 };
@@ -95,7 +95,7 @@ impl<'a> Cursor<'a> {
         if self.take(byte) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    /// The colon before a port.
+    /// Consumes the colon before a port.
     #[inline]
     pub(super) fn colon(&mut self) -> Result<(), ParseError> {
         match self.peek() {
@@ -123,7 +123,7 @@ impl<'a> Cursor<'a> {
         ParseError::new(kind, self.at)
     }
 
-    /// Whether the text reads as an IPv6 address, well formed or not: it has two colons.
+    /// Whether the text looks like an IPv6 address, well-formed or not: it has two colons.
     pub(super) fn is_v6(&self) -> bool {
         self.bytes.iter().filter(|&&byte| byte == b':').nth(1).is_some()
     }
@@ -190,7 +190,7 @@ impl<'a> Cursor<'a> {
         self.number(u8::MAX.into(), ParseErrorKind::OctetOutOfRange)
     }
 
-    /// An IPv6 address: eight groups, or less with one `::`; the last two may be written as an IPv4 address.
+    /// An IPv6 address: eight groups, or fewer with one `::`; the last two may be written as an IPv4 address.
     #[inline]
     pub(super) fn v6(&mut self) -> Result<Ipv6Addr, ParseError> {
         let mut groups = Groups::default();
@@ -229,14 +229,14 @@ impl<'a> Cursor<'a> {
         Ok(group)
     }
 
-    /// Steps over the colon or colons behind a group; false if there are none.
+    /// Consumes the colon or colons after a group; false if there are none.
     #[inline]
     fn group_end(&mut self, groups: &mut Groups) -> Result<bool, ParseError> {
         if !self.take(b':') {
             return Ok(false);
         }
         if self.peek() != Some(b':') {
-            // A single colon needs a group behind it.
+            // A group must follow a single colon.
             let more = self.peek().is_some_and(|byte| HEX_VALUES[usize::from(byte)] != NO_DIGIT);
             return if more { Ok(true) } else { Err(self.unexpected()) };
         }
@@ -248,7 +248,7 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
-    /// A zone behind its percent sign, and where it begins: a number, or the name of an interface.
+    /// The zone after the percent sign, an index or the name of an interface, and the position where it begins.
     pub(crate) fn zone(&mut self) -> Result<(usize, Zone<'a>), ParseError> {
         let start = self.at;
         while self.peek().is_some_and(is_zone_byte) {
@@ -266,19 +266,19 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// What the name of an interface may have: visible ASCII, less what separates it from what stands around it.
+/// The bytes of an interface's name: visible ASCII, except the delimiters of the text around it.
 fn is_zone_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'%' | b',' | b'/' | b':' | b';' | b'[' | b']')
 }
 
-/// The groups of an IPv6 address read so far, and where its `::` stood.
+/// The groups of an IPv6 address read so far, and the place of its `::`.
 #[derive(Default)]
 struct Groups {
-    /// The groups behind the gap, or all of them as long as there is none; the last one lowest.
+    /// The groups after the gap, or all groups until there is one; the last one lowest.
     bits: u128,
-    /// How many groups, on both sides.
+    /// The number of groups on both sides.
     count: u32,
-    /// The groups before the gap, and how many.
+    /// The groups before the gap, and their number.
     before_gap: Option<(u128, u32)>,
 }
 
@@ -289,7 +289,7 @@ impl Groups {
         self.bits = 0;
     }
 
-    /// How many groups there may be: a gap stands for one at least.
+    /// The maximum number of groups: a gap stands for at least one.
     #[inline]
     fn max(&self) -> u32 {
         8 - u32::from(self.before_gap.is_some())
@@ -318,7 +318,7 @@ impl Groups {
     #[inline]
     fn finish(self, cursor: &Cursor<'_>) -> Result<Ipv6Addr, ParseError> {
         match self.before_gap {
-            // `count` groups fill up to seven, so there is room for what stood before the gap in the highest bits.
+            // With a gap at most seven groups are valid, so those before it fit into the highest bits.
             Some((head, count)) => {
                 let bits = head.checked_shl(128 - 16 * count).unwrap_or_default() | self.bits;
                 if self.count <= 7 {

@@ -1,26 +1,26 @@
-//! Addresses as bytes of ASCII: the tables, and the line they are written to.
+//! Formatting addresses as ASCII: the tables, and the line the text is written to.
 //!
-//! A line is written from its end to its beginning, one word for each piece of text (an octet with what stands behind
-//! it, a group with its colon, a port). A number has as many digits as it can have, and the line begins behind those
-//! that are leading zeros; the next piece overwrites them. So there is nothing to cut or to shift, and no branch that
-//! depends on how long a number is.
+//! A line is written from its end to its beginning, one word for each piece of text (an octet with the byte after it, a
+//! group with its colon, a port). Each number is written with its maximum number of digits, and the line begins after
+//! the leading zeros; the next piece overwrites them. So nothing is cut or shifted, and no branch depends on the length
+//! of a number.
 //!
 //! ```text
 //!                     . . 0 0 0 0 8 0      the port: the last two bytes count
-//!               . . . . 0 0 7 :|8 0        an octet and what stands behind it: two
+//!               . . . . 0 0 7 :|8 0        an octet and the byte after it: two
 //!           . . . . 0 1 0 .|7 : 8 0        the next one: three
 //! ```
 //!
 //! # The groups of an IPv6 address
-//! How much of each group's text counts is found for all eight at once: an integer is a row of small numbers, its
-//! lanes, and one operation does the same to each (SWAR, SIMD within a register).
+//! The lengths of the texts of all eight groups are computed at once: an integer is a row of small numbers, its lanes,
+//! and one operation applies to every lane (SWAR, SIMD within a register).
 //!
 //! ```text
 //! group      2001  db8   0   0   0   0   0   1
 //! digits        4    3   0   0   0   0   0   1     up to the highest that is not zero
 //! addition      1    1   1   0   0   0   0   1     from a table, by which of the groups are zero
 //! length        5    4   1   0   0   0   0   2     1 in the run is the second colon of `::`
-//! end          -7   -3  -2  -2  -2  -2  -2   0     less all that stands behind, by one multiplication
+//! end          -7   -3  -2  -2  -2  -2  -2   0     minus the lengths of all later groups, by one multiplication
 //! ```
 
 use core::{
@@ -28,22 +28,22 @@ use core::{
     str::from_utf8,
 };
 
-/// What one store writes.
+/// The size of one store.
 const WORD: usize = size_of::<u64>();
 
-/// The places where a store can begin: a power of two, so that masking makes a valid one.
+/// The number of places where a store can begin: a power of two, so that a mask makes any place valid.
 const PLACES: usize = 64;
 
-/// Where the text ends: one byte more has room for what stands behind a number at the end of a line.
+/// The end of the text: one more byte leaves room for the byte after a number at the end of a line.
 const END: usize = PLACES + WORD - 2;
 
-/// The longest text: before it there is room for what a store has too much of.
+/// The longest text: before it there is room for the excess bytes of a store.
 pub(super) const LONGEST: usize = END - WORD;
 
 /// The size of a line, in whole pairs of words.
 const LINE_LEN: usize = PLACES + 2 * WORD;
 
-/// Every number below 1000: three digits in the higher bytes, and in the lowest how many of them count.
+/// Every number below 1000: three digits in the higher bytes, and the number of significant ones in the lowest byte.
 static DECIMALS: [u32; 1000] = {
     let mut table = [0; 1000];
     let mut number = 0;
@@ -56,10 +56,10 @@ static DECIMALS: [u32; 1000] = {
     table
 };
 
-/// The first two digits of a group, lower case, where they stand in its word.
+/// The first two digits of a group, lower case, at their place in its word.
 static HEX_HEADS: [u64; 256] = hex_pairs(3, 0);
 
-/// The last two digits of a group and the colon behind them, where they stand in its word.
+/// The last two digits of a group and the colon after them, at their place in its word.
 static HEX_TAILS: [u64; 256] = hex_pairs(5, b':');
 
 const fn hex_pairs(at: usize, behind: u8) -> [u64; 256] {
@@ -75,23 +75,23 @@ const fn hex_pairs(at: usize, behind: u8) -> [u64; 256] {
     table
 }
 
-/// A small number for each group of an IPv6 address, one a byte.
+/// A small number for each group of an IPv6 address, one per byte.
 ///
 /// From the lowest byte up the groups are 7, 3, 6, 2, 5, 1, 4, 0: each half of an address has its groups in 16 bits,
 /// and the numbers of the first half fit between those of the second.
 type Lanes = u64;
 
-/// Where the lane of each group begins.
+/// The bit at which the lane of each group begins.
 const LANES: [u32; 8] = [56, 40, 24, 8, 48, 32, 16, 0];
 
 /// One in the lane of each group.
 const ONES: Lanes = 0x0101_0101_0101_0101;
 
-/// One in the lane of each group of the second half; a byte higher are those of the first.
+/// One in the lane of each group of the second half; those of the first half are one byte higher.
 const HALF: Lanes = 0x0001_0001_0001_0001;
 
-/// How much of a group's text counts, less its digits up to the highest: for every set of groups that are not zero,
-/// each at the bit that is its lane among the eight.
+/// The length of each group's text minus its significant digits, for every set of groups that are not zero; the bit of
+/// a group in the set is the number of its lane.
 static ADDITIONS: [Lanes; 256] = {
     let mut table = [0; 256];
     let mut set = 0;
@@ -107,10 +107,10 @@ const fn additions(not_zero: u8) -> Lanes {
     let (mut lanes, mut group) = (0, 0);
     while group < 8 {
         let addition = if start <= group && group < end {
-            // One colon of `::` is behind the group before, the other is all that is left of the run.
+            // The first colon of `::` follows the group before the run; the second is all the text the run has.
             (group == start) as u64
         } else {
-            // The byte behind, and the digit of a zero that stays.
+            // The byte after the group, and the digit of a zero outside the run.
             1 + !has(not_zero, group) as u64
         };
         lanes |= addition << LANES[group];
@@ -123,8 +123,8 @@ const fn has(set: u8, group: usize) -> bool {
     set >> (LANES[group] / 8) & 1 == 1
 }
 
-/// The zero groups that `::` stands for, the first and the one behind the last: the longest run of at least two, the
-/// first of equals (RFC 5952, 4.2).
+/// The zero groups that `::` replaces, as the first group and the one after the last: the longest run of at least two,
+/// the first of equals (RFC 5952, 4.2).
 const fn longest_run(not_zero: u8) -> (usize, usize) {
     let mut best = (8, 8);
     let (mut start, mut group) = (0, 0);
@@ -154,7 +154,7 @@ impl Line {
         Self { bytes: [0; LINE_LEN], place: END - WORD }
     }
 
-    /// A line whose first piece has one byte too much behind it.
+    /// A line whose first piece has one excess byte at its end.
     #[inline]
     pub(super) const fn beyond() -> Self {
         Self { bytes: [0; LINE_LEN], place: END - WORD + 1 }
@@ -167,12 +167,12 @@ impl Line {
 
     #[inline]
     pub(super) fn as_str(&self) -> &str {
-        // All bytes of a line are ASCII, and the check of whole pairs of words is faster than that of the text alone.
+        // All bytes of a line are ASCII, and checking whole pairs of words is faster than checking the text alone.
         let line = from_utf8(&self.bytes).unwrap_or_default();
         line.get(self.place + WORD..END).unwrap_or_default()
     }
 
-    /// Stores a word of which the last `len` bytes count, and returns the place before them.
+    /// Stores a word whose last `len` bytes are text, and returns the place before them.
     #[inline]
     fn put(&mut self, place: usize, word: u64, len: u32) -> usize {
         let place = place % PLACES;
@@ -213,14 +213,14 @@ impl Line {
         let bits = ip.to_bits();
         let (high, low) = ((bits >> 64) as u64, bits as u64);
         match (high, low >> 32, low as u32) {
-            // How the C library prints `::/96` and `::ffff:0:0/96`.
+            // The forms in which the C library prints `::/96` and `::ffff:0:0/96`.
             (0, 0, 0x1_0000..) => self.carrier(*b"......::", 2, low, behind),
             (0, 0xffff, _) => self.carrier(*b".::ffff:", 7, low, behind),
             _ => self.groups(high, low, behind),
         }
     }
 
-    /// An IPv6 address that ends in an IPv4 one.
+    /// An IPv6 address that ends in an IPv4 address.
     #[inline(never)]
     fn carrier(&mut self, prefix: [u8; WORD], len: u32, low: u64, behind: u8) {
         self.v4(Ipv4Addr::from_bits(low as u32), behind);
@@ -230,7 +230,7 @@ impl Line {
     #[inline]
     fn groups(&mut self, high: u64, low: u64, behind: u8) {
         let lengths = lengths(high, low);
-        // A run at either end has no group there to bring what stands behind it.
+        // A run at either end of the address has no group there that writes the byte after it.
         let place = self.put(self.place, last(behind), u32::from(lane(lengths, 7) == 0));
         let (places, start) = places(lengths, place);
         self.group(places, 7, low, behind);
@@ -244,14 +244,14 @@ impl Line {
         self.place = self.put(start, last(b':'), u32::from(lane(lengths, 0) == 1));
     }
 
-    /// The four digits of a group, the lowest 16 of `bits`, and the byte behind them.
+    /// The four digits of a group, from the lowest 16 of `bits`, and the byte after them.
     #[inline]
     fn group(&mut self, places: Lanes, group: usize, bits: u64, behind: u8) {
         let (head, tail) = (HEX_HEADS[usize::from((bits >> 8) as u8)], HEX_TAILS[usize::from(bits as u8)]);
         self.put(usize::from(lane(places, group)), head | tail ^ last(behind ^ b':'), 0);
     }
 
-    /// A zone and the bracket behind it; what stands before it is returned.
+    /// Writes a zone and the bracket after it, and returns the byte that goes before it.
     #[cold]
     pub(super) fn zone(&mut self, zone: u32) -> u8 {
         self.byte(b']');
@@ -288,11 +288,11 @@ const fn lane(lanes: Lanes, group: usize) -> u8 {
     (lanes >> LANES[group]) as u8
 }
 
-/// How much of each group's text counts, from its last byte on.
+/// The length of each group's text, counted from its last byte.
 #[inline]
 fn lengths(high: u64, low: u64) -> Lanes {
     let digits = digit_counts(low) | digit_counts(high) << 8;
-    // Any number and seven reach bit 3, and the multiplication brings those bits together in the highest byte.
+    // Any nonzero number plus seven reaches bit 3, and the multiplication gathers those bits in the highest byte.
     let not_zero = ((digits + 7 * ONES) & (8 * ONES)).wrapping_mul(0x0020_4081_0204_0810) >> 56;
     digits + ADDITIONS[not_zero as usize]
 }
@@ -302,19 +302,19 @@ fn lengths(high: u64, low: u64) -> Lanes {
 const fn digit_counts(groups: u64) -> Lanes {
     /// One in every digit.
     const DIGITS: u64 = 0x1111 * HALF;
-    // Every digit takes in those above it: first the next one, then the two above both.
+    // Every digit is combined with those above it: first the next one, then the two above both.
     let filled = groups | (groups >> 4 & (0x0fff * HALF));
     let filled = filled | (filled >> 8 & (0x00ff * HALF));
-    // Any other than zero and seven reach bit 3.
+    // Any nonzero digit plus seven reaches bit 3.
     let not_zero = (((filled & (7 * DIGITS)) + 7 * DIGITS) | filled) >> 3 & DIGITS;
     // The highest digit of a group becomes the sum of its four.
     not_zero.wrapping_mul(0x1111) >> 12 & (0xf * HALF)
 }
 
-/// Where the text of each group is put if that of the last one is put at `place`, and what stands before all.
+/// The place of each group's text if the last group's is at `place`, and the place before all of them.
 #[inline]
 fn places(lengths: Lanes, place: usize) -> (Lanes, usize) {
-    // A lane becomes the sum of itself and those of its half that stand behind it in the text.
+    // Each lane becomes the sum of itself and the lanes of its half that follow it in the text.
     let sums = lengths.wrapping_mul(HALF);
     let [.., second, first] = sums.to_le_bytes();
     let before = (place as u64) * ONES - ((u64::from(second) * HALF) << 8);
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_at_every_length_lose_their_leading_zeros() {
+    fn numbers_of_every_length_have_no_leading_zeros() {
         let mut number = u32::MAX;
         for edge in [0, 9, 10, 99, 100, 999, 1000, 9999, 10_000, 65_535, 65_536, 99_999, u32::MAX] {
             for number in [edge, number] {

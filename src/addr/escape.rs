@@ -1,4 +1,4 @@
-//! Unix names as text and back: `\xNN` for what a log line must not carry, `\\` for a backslash.
+//! Escaping of Unix names: `\xNN` for bytes that must not appear in a log line, `\\` for a backslash.
 
 use core::str::from_utf8;
 
@@ -9,7 +9,7 @@ use super::{
     unix::UnixAddr,
 };
 
-/// Hands the text of `name` to `write` in pieces; what `also` picks is escaped like a control character.
+/// Passes the text of `name` to `write` in pieces; characters that `also` selects are escaped like control characters.
 pub(super) fn encode(name: &[u8], also: fn(char) -> bool, mut write: impl FnMut(&str)) {
     for chunk in name.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -36,13 +36,13 @@ fn encode_bytes(bytes: &[u8], write: &mut impl FnMut(&str)) {
     }
 }
 
-/// Whether it ends a line, moves the cursor or reorders what stands around it.
+/// Whether the character ends a line, moves the cursor or reorders the text around it.
 fn disturbs(char: char) -> bool {
     char.is_control() || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Appends the rest of the text to `addr`, at most `max` bytes of it and without any NUL unless `nul` allows it to be
-/// written as `\x00`.
+/// Decodes the rest of the text and appends it to `addr`, at most `max` bytes. A NUL is an error, except as `\x00` if
+/// `nul` is set.
 pub(super) fn decode(cursor: &mut Cursor<'_>, addr: &mut UnixAddr, max: usize, nul: bool) -> Result<(), ParseError> {
     let mut len = 0;
     while let Some(first) = cursor.next() {
@@ -59,7 +59,7 @@ pub(super) fn decode(cursor: &mut Cursor<'_>, addr: &mut UnixAddr, max: usize, n
     Ok(())
 }
 
-/// The byte that the escape at `at` stands for, its backslash already read.
+/// Decodes the escape at `at`; its backslash has been read.
 fn escaped(cursor: &mut Cursor<'_>, at: usize) -> Result<u8, ParseError> {
     match cursor.next() {
         Some(b'\\') => Some(b'\\'),

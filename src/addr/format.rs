@@ -1,20 +1,20 @@
-//! Typed -> text: [`SocketText`] for what has an IP address, [`AddrText`] for any [`Endpoint`].
+//! Formatting: [`SocketText`] for IP addresses, with or without a port, and [`AddrText`] for any [`Endpoint`].
 //!
 //! | address | text |
 //! |---|---|
 //! | IPv4, IPv6 | `1.2.3.4:80`, `[2001:db8::1]:443`, `[fe80::1%3]:80` |
 //! | an IP address alone | `1.2.3.4`, `2001:db8::1` |
-//! | Unix path | `/run/kv.sock`, one without leading slash `unix:kv.sock` |
+//! | Unix path | `/run/kv.sock`, without a leading slash `unix:kv.sock` |
 //! | Unix abstract name, no name | `@name`, `unix:` |
-//! | a family this crate does not read | `?` |
+//! | a family this crate does not support | `?` |
 //!
-//! IPv6 is the canonical text of RFC 5952. `::ffff:1.2.3.4` and `::1.2.3.4` end in an IPv4 address, as glibc's
-//! `inet_ntop` prints them, while `::` and `::1` stay short. A zone is printed as its number; the flow label of a
-//! `SocketAddrV6` is not part of its text.
+//! IPv6 addresses have the canonical text of RFC 5952. `::ffff:1.2.3.4` and `::1.2.3.4` end in an IPv4 address, as in
+//! glibc's `inet_ntop`; `::` and `::1` do not. A zone is printed as its index; the flow label of a `SocketAddrV6` is
+//! not printed.
 //!
-//! A Unix name is chosen by the peer and lands in logs, so nothing in it can end a line, move the cursor or reorder
-//! the text: control characters, line separators, bidirectional overrides and bytes that are no UTF-8 become `\xNN`,
-//! and a backslash becomes `\\`.
+//! The peer chooses its Unix name, and the name ends up in logs. So that it cannot end a line, move the cursor or
+//! reorder the text, control characters, line separators, bidirectional overrides and bytes that are not UTF-8 become
+//! `\xNN`, and a backslash becomes `\\`.
 
 use core::{
     fmt,
@@ -64,13 +64,13 @@ impl SocketText {
         self.line.as_str()
     }
 
-    /// The bytes of the text, all of them ASCII; cheaper than [`as_str`](Self::as_str), which checks them.
+    /// The bytes of the text, all of them ASCII. Cheaper than [`as_str`](Self::as_str), which validates them.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.line.as_bytes()
     }
 
-    /// One of our own short texts.
+    /// A text from a short constant.
     pub(crate) fn short(short: &[u8]) -> Self {
         let mut text = Self { line: Line::new() };
         short.iter().rev().for_each(|&byte| text.line.byte(byte));
@@ -140,7 +140,7 @@ pub struct AddrText {
     body: Body,
 }
 
-/// An IP address keeps its text as it was made; any other is put together from pieces.
+/// The text of an IP address is stored as formatted; any other text is assembled from pieces.
 #[derive(Clone, Copy)]
 #[allow(clippy::large_enum_variant, reason = "there is no heap to put it on")]
 enum Body {
@@ -158,7 +158,7 @@ impl AddrText {
         }
     }
 
-    /// The bytes of the text; cheaper than [`as_str`](Self::as_str), which checks those of an IP address.
+    /// The bytes of the text. Cheaper than [`as_str`](Self::as_str), which validates the text of an IP address.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.body {
@@ -167,7 +167,7 @@ impl AddrText {
         }
     }
 
-    /// The text of a Unix address in which the bytes that `also` picks are escaped too.
+    /// The text of a Unix address; the characters that `also` selects are escaped too.
     pub(crate) fn unix(addr: &UnixAddr, also: fn(char) -> bool) -> Self {
         let mut text = ArrayString::new();
         let (prefix, name) = match (addr.as_abstract_name(), addr.as_path()) {
@@ -181,7 +181,7 @@ impl AddrText {
     }
 }
 
-/// Appends what always fits: the capacity is that of the longest text.
+/// Appends a piece. It always fits: the capacity is the length of the longest text.
 fn push(text: &mut ArrayString<ADDR_TEXT_LEN>, piece: &str) {
     debug_assert!(piece.len() <= text.remaining_capacity());
     let _ = text.try_push_str(piece);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn v6_text_is_canonical_and_carried_v4_is_dotted() {
+    fn ipv6_text_is_canonical_and_an_embedded_ipv4_address_is_dotted() {
         let cases = [
             ("::", "::"),
             ("::1", "::1"),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_value_in_every_place() {
+    fn every_octet_value_is_formatted_in_every_place() {
         for place in 0..4 {
             for value in 0..=u8::MAX {
                 let mut octets = [1, 22, 133, 4];
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_forge_a_line() {
+    fn names_cannot_forge_a_log_line() {
         let text = |bytes: &[u8]| Endpoint::Unix(UnixAddr::from_sun_path(bytes)).to_text().to_string();
         assert_eq!(text(b"/run/kv.sock"), "/run/kv.sock");
         assert_eq!(text(b"kv.sock"), "unix:kv.sock");

@@ -1,6 +1,6 @@
-//! A host with or without a port, as a user writes it: `cache.local:6379`, `::1`, `[fe80::1%eth0]:80`.
+//! A host with an optional port, as users write it: `cache.local:6379`, `::1`, `[fe80::1%eth0]:80`.
 //!
-//! The texts stay borrowed: names and zones are kept as they were written until somebody resolves them.
+//! Names and zones are borrowed from the text, as written; resolving them is a separate step.
 
 use core::{
     fmt,
@@ -19,7 +19,7 @@ pub const HOST_NAME_MAX: usize = 253;
 /// The longest label of a host name in bytes (RFC 1035, 2.3.4).
 pub const LABEL_MAX: usize = 63;
 
-/// A host and perhaps a port.
+/// A host and an optional port.
 ///
 /// ```
 /// use anet::addr::parse::{Host, HostPort};
@@ -37,23 +37,23 @@ pub struct HostPort<'a> {
     pub port: Option<u16>,
 }
 
-/// A host: an address, or a name that stands for some.
+/// A host: an address, or a name that resolves to addresses.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Host<'a> {
     /// An IP address.
     Ip(IpAddr),
-    /// An IPv6 address with the link it is good on.
+    /// An IPv6 address with its zone.
     Zoned(Ipv6Addr, Zone<'a>),
-    /// A host name (RFC 1123, 2.1, and underscores), 1 to 253 bytes and perhaps a trailing dot.
+    /// A host name (RFC 1123, 2.1, and underscores), 1 to 253 bytes and an optional trailing dot.
     Name(&'a str),
 }
 
 impl<'a> HostPort<'a> {
-    /// Reads a host and the port behind it, if there is one.
+    /// Parses a host and the port after it, if any.
     ///
-    /// An IPv6 address with a port needs brackets; a bare one has none. A name whose last label is a number
-    /// (`127.1`, `0x7f.0.0.1`) is refused, because a lenient resolver makes an address of it.
+    /// An IPv6 address with a port needs brackets; without brackets it has no port. A name whose last label is a number
+    /// (`127.1`, `0x7f.0.0.1`) is rejected, because a lenient resolver would turn it into an address.
     ///
     /// # Errors
     /// A [`ParseError`] for anything else.
@@ -87,7 +87,7 @@ fn v6<'a>(cursor: &mut Cursor<'a>) -> Result<Host<'a>, ParseError> {
     cursor.zone().map(|(_, zone)| Host::Zoned(ip, zone))
 }
 
-/// An IPv4 address, if there are only digits and dots, or else a name.
+/// An IPv4 address if there are only digits and dots, otherwise a name.
 fn dotted_or_name<'a>(cursor: &mut Cursor<'a>) -> Result<Host<'a>, ParseError> {
     let host = cursor.rest().split(':').next().unwrap_or_default();
     if host.is_empty() {
@@ -131,7 +131,7 @@ fn check_label(label: &str) -> Result<(), ParseError> {
     }
 }
 
-/// Whether `inet_aton` would read it as a number.
+/// Whether `inet_aton` would parse the label as a number.
 fn is_number(label: &str) -> bool {
     match label.strip_prefix("0x").or_else(|| label.strip_prefix("0X")) {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
@@ -159,7 +159,7 @@ impl fmt::Display for Zone<'_> {
     }
 }
 
-/// What [`HostPort::parse`] reads: `cache.local:6379`, `[::1]:80`, `::1`.
+/// The form that [`HostPort::parse`] accepts: `cache.local:6379`, `[::1]:80`, `::1`.
 impl fmt::Display for HostPort<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.host, self.port) {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_and_ports_are_told_apart() {
+    fn hosts_and_ports_are_separated() {
         let local = Host::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST));
         let link = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
         let cases = [
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_all_digits_and_dots_is_an_address_or_nothing() {
+    fn a_text_of_digits_and_dots_is_an_address_or_an_error() {
         let cases = [
             ("127.1", UnexpectedEnd, 5),
             ("2130706433", OctetOutOfRange, 0),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_ends_in_a_number_is_refused() {
+    fn a_name_that_ends_in_a_number_is_rejected() {
         for (text, at) in [("0x7f.1", 5), ("0x7f000001", 0), ("127.0.0.0x1", 8), ("127.0.0.0X1.", 8), ("a.1", 2)] {
             assert_eq!(refusal(text), (NumericName, at), "{text}");
         }
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_what_and_where() {
+    fn errors_have_a_kind_and_a_position() {
         let cases = [
             ("", Empty, 0),
             (":80", Empty, 0),

@@ -1,8 +1,9 @@
-//! Addresses: typed, as text, and what kind they are.
+//! Addresses: typed values, their text, and their classes.
 //!
-//! No system call, no allocation, no panic on any input. IP addresses are those of `core::net`; an [`Endpoint`] is
-//! one of them with a port, or a Unix socket's. Text and typed form convert both ways without loss: parsing what
-//! [`Endpoint::to_text`] wrote gives the same endpoint (only the flow label of an IPv6 socket address has no text).
+//! This module makes no system call, does not allocate and does not panic on any input. IP addresses are those of
+//! `core::net`; an [`Endpoint`] is an IP address with a port, or the address of a Unix socket. Formatting loses
+//! nothing: parsing the output of [`Endpoint::to_text`] returns the same endpoint, except that the flow label of an
+//! IPv6 socket address has no text.
 //!
 //! ```
 //! use anet::addr::Endpoint;
@@ -37,9 +38,9 @@ pub use host::{HOST_NAME_MAX, LABEL_MAX};
 pub use parse::{Host, HostPort, ParseError, ParseErrorKind, Zone};
 pub use unix::{SUN_PATH_LEN, UNIX_NAME_MAX, UnixAddr};
 
-/// One end of a connection: where a socket is bound, or who the peer is.
+/// The address of one end of a connection: the local address or the peer's.
 ///
-/// More families may come, such as vsock.
+/// Later versions may add families, such as vsock.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[doc(alias = "sockaddr")]
 #[non_exhaustive]
@@ -48,7 +49,7 @@ pub enum Endpoint {
     Inet(SocketAddr),
     /// A Unix socket's path or name.
     Unix(UnixAddr),
-    /// An address of a family that this crate does not read. Its text is `?`, which no parser takes.
+    /// An address of a family that this crate does not support. Its text is `?`, which no parser accepts.
     Unknown {
         /// The kernel's number for the family.
         family: u16,
@@ -56,7 +57,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The text; see [`AddrText`] for its forms. [`SocketText`] is the smaller and faster one for IP addresses.
+    /// Formats the address; see [`AddrText`] for the forms. [`SocketText`] is smaller and faster for IP addresses.
     #[inline]
     pub fn to_text(&self) -> AddrText {
         AddrText::from(self)
@@ -95,7 +96,7 @@ impl Endpoint {
     }
 }
 
-/// The text of [`Endpoint::to_text`].
+/// The same text as [`Endpoint::to_text`].
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.to_text().as_str())
@@ -142,7 +143,7 @@ impl TryFrom<Endpoint> for SocketAddr {
     ///
     /// # Errors
     ///
-    /// [`NotIp`](Cause::NotIp) for an endpoint that has none.
+    /// [`NotIp`](Cause::NotIp) if the endpoint has no IP address.
     fn try_from(endpoint: Endpoint) -> Result<Self> {
         endpoint.as_inet().ok_or(Error::refused(Op::Address, Cause::NotIp))
     }
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mapped_endpoint_becomes_its_ipv4_self() {
+    fn canonical_unmaps_a_v4_mapped_endpoint() {
         let endpoint: Endpoint = "[::ffff:127.0.0.1]:80".parse().unwrap();
         assert!(endpoint.is_v4_mapped() && endpoint.is_loopback());
         assert_eq!(endpoint.canonical(), "127.0.0.1:80".parse().unwrap());
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_ip_address_has_a_class() {
+    fn only_an_ip_endpoint_has_a_class() {
         let unix = Endpoint::Unix(UnixAddr::UNNAMED);
         assert!(!unix.is_loopback() && !unix.is_unspecified() && !unix.is_private());
         assert_eq!((unix.ip(), unix.port(), unix.as_inet()), (None, None, None));

@@ -1,26 +1,26 @@
-//! Text -> typed: strict, and every refusal says what is wrong and at which byte.
+//! Parsing: strict, and every error gives the reason and the byte position.
 //!
-//! | text | read by |
+//! | text | parsed by |
 //! |---|---|
 //! | `1.2.3.4`, `2001:db8::1` | [`ip`] |
 //! | `1.2.3.4:80`, `[::1]:80`, `[fe80::1%3]:80` | [`socket_addr`] |
 //! | those, `/path`, `unix:path`, `@name` | `Endpoint::from_str` |
 //! | `host`, `host:80`, `::1`, `[::1]:80`, `fe80::1%eth0` | [`HostPort::parse`] |
 //!
-//! The addresses are those that `inet_pton` takes (RFC 4291, 2.2; RFC 6874 for zones). Numbers are decimal without
-//! sign, blank or leading zero. Nothing is cut, trimmed or guessed.
+//! The accepted addresses are those of `inet_pton` (RFC 4291, 2.2; RFC 6874 for zones). Numbers are decimal, without
+//! sign, blank or leading zero. The parsers never truncate, trim or guess.
 //!
-//! # Where others differ
-//! What `core::net` makes of the same text:
-//! - a port or zone with leading zeros, `1.2.3.4:00080`, `[::1%01]:80`: taken by core, refused here;
-//! - `::1.2.3.4`: the same address, but core prints it as `::102:304`.
+//! # Differences from other parsers
+//! `core::net`:
+//! - core accepts a port or zone with leading zeros, `1.2.3.4:00080`, `[::1%01]:80`; this parser rejects it;
+//! - both parse `::1.2.3.4` as the same address, but core prints it as `::102:304`.
 //!
-//! What glibc makes of it:
-//! - `inet_pton` sees a C string and reads `1.2.3.4\0x` as `1.2.3.4`; a NUL is refused here;
-//! - `inet_aton` and `getaddrinfo` take `127.1`, `0x7f.0.0.1`, `0177.0.0.1` and `2130706433`. None of them is an
-//!   address here, nor a host name: a name whose last label is a number is refused, so that it cannot become an
-//!   address later, in a resolver that is less strict;
-//! - `getaddrinfo` takes a zone with leading zeros, `fe80::1%01`; refused here.
+//! glibc:
+//! - `inet_pton` takes a C string and parses `1.2.3.4\0x` as `1.2.3.4`; this parser rejects a NUL;
+//! - `inet_aton` and `getaddrinfo` accept `127.1`, `0x7f.0.0.1`, `0177.0.0.1` and `2130706433`. This parser accepts
+//!   none of them, neither as an address nor as a host name: it rejects a name whose last label is a number, because a
+//!   less strict resolver would turn it into an address;
+//! - `getaddrinfo` accepts a zone with leading zeros, `fe80::1%01`; this parser rejects it.
 
 use core::{
     net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6},
@@ -37,7 +37,7 @@ pub use super::cursor::Zone;
 pub use super::host::{Host, HostPort};
 pub use super::parse_error::{ParseError, ParseErrorKind};
 
-/// Reads an IP address without port, brackets or zone.
+/// Parses an IP address without port, brackets or zone.
 ///
 /// # Errors
 /// A [`ParseError`] for anything else.
@@ -51,10 +51,10 @@ pub fn ip(text: &str) -> Result<IpAddr, ParseError> {
     }
 }
 
-/// Reads an IP address with its port: `1.2.3.4:80`, `[::1]:80` or, with the number of a zone, `[fe80::1%3]:80`.
+/// Parses an IP address with its port: `1.2.3.4:80`, `[::1]:80` or, with a zone index, `[fe80::1%3]:80`.
 ///
 /// # Errors
-/// A [`ParseError`] for anything else, among which a zone's name: it needs resolving, so [`HostPort`] keeps it.
+/// A [`ParseError`] for anything else, including a zone name: it needs resolving, so only [`HostPort`] accepts it.
 #[inline]
 pub fn socket_addr(text: &str) -> Result<SocketAddr, ParseError> {
     if text.as_bytes().first() == Some(&b'[') { swift_v6(text) } else { swift_v4(text) }
@@ -70,7 +70,7 @@ fn swift_v6(text: &str) -> Result<SocketAddr, ParseError> {
     swar::v6(text.as_bytes()).map_or_else(|| exact(text), |addr| Ok(SocketAddr::V6(addr)))
 }
 
-/// What [`socket_addr`] promises, byte by byte.
+/// The whole grammar of [`socket_addr`], parsed byte by byte.
 #[inline(never)]
 pub(super) fn exact(text: &str) -> Result<SocketAddr, ParseError> {
     let mut cursor = Cursor::new(text);
@@ -82,10 +82,10 @@ pub(super) fn exact(text: &str) -> Result<SocketAddr, ParseError> {
     cursor.end(addr)
 }
 
-/// Reads a port, 0 to 65535.
+/// Parses a port, 0 to 65535.
 ///
 /// # Errors
-/// A [`ParseError`] for anything else: a sign, a blank, a leading zero, nothing at all.
+/// A [`ParseError`] for anything else: a sign, a blank, a leading zero, an empty text.
 pub fn port(text: &str) -> Result<u16, ParseError> {
     let mut cursor = Cursor::new(text);
     let port = cursor.port()?;
@@ -98,7 +98,8 @@ fn dotted(cursor: &mut Cursor<'_>) -> Result<SocketAddrV4, ParseError> {
     Ok(SocketAddrV4::new(ip, cursor.port()?))
 }
 
-/// Why a text that does not begin with a bracket is no IPv4 address: perhaps because it is an IPv6 one.
+/// The error for a text without an opening bracket that is not an IPv4 address: it may be an IPv6 address without
+/// brackets.
 #[cold]
 fn not_dotted(cursor: &Cursor<'_>) -> ParseError {
     let mut again = cursor.rewound();
@@ -124,9 +125,9 @@ fn zone_index(cursor: &mut Cursor<'_>) -> Result<u32, ParseError> {
     }
 }
 
-/// Reads what [`AddrText`](super::AddrText) writes.
+/// Parses the text of [`AddrText`](super::AddrText).
 ///
-/// A Unix path may have 108 bytes here, one more than can be asked for, because a peer's may.
+/// A Unix path may have 108 bytes here, one more than [`UnixAddr::path`] accepts, because a peer's path may.
 impl FromStr for Endpoint {
     type Err = ParseError;
 
@@ -138,7 +139,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Reads `/path`, `unix:path` or `@name`, the path being at most `path_max` bytes; `None` if it is none of them.
+/// Parses `/path`, `unix:path` or `@name` with a path of at most `path_max` bytes; `None` for any other text.
 pub(crate) fn unix(text: &str, path_max: usize) -> Result<Option<UnixAddr>, ParseError> {
     let mut cursor = Cursor::new(text);
     let mut addr = UnixAddr::UNNAMED;
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_what_and_where() {
+    fn errors_have_a_kind_and_a_position() {
         let cases = [
             ("", Empty, 0),
             ("?", UnexpectedByte, 0),
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_position_stops_at_its_type() {
+    fn the_position_saturates() {
         let error = ParseError::new(UnexpectedByte, 70_000);
         assert_eq!((error.at(), error.moved(1).at()), (65_535, 65_535));
         assert_eq!(size_of::<ParseError>(), 4);

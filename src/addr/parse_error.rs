@@ -1,8 +1,8 @@
-//! [`ParseError`]: what a text was refused for, and where.
+//! [`ParseError`]: why parsing failed, and at which byte.
 
 use core::fmt;
 
-/// A text that was refused: what is wrong and at which byte.
+/// A parse error: its kind and its byte position.
 ///
 /// ```
 /// use anet::addr::parse::{self, ParseErrorKind};
@@ -18,24 +18,24 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// An error at a byte of the text; positions beyond 65535 are reported as that.
+    /// An error at a byte of the text; positions beyond 65535 are reported as 65535.
     #[cold]
     pub(crate) fn new(kind: ParseErrorKind, at: usize) -> Self {
         Self { kind, at: u16::try_from(at).unwrap_or(u16::MAX) }
     }
 
-    /// What is wrong.
+    /// The kind of error.
     pub const fn kind(&self) -> ParseErrorKind {
         self.kind
     }
 
-    /// Where, in bytes from the beginning of the whole text: the first byte of what is wrong, or the length of the
-    /// text where something is missing. At most 65535.
+    /// The position, in bytes from the beginning of the text: the first byte of the invalid part, or the length of the
+    /// text if something is missing. At most 65535.
     pub const fn at(&self) -> usize {
         self.at as usize
     }
 
-    /// The same error in a text in which the parsed one begins at `offset`.
+    /// The same error, relative to a text in which the parsed part begins at `offset`.
     pub(crate) fn moved(self, offset: usize) -> Self {
         Self::new(self.kind, offset.saturating_add(self.at()))
     }
@@ -50,7 +50,7 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// What is wrong with a text.
+/// The kind of a [`ParseError`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ParseErrorKind {
@@ -58,15 +58,15 @@ pub enum ParseErrorKind {
     BadEscape,
     /// A descriptor number above 2147483647.
     DescriptorOutOfRange,
-    /// A NUL byte in a path, or one in an abstract name that is not written `\x00`.
+    /// A NUL byte in a path, or a NUL byte in an abstract name that is not written as `\x00`.
     EmbeddedNul,
-    /// Nothing where an address or host is expected.
+    /// No text where an address or host is expected.
     Empty,
-    /// Two separators of a list with nothing between them, or one at its beginning or end.
+    /// An empty item of a list: two adjacent separators, or a separator at the beginning or end.
     EmptyItem,
     /// A list without items.
     EmptyList,
-    /// Two dots of a host name with nothing between them, or one at its beginning.
+    /// An empty label of a host name: two adjacent dots, or a leading dot.
     EmptyLabel,
     /// A group of an IPv6 address with more than four digits.
     GroupTooLong,
@@ -76,11 +76,11 @@ pub enum ParseErrorKind {
     LabelTooLong,
     /// A number with a leading zero.
     LeadingZero,
-    /// An IPv6 address with a port, or where a port must follow, without brackets around it.
+    /// An IPv6 address without brackets, with a port or where a port must follow.
     MissingBrackets,
-    /// No port where one is needed.
+    /// No port where one is required.
     MissingPort,
-    /// A host name of more than 253 bytes, or a Unix name that has more bytes than the kernel has room for.
+    /// A host name of more than 253 bytes, or a Unix name that does not fit the kernel's `sun_path`.
     NameTooLong,
     /// A host name whose last label is a number, such as `127.0.0.0x1`.
     NumericName,
@@ -90,23 +90,23 @@ pub enum ParseErrorKind {
     PortOutOfRange,
     /// A second `::` in an IPv6 address.
     SecondGap,
-    /// An IPv6 address with less than eight groups and no `::`.
+    /// An IPv6 address with fewer than eight groups and no `::`.
     TooFewGroups,
     /// An IPv6 address with more than eight groups, or with eight and a `::`.
     TooManyGroups,
-    /// A list with more items than a `BindList` holds.
+    /// A list with more items than fit in a `BindList`.
     TooManyItems,
-    /// A byte that the grammar has no place for.
+    /// A byte that the grammar does not allow at this position.
     UnexpectedByte,
     /// A text that ends too early.
     UnexpectedEnd,
-    /// A zone where none can be kept.
+    /// A zone where none is accepted.
     UnexpectedZone,
-    /// A zone given by name where only its number can be kept.
+    /// A zone name where only a zone index is accepted.
     ZoneByName,
-    /// A zone's number above 4294967295.
+    /// A zone index above 4294967295.
     ZoneOutOfRange,
-    /// A zone's name with more than 15 bytes.
+    /// A zone name of more than 15 bytes.
     ZoneTooLong,
 }
 

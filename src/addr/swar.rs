@@ -1,12 +1,11 @@
-//! The usual text of an address with its port, read a word at a time.
+//! A fast parser for the usual text of an address with its port, one word at a time.
 //!
-//! `None` says nothing about a text: it is one of the others (a zone, an IPv4 address within an IPv6 one, very short)
-//! or it is wrong, and the cursor finds out which. `Some` is what the cursor would read; a test holds both
-//! against each other. Nothing here branches on how long a number is, only on the number of groups. The text must be
-//! UTF-8.
+//! `None` does not mean that the text is invalid: it may have a less usual form (a zone, an IPv4 address within an IPv6
+//! address, a very short text), and the cursor decides. `Some` is the cursor's result; a test compares the two. No
+//! branch depends on the length of a number, only on the number of groups. The text must be UTF-8.
 //!
-//! A word is eight bytes of text, the first one lowest, and one operation on it does the same to each of them (SWAR,
-//! SIMD within a register). An address and its port are three words, one from the beginning and two from the end:
+//! A word is eight bytes of text, the first one lowest, and one operation applies to every byte (SWAR, SIMD within a
+//! register). An address and its port are three words, one from the beginning and two from the end:
 //!
 //! ```text
 //! 203.0.113.7:8080
@@ -15,7 +14,8 @@
 //! 203.0.11               head: two octets at the beginning
 //! ```
 //!
-//! What is no digit is a mark. Where the first two marks are says how long both octets are, and where they go:
+//! A byte that is not a digit is a mark. The places of the first two marks give the lengths of both octets and the
+//! shifts that align them:
 //!
 //! ```text
 //! head   2 0 3 . 0 . 1 1      marks 3 and 5
@@ -23,8 +23,8 @@
 //!          203       0        hundreds, tens and units by multiplication
 //! ```
 //!
-//! The marks of an IPv6 address are its colons, all of them in one set of bits; each group is the four bytes behind
-//! one, shifted until the next mark and what follows it is gone.
+//! The marks of an IPv6 address are its colons, all in one set of bits; each group is the four bytes after a mark, with
+//! the next mark and the bytes after it shifted out.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
@@ -40,25 +40,25 @@ const COLONS: u64 = b':' as u64 * ONES;
 /// The highest bit of every byte.
 const HIGHS: u64 = 0x80 * ONES;
 
-/// The bytes above 9, as their highest bits; among bytes of which one has its highest bit set, perhaps more.
+/// The bytes above 9, as their highest bits; if any byte has its highest bit set, perhaps others too.
 #[inline]
 const fn above_nine(word: u64) -> u64 {
-    // 10 or more reaches the highest bit; only one that is set already carries into the next byte.
+    // 10 or more reaches the highest bit; only a byte whose highest bit is set already carries into the next.
     (word.wrapping_add(0x76 * ONES) | word) & HIGHS
 }
 
-/// What a port of some length is, its digits as a number of eight bits each.
+/// The ports of one length, each digit as a number of eight bits.
 struct Ports {
-    /// The bytes of the last word that are its digits.
+    /// The bytes of the last word that are digits of the port.
     keep: u64,
     min: u64,
-    /// The greatest less the least.
+    /// The greatest minus the least.
     span: u64,
 }
 
-/// By the number of digits.
+/// Indexed by the number of digits.
 static PORTS: [Ports; 8] = {
-    /// Nothing is kept, and nothing is as great.
+    /// The mask keeps no byte, and no value reaches the minimum.
     const NEVER: Ports = Ports { keep: 0, min: 1, span: 0 };
     const fn digits(count: u32, min: u64, max: u64) -> Ports {
         Ports { keep: u64::MAX << (64 - 8 * count), min, span: max - min }
@@ -75,7 +75,7 @@ static PORTS: [Ports; 8] = {
     ]
 };
 
-/// The text up to the port, and the port.
+/// Splits off the port: the text before it, and its number.
 #[inline(always)]
 fn split_port(text: &[u8]) -> Option<(&[u8], u16)> {
     let word = u64::from_le_bytes(*text.last_chunk()?) ^ ZEROS;
@@ -91,25 +91,25 @@ fn split_port(text: &[u8]) -> Option<(&[u8], u16)> {
     Some((text.get(..text.len() - count)?, port as u16))
 }
 
-/// Reads `1.2.3.4:80`.
+/// Parses `1.2.3.4:80`.
 #[inline(always)]
 pub(super) fn v4(text: &[u8]) -> Option<SocketAddrV4> {
     let (host, port) = split_port(text)?;
     Some(SocketAddrV4::new(four_octets(host)?, port))
 }
 
-/// The address before the colon with which `text` ends.
+/// The address in `text`, which ends with a colon.
 #[inline(always)]
 fn four_octets(text: &[u8]) -> Option<Ipv4Addr> {
     let head = Pair::new(u64::from_le_bytes(*text.first_chunk()?) ^ ZEROS);
     let len = text.len() as u64 * 8;
     let tail = u64::from_le_bytes(*text.last_chunk()?) ^ ZEROS;
-    // The tail begins where the head ends; if that is no place in this word, their lengths do not add up.
+    // The tail begins where the head ends; if that is outside this word, their lengths do not add up.
     let tail = Pair::new(tail.wrapping_shr((64 + head.len).wrapping_sub(len) as u32));
     if head.len + tail.len != len {
         return None;
     }
-    // From the lowest 16 bits on: the first octet, the third, the second, the fourth.
+    // From the lowest 16 bits up: the first octet, the third, the second, the fourth.
     const FIRST: u64 = 0x0000_ffff_0000_ffff;
     const TOP: u64 = 0x8000_8000_8000_8000;
     let values = head.values() >> 16 & FIRST | tail.values() & !FIRST;
@@ -121,7 +121,7 @@ fn four_octets(text: &[u8]) -> Option<Ipv4Addr> {
     (below | above | marks == 0).then_some(Ipv4Addr::from(bits.to_le_bytes()))
 }
 
-/// The marks behind two numbers, as `ZEROS` leaves them.
+/// The marks after two numbers, as `ZEROS` leaves them.
 #[inline]
 const fn marks(first: u8, second: u8) -> u64 {
     u64::from_le_bytes([0, 0, 0, first ^ b'0', 0, 0, 0, second ^ b'0'])
@@ -129,22 +129,22 @@ const fn marks(first: u8, second: u8) -> u64 {
 
 /// Two octets of at most three digits.
 struct Pair {
-    /// Each one's digits, the last of them before its mark.
+    /// The digits of each octet, aligned to end before its mark.
     digits: u64,
-    /// Both with their marks, in bits.
+    /// The bits of both octets and their marks.
     len: u64,
-    /// The least that each can be, in 16 bits of which the next 16 are another pair's.
+    /// The minimum of each octet, in 16 bits; the 16 bits next to it belong to another pair.
     mins: u64,
 }
 
-/// The bytes of a pair that are digits and marks, by the places of the second mark and of the first. Of other than
-/// two octets nothing is kept, so their marks are wrong.
+/// The bytes of a pair that are digits and marks, indexed by the places of the second mark and of the first. For
+/// anything but two octets the mask keeps no byte, so the check of the marks fails.
 static KEEPS: [u64; 64] = by_marks([u32::MAX << 16, u32::MAX << 8, u32::MAX]);
 
-/// The least that two octets can be, by the same.
+/// The minimum of two octets, with the same index.
 static MINS: [u64; 64] = by_marks([0, 10, 100]);
 
-/// What there is for one octet of one to three digits, for two.
+/// Expands a table for one octet of one to three digits to two octets.
 const fn by_marks(by_len: [u32; 3]) -> [u64; 64] {
     let mut table = [0; 64];
     let mut index = 0;
@@ -164,13 +164,13 @@ impl Pair {
         let first = next(&mut marks);
         let second = next(&mut marks);
         let places = (second & 0x38 | first >> 3) as usize;
-        // Each mark moves to the end of its half: its highest bit to the highest one, which is to say by the
-        // complement of where it is.
+        // Each mark moves to the end of its half: its highest bit moves to the highest bit, a shift by the complement
+        // of its position.
         let digits = u64::from((word as u32).wrapping_shl(!first)) | word.wrapping_shl(!second) >> 32 << 32;
         Self { digits: digits & KEEPS[places], len: u64::from(second) + 1, mins: MINS[places] }
     }
 
-    /// The octets, in the second and the last 16 bits.
+    /// The values of the octets, in the second and the last 16 bits.
     #[inline(always)]
     const fn values(&self) -> u64 {
         const HUNDREDS_AND_UNITS: u64 = 0x00ff_00ff_00ff_00ff;
@@ -180,7 +180,7 @@ impl Pair {
     }
 }
 
-/// The lowest bit of a set, which is taken out.
+/// Removes the lowest bit of a set and returns its position.
 #[inline]
 const fn next(set: &mut u64) -> u32 {
     let bit = set.trailing_zeros();
@@ -188,7 +188,7 @@ const fn next(set: &mut u64) -> u32 {
     bit
 }
 
-/// Reads `[::1]:80`, of which the caller has seen the first byte.
+/// Parses `[::1]:80`; the caller has checked the first byte.
 #[inline(always)]
 pub(super) fn v6(text: &[u8]) -> Option<SocketAddrV6> {
     let (host, port) = split_port(text)?;
@@ -209,16 +209,16 @@ fn colons(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// One bit for each byte that is `:`, or that with its highest bit set: in UTF-8 it is not the first byte of a
-/// character, and the first one becomes a digit that is none.
+/// One bit for each byte that is `:`, or `:` with its highest bit set: in UTF-8 such a byte is never the first of a
+/// character, and the first byte of the character fails as a digit.
 #[inline(always)]
 fn colon_bits<const N: usize>(text: &[u8; N]) -> u64 {
     let (mut rest, mut set) = (text.as_slice(), 0);
     while let Some((before, word)) = rest.split_last_chunk() {
         let others = (u64::from_le_bytes(*word) ^ COLONS) & !HIGHS;
-        // Only a zero leaves the highest bit, and nothing is borrowed.
+        // Only a zero leaves the highest bit set, and no byte borrows from the next.
         let highs = (HIGHS - others) & HIGHS;
-        // The eight bits come together in the highest byte.
+        // The multiplication gathers the eight bits in the highest byte.
         set = set << 8 | highs.wrapping_mul(0x0002_0408_1020_4081) >> 56;
         rest = before;
     }
@@ -228,10 +228,10 @@ fn colon_bits<const N: usize>(text: &[u8; N]) -> u64 {
 /// The groups from the opening bracket to the closing one.
 #[inline(always)]
 fn groups(text: &[u8], colons: u64, close: usize) -> Option<u128> {
-    // The bracket ends the last group as a colon ends the others; that behind it ends nothing.
+    // The bracket ends the last group as a colon ends the others; the colon after it ends no group.
     let (mut marks, mut start) = (colons ^ 3 << close, 1);
     if text.get(1) == Some(&b':') {
-        // The second colon of this gap ends a group of no digits, as that of any other.
+        // The second colon of this gap, as of any other, ends a group of no digits.
         start = next(&mut marks) as usize + 1;
         if text.get(start) != Some(&b':') {
             return None;
@@ -250,17 +250,17 @@ fn groups(text: &[u8], colons: u64, close: usize) -> Option<u128> {
     (tail.end > close && head.count + tail.count < 8).then_some(left | tail.bits)
 }
 
-/// Groups with single colons between them.
+/// Groups separated by single colons.
 struct Groups {
     /// The last one lowest.
     bits: u128,
     count: u32,
-    /// Behind the mark of the last one.
+    /// The position after the mark of the last one.
     end: usize,
 }
 
 impl Groups {
-    /// The groups from `start` on, up to one without digits or to the last mark.
+    /// Parses the groups from `start` on, up to a group without digits or the last mark.
     #[inline(always)]
     fn read(text: &[u8], marks: &mut u64, start: usize) -> Option<Self> {
         let mut groups = Self { bits: 0, count: 0, end: start };
@@ -284,15 +284,15 @@ fn group(text: &[u8], start: usize, len: usize) -> Option<u32> {
         return None;
     }
     let digits = u32::from_le_bytes(text.get(start..start + 4)?.try_into().ok()?) ^ ZEROS as u32;
-    // What follows them goes, and what comes in before them is the digit zero.
+    // The shift drops the bytes after the digits and fills in the digit zero before them.
     let digits = digits.wrapping_shl((len as u32 * 8).wrapping_neg());
     let [a, b, c, d] = digits.to_le_bytes().map(|digit| HEX_VALUES[usize::from(digit)]);
     let group = a << 12 | b << 8 | c << 4 | d;
     (group <= 0xffff).then_some(group)
 }
 
-/// The value of a hexadecimal digit without the bits of `0`; any other byte has one that does not fit into 16 bits,
-/// however it is shifted.
+/// The value of a hexadecimal digit without the bits of `0`; any other byte has a value that does not fit into 16 bits,
+/// whatever the shift.
 static HEX_VALUES: [u32; 256] = {
     let mut table = [1 << 16; 256];
     let mut value = 0;
@@ -320,9 +320,9 @@ mod tests {
         swar.is_some()
     }
 
-    /// Every text that is one or two bytes away from a right one.
+    /// Tries every text that differs in one or two bytes from a valid one.
     #[test]
-    fn the_swift_reader_takes_nothing_that_the_exact_one_refuses() {
+    fn the_fast_parser_accepts_nothing_that_the_exact_one_rejects() {
         let right = ["1.2.3.4:80", "255.10.0.199:65535", "[::1]:8080", "[1:2:30:4:5:6:7:f]:0", "[ab::cd:ef]:443"];
         let bytes = *b"0129:.]/[;gG@ \0\x7f";
         for text in right {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn the_swift_reader_takes_every_usual_text() {
+    fn the_fast_parser_accepts_every_usual_text() {
         for groups in 1..=8 {
             for gap in 0..=groups {
                 let all: Vec<String> = (0..groups).map(|group| format!("{:x}", 0xf_u16 << (4 * (group % 4)))).collect();

@@ -1,8 +1,8 @@
-//! The address of a Unix socket: what stands in the kernel's `sun_path`, with its length.
+//! The address of a Unix socket: the content of the kernel's `sun_path`, with its length.
 //!
-//! The length decides, as it does in the kernel: a path ends at its first NUL or after 108 bytes, an abstract name is
-//! exactly as long as it was given, NULs included. A peer may have bound a path of all 108 bytes, which leaves no
-//! room for a terminator; such an address is kept whole.
+//! The length decides, as in the kernel: a path ends at its first NUL or after 108 bytes; an abstract name has exactly
+//! the given length, NULs included. A peer may have bound a path of all 108 bytes, which leaves no room for a
+//! terminator; such an address is kept whole.
 
 use core::{
     fmt,
@@ -12,17 +12,17 @@ use core::{
 use super::AddrText;
 use crate::error::{Cause, Error, Op, Result};
 
-/// The room for a path or name in the kernel's `sockaddr_un`, in bytes (unix(7)).
+/// The size of `sun_path` in the kernel's `sockaddr_un`, in bytes (unix(7)).
 #[doc(alias = "sun_path")]
 pub const SUN_PATH_LEN: usize = 108;
 
-/// The longest path or abstract name that can be asked for, in bytes: the terminator, or the NUL that marks an
-/// abstract name, takes one.
+/// The longest path or abstract name that a caller can give, in bytes: the terminator, or the NUL that marks an
+/// abstract name, takes one byte of `sun_path`.
 pub const UNIX_NAME_MAX: usize = SUN_PATH_LEN - 1;
 
 /// The address of a Unix socket: a path, an abstract name, or none.
 ///
-/// Two addresses are equal when their bytes are, whatever a path may resolve to.
+/// Two addresses are equal if their bytes are equal, whatever a path resolves to.
 ///
 /// ```
 /// use anet::addr::UnixAddr;
@@ -34,7 +34,7 @@ pub const UNIX_NAME_MAX: usize = SUN_PATH_LEN - 1;
 #[derive(Clone, Copy)]
 #[doc(alias = "sockaddr_un")]
 pub struct UnixAddr {
-    /// As in the kernel: an abstract name with its leading NUL, a path without terminator; zeros behind `len`.
+    /// As in the kernel: an abstract name with its leading NUL, a path without terminator; zeros after `len`.
     sun_path: [u8; SUN_PATH_LEN],
     /// At most [`SUN_PATH_LEN`].
     len: u8,
@@ -47,8 +47,8 @@ impl UnixAddr {
     /// A path in the file system, 1 to 107 bytes.
     ///
     /// # Errors
-    /// [`Cause::EmptyPath`]: the kernel would choose an abstract name of its own instead.
-    /// [`Cause::EmbeddedNul`]: the kernel would use what stands before the NUL.
+    /// [`Cause::EmptyPath`]: the kernel would choose an abstract name instead.
+    /// [`Cause::EmbeddedNul`]: the kernel would use only the part before the NUL.
     /// [`Cause::PathTooLong`]: more than 107 bytes.
     pub fn path(path: impl AsRef<[u8]>) -> Result<Self> {
         let path = path.as_ref();
@@ -68,9 +68,10 @@ impl UnixAddr {
         Self::named(&[0], name.as_ref())
     }
 
-    /// What the kernel wrote into `sun_path`: as many bytes as its address length says, of any content.
+    /// An address from the bytes that the kernel wrote into `sun_path`: as many as the address length says, of any
+    /// content.
     ///
-    /// Bytes beyond 108 do not count: for a path without terminator the kernel reports one byte more than there is.
+    /// Bytes beyond 108 are ignored: for a path without terminator the kernel reports one byte more than there is.
     pub fn from_sun_path(bytes: &[u8]) -> Self {
         let bytes = bytes.get(..SUN_PATH_LEN).unwrap_or(bytes);
         match bytes.first() {
@@ -100,12 +101,12 @@ impl UnixAddr {
         self.len == 0
     }
 
-    /// The bytes that count, as the kernel has them: empty, a path without terminator, or a NUL and the abstract name.
+    /// The address as the kernel stores it: empty, a path without terminator, or a NUL and the abstract name.
     pub fn as_sun_path(&self) -> &[u8] {
         self.sun_path.get(..usize::from(self.len)).unwrap_or(&self.sun_path)
     }
 
-    /// The name that `mark` and `name` make, which must leave the terminator its room.
+    /// The address `mark` followed by `name`, which must leave room for the terminator.
     fn named(mark: &[u8], name: &[u8]) -> Result<Self> {
         if name.len() > UNIX_NAME_MAX {
             let len = u32::try_from(name.len()).unwrap_or(u32::MAX);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn trailing_nuls_end_a_path_and_belong_to_an_abstract_name() {
+    fn trailing_nuls_end_a_path_but_are_part_of_an_abstract_name() {
         let path = UnixAddr::from_sun_path(b"/a\0garbage");
         assert_eq!(path, UnixAddr::path("/a").unwrap());
         let (one, two) = (UnixAddr::from_sun_path(b"\0a\0"), UnixAddr::from_sun_path(b"\0a"));
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_bytes_of_any_length_give_an_address() {
+    fn kernel_bytes_of_any_length_make_an_address() {
         for len in 0..=256 {
             for first in [0, b'/', 0xff] {
                 let mut bytes = std::vec![b'x'; len];
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn equality_and_hash_look_at_the_bytes_that_count() {
+    fn equality_and_hash_ignore_bytes_after_the_path() {
         use std::collections::HashSet;
         let both = [UnixAddr::from_sun_path(b"/a\0rest"), UnixAddr::from_sun_path(b"/a")];
         assert_eq!(HashSet::from(both).len(), 1);
