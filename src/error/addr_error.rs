@@ -1,4 +1,4 @@
-//! [`AddrError`]: an error and the address it is about.
+//! [`AddrError`]: an error and the address it concerns.
 
 use core::fmt::{self, Write};
 
@@ -7,9 +7,9 @@ use crate::addr::Endpoint;
 
 /// A failed operation on an address, such as `bind 127.0.0.1:80: Permission denied`.
 ///
-/// It is what opening and connecting return: the caller may have a list of addresses, and needs to know which of them
-/// failed. `?` shows the address in a function that returns `Box<dyn Error>` or `std::io::Result`; where the result is
-/// an [`Error`], which has no room for it, `?` drops it.
+/// Opening and connecting return this error, because a caller with a list of addresses needs to know which one failed.
+/// In a function that returns `Box<dyn Error>` or `std::io::Result`, `?` keeps the address in the text; in one that
+/// returns an [`Error`], which has no room for an address, `?` drops it.
 ///
 /// ```
 /// use anet::{SocketOptions, listen};
@@ -24,26 +24,26 @@ pub struct AddrError {
     endpoint: Option<Endpoint>,
 }
 
-// Together with an index it is an error that Clippy lets functions return by value.
+// With an index the size stays below Clippy's limit for errors returned by value.
 const _: () = assert!(size_of::<AddrError>() <= 120);
 
 impl AddrError {
-    /// An error of an operation on this address.
+    /// Attaches the address to the error of an operation on it.
     pub const fn new(error: Error, endpoint: Endpoint) -> Self {
         Self { error, endpoint: Some(endpoint) }
     }
 
-    /// An error that is about no address: the list was empty, or the descriptor came from elsewhere.
+    /// An error without an address: the list was empty, or the descriptor was inherited.
     pub(crate) const fn nowhere(error: Error) -> Self {
         Self { error, endpoint: None }
     }
 
-    /// The operation that failed and why, without the address.
+    /// The error without the address.
     pub const fn error(&self) -> Error {
         self.error
     }
 
-    /// The address bound or connected to; `None` if there is none, as for an inherited descriptor.
+    /// The address that the operation bound or connected to; `None` if there is none, as for an inherited descriptor.
     pub const fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_ref()
     }
@@ -58,19 +58,19 @@ impl AddrError {
         self.error.op()
     }
 
-    /// Why it failed.
+    /// The cause of the failure.
     pub const fn cause(&self) -> Cause {
         self.error.cause()
     }
 
-    /// The kernel's error number, if the kernel was asked.
+    /// The kernel's error number; `None` if this crate detected the error without the kernel.
     pub const fn errno(&self) -> Option<Errno> {
         self.error.errno()
     }
 }
 
 impl AddrError {
-    /// The text of `Display`, at most 255 bytes of it.
+    /// The text of `Display`, cut at 255 bytes.
     pub fn to_text(&self) -> ErrorText {
         let mut text = ErrorText::new();
         // Writing to an `ErrorText` cannot fail.
@@ -105,15 +105,15 @@ impl From<AddrError> for Error {
     }
 }
 
-/// The address does not count.
+/// Compares the error and ignores the address.
 impl PartialEq<Error> for AddrError {
     fn eq(&self, other: &Error) -> bool {
         self.error == *other
     }
 }
 
-/// Has the kind that std gives to the error number, and the address in its text; the number itself is in the
-/// [`AddrError`] within.
+/// Has the kind that std gives to the error number, and the address in its text; the wrapped [`AddrError`] has the
+/// number.
 #[cfg(feature = "std")]
 impl From<AddrError> for std::io::Error {
     fn from(error: AddrError) -> Self {
@@ -127,7 +127,7 @@ mod tests {
     use std::{format, string::ToString};
 
     #[test]
-    fn the_address_stands_between_the_call_and_the_reason() {
+    fn the_text_has_the_address_between_the_operation_and_the_reason() {
         let refused = Error::new(Op::Bind, Errno::ACCESS);
         let cases = [
             ("127.0.0.1:80", "bind 127.0.0.1:80: Permission denied"),
@@ -145,7 +145,7 @@ mod tests {
 
     #[cfg(feature = "std")]
     #[test]
-    fn std_reads_the_kind_and_shows_the_address() {
+    fn the_std_error_has_the_kind_and_shows_the_address() {
         let endpoint: Endpoint = "127.0.0.1:80".parse().unwrap();
         let error = std::io::Error::from(AddrError::new(Error::new(Op::Bind, Errno::ADDRINUSE), endpoint));
         assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);

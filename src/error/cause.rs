@@ -1,17 +1,17 @@
-//! Why an operation failed: one row a cause.
+//! The causes of failures, one row per cause.
 
 use core::fmt;
 
 use super::{Errno, ErrorKind};
 
-/// A row is a cause with its documentation, the [`ErrorKind`] it belongs to, and its text. A cause may carry one number.
+/// A row is a cause with its documentation, its [`ErrorKind`] and its text. A cause may carry one number.
 macro_rules! causes {
     ($($(#[$doc:meta])* $cause:ident $({ $(#[$field_doc:meta])* $field:ident })?, $kind:ident, $text:literal;)*) => {
         /// Why an operation failed.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Cause {
-            /// The kernel's answer.
+            /// The error number that the kernel returned.
             Errno(Errno),
             $($(#[$doc])* $cause $({ $(#[$field_doc])* $field: u32 })?,)*
         }
@@ -59,7 +59,7 @@ macro_rules! causes {
             }
         }
 
-        /// The kernel's text, or our own.
+        /// The text of the error number, or of the cause.
         impl fmt::Display for Cause {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
@@ -74,48 +74,47 @@ macro_rules! causes {
 causes! {
     /// The caller's deadline has passed.
     DeadlinePassed, TimedOut, "Deadline passed";
-    /// A path or name with a NUL byte at this position, which the kernel would silently cut there.
+    /// A path or name with a NUL byte, at which the kernel would silently cut it.
     EmbeddedNul {
         /// The position of the first NUL.
         at
     }, InvalidInput, "NUL byte at position {at}";
-    /// A Unix socket path of no bytes, for which the kernel would make up a name.
+    /// An empty Unix socket path, for which the kernel would choose a name.
     EmptyPath, InvalidInput, "Empty path";
-    /// The peer closed its side before all bytes had come.
+    /// The peer closed its side before all bytes had arrived.
     EndOfStream, EndOfStream, "Unexpected end of stream";
-    /// A host name where only addresses are taken.
+    /// A host name where an address is required.
     HostName, InvalidInput, "Host name where an address is needed";
-    /// A host name that the resolver does not know, or has no address for.
+    /// A host name that the resolver does not know, or that has no address.
     HostNotFound, NotFound, "Host not found";
-    /// An IPv6 address that is good on one link only (`fe80::/10`, `ff02::/16`), without the number of that link. The
-    /// kernel calls this `EINVAL`.
+    /// A link-local IPv6 address (`fe80::/10`, `ff02::/16`) without a zone index. The kernel returns `EINVAL`.
     MissingScope, InvalidInput, "Link-local address without scope";
     /// No slot is vacant.
     NoRoom, NoRoom, "No vacant slot";
-    /// An endpoint without an IP address where one is needed.
+    /// An endpoint without an IP address where one is required.
     NotIp, InvalidInput, "Not an IP address";
-    /// A socket that does not listen where a listener is needed.
+    /// A socket that is not listening where a listener is required.
     NotListening, InvalidInput, "Socket does not listen";
     /// An empty list of addresses.
     NothingToTry, InvalidInput, "No address to try";
-    /// A value that the kernel does not take; [`Opt::range`](super::Opt::range) has those it takes.
+    /// A value that the kernel rejects; [`Opt::range`](super::Opt::range) is the accepted range.
     OutOfRange {
         /// The value.
         value
     }, InvalidInput, "{value} is out of range";
-    /// A Unix socket path or name that `sockaddr_un` has no room for.
+    /// A Unix socket path or name that does not fit into `sockaddr_un`.
     PathTooLong {
         /// Its length in bytes, without terminator.
         len
     }, InvalidInput, "Unix socket path of {len} bytes, which must be under 108";
-    /// A TCP connection whose two ends are the same socket, which happens when the port connected to lies in the
-    /// ephemeral range and has no listener.
+    /// A TCP socket connected to itself, which happens if the destination port is in the ephemeral range and has no
+    /// listener.
     SelfConnected, ConnectionRefused, "Connected to itself";
-    /// A blocking read or write has waited for as long as the socket's timeout allows. The kernel calls this `EAGAIN`.
+    /// The timeout of a blocking read or write has passed. The kernel returns `EAGAIN`.
     TimedOut, TimedOut, "Timed out";
-    /// More addresses than there is room for.
+    /// More addresses than fit.
     TooManyAddresses, NoRoom, "Too many addresses";
-    /// An address of a family that this crate does not use.
+    /// An address of a family that this crate does not support.
     UnknownFamily {
         /// The kernel's number for the family.
         family

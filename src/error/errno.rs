@@ -1,14 +1,14 @@
 //! The kernel's error numbers as names and texts.
 //!
-//! Without `std` rustix prints an [`Errno`] as a bare number, and asking libc is out of the question, so the texts
-//! live here. They are those of glibc's `strerror` in the C locale, which is what Redis and memcached users read in
-//! their logs; a test compares all of them with the C library.
+//! Without `std` rustix prints an [`Errno`] as a bare number, and this crate does not call libc, so it has its own
+//! texts. They are those of glibc's `strerror` in the C locale, which Redis and memcached users see in their logs; a
+//! test compares all of them with the C library.
 
 use core::fmt;
 
 pub use rustix::io::Errno;
 
-/// The longest text of all: `Invalid or incomplete multibyte or wide character`.
+/// The length of the longest text: `Invalid or incomplete multibyte or wide character`.
 pub(crate) const LONGEST_TEXT: usize = 49;
 
 struct Entry {
@@ -23,7 +23,7 @@ macro_rules! errnos {
     };
 }
 
-/// What every Unix has.
+/// The error numbers of every Unix.
 const PORTABLE: &[Entry] = errnos![
     PERM EPERM "Operation not permitted",
     NOENT ENOENT "No such file or directory",
@@ -106,7 +106,7 @@ const PORTABLE: &[Entry] = errnos![
     CANCELED ECANCELED "Operation canceled",
 ];
 
-/// What only Linux has, some of it inherited from System V streams.
+/// The error numbers that only Linux has, some of them inherited from System V streams.
 #[cfg(target_os = "linux")]
 const LINUX: &[Entry] = errnos![
     CHRNG ECHRNG "Channel number out of range",
@@ -165,10 +165,10 @@ const LINUX: &[Entry] = errnos![
 #[cfg(not(target_os = "linux"))]
 const LINUX: &[Entry] = &[];
 
-/// Numbers above this one are unknown to us.
+/// The highest known number.
 const MAX: usize = 133;
 
-/// Error number -> entry; the numbers differ between systems, so the compiler works it out.
+/// The entry of each error number. The numbers differ between systems, so the table is computed at compile time.
 static BY_NUMBER: [Option<&Entry>; MAX + 1] = {
     let mut table = [None; MAX + 1];
     place(&mut table, PORTABLE);
@@ -194,19 +194,19 @@ fn entry(errno: Errno) -> Option<&'static Entry> {
     BY_NUMBER.get(number).copied().flatten()
 }
 
-/// The C name, such as `EADDRINUSE`; `None` for a number that has none.
+/// The C name, such as `EADDRINUSE`; `None` for an unknown number.
 #[doc(alias = "strerrorname_np")]
 pub fn name(errno: Errno) -> Option<&'static str> {
     entry(errno).map(|entry| entry.name)
 }
 
-/// The text, such as `Address already in use`, or `Unknown error 41` for a number that has none.
+/// The text, such as `Address already in use`, or `Unknown error 41` for an unknown number.
 #[doc(alias = "strerror")]
 pub fn text(errno: Errno) -> Text {
     Text(errno)
 }
 
-/// The text of an error number, made when it is displayed.
+/// The text of an error number, formatted on display.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Text(Errno);
 

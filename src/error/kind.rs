@@ -1,10 +1,10 @@
-//! [`ErrorKind`]: errors in classes.
+//! [`ErrorKind`]: classes of errors.
 
 use super::Errno;
 
-/// A class of errors that callers treat alike, whatever the system calls them; [`Error::kind`](super::Error::kind).
+/// A class of errors that callers handle alike, whatever their error numbers; see [`Error::kind`](super::Error::kind).
 ///
-/// The names are those of [`std::io::ErrorKind`] where it has the class.
+/// A class that [`std::io::ErrorKind`] has too has the same name here.
 ///
 /// ```
 /// use anet::{SocketOptions, error::ErrorKind, listen};
@@ -20,48 +20,48 @@ use super::Errno;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Another socket has the address: `EADDRINUSE`.
+    /// Another socket uses the address: `EADDRINUSE`.
     AddrInUse,
     /// The address is not this host's, or no ephemeral port is left: `EADDRNOTAVAIL`.
     AddrNotAvailable,
-    /// The peer reads no more: `EPIPE`.
+    /// The peer no longer reads: `EPIPE`.
     BrokenPipe,
     /// The connection ended before it was accepted: `ECONNABORTED`.
     ConnectionAborted,
-    /// The peer does not listen: `ECONNREFUSED`, or a socket connected to itself.
+    /// The peer is not listening: `ECONNREFUSED`, or the socket connected to itself.
     ConnectionRefused,
-    /// The peer gave the connection up: `ECONNRESET`.
+    /// The peer reset the connection: `ECONNRESET`.
     ConnectionReset,
-    /// The stream ended before all bytes had come.
+    /// The stream ended before all bytes had arrived.
     EndOfStream,
     /// A non-blocking connect is under way: `EINPROGRESS`.
     InProgress,
-    /// A signal came in: `EINTR`.
+    /// A signal interrupted the call: `EINTR`.
     Interrupted,
-    /// A value or address that makes no sense to the kernel or to this crate: `EINVAL`, `ENAMETOOLONG`.
+    /// The kernel or this crate rejects a value or an address: `EINVAL`, `ENAMETOOLONG`.
     InvalidInput,
-    /// A list or table of the caller's is full, or `ENOSPC`.
+    /// A list or table of the caller is full, or `ENOSPC`.
     NoRoom,
-    /// The socket is not connected, or not any more: `ENOTCONN`.
+    /// The socket is not connected, or no longer connected: `ENOTCONN`.
     NotConnected,
     /// No such file, interface or host: `ENOENT`, `ENODEV`.
     NotFound,
-    /// No descriptors are left in the process or the system: `EMFILE`, `ENFILE`.
+    /// The process or the system has no descriptors left: `EMFILE`, `ENFILE`.
     OutOfDescriptors,
-    /// The kernel has no memory for it: `ENOMEM`, `ENOBUFS`.
+    /// The kernel is out of memory or buffers: `ENOMEM`, `ENOBUFS`.
     OutOfMemory,
     /// `EACCES`, `EPERM`.
     PermissionDenied,
-    /// A deadline or timeout has passed, or the peer does not answer: `ETIMEDOUT`.
+    /// A deadline or timeout has passed, or the peer does not respond: `ETIMEDOUT`.
     TimedOut,
-    /// No way leads to the peer: `EHOSTUNREACH`, `ENETUNREACH`, `EHOSTDOWN`, `ENETDOWN`.
+    /// No route leads to the peer: `EHOSTUNREACH`, `ENETUNREACH`, `EHOSTDOWN`, `ENETDOWN`.
     Unreachable,
-    /// This system cannot do that: `ENOSYS`, `EOPNOTSUPP`, `EAFNOSUPPORT`, `EPFNOSUPPORT`, `EPROTONOSUPPORT`,
-    /// `ESOCKTNOSUPPORT`, `ENOPROTOOPT`.
+    /// The system does not support the operation: `ENOSYS`, `EOPNOTSUPP`, `EAFNOSUPPORT`, `EPFNOSUPPORT`,
+    /// `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT`, `ENOPROTOOPT`.
     Unsupported,
-    /// Nothing to do now; try again when the descriptor is ready: `EAGAIN`.
+    /// The call would block; try again when the descriptor is ready: `EAGAIN`.
     WouldBlock,
-    /// Anything else; [`Error::errno`](super::Error::errno) has the number.
+    /// Any other error; [`Error::errno`](super::Error::errno) has the number.
     Other,
 }
 
@@ -93,7 +93,7 @@ impl ErrorKind {
     }
 }
 
-/// The class of std with the same meaning.
+/// Converts to the class of std with the same meaning.
 #[cfg(feature = "std")]
 impl From<ErrorKind> for std::io::ErrorKind {
     fn from(kind: ErrorKind) -> Self {
@@ -146,10 +146,10 @@ mod tests {
         }
     }
 
-    /// std has finer classes for what is `Unreachable`, and coarser ones for the rest of the list.
+    /// std splits `Unreachable` into several classes, and has coarser classes for the rest of the list.
     #[cfg(feature = "std")]
     #[test]
-    fn a_class_that_std_has_is_the_one_std_puts_the_errno_in() {
+    fn every_errno_has_the_class_that_std_gives_it_if_std_has_that_class() {
         use std::io;
         let ours_alone = [
             Errno::NODEV,

@@ -1,9 +1,9 @@
-//! Errors as small facts: which call failed and why, in 8 bytes.
+//! Errors: the operation that failed and its cause, in 8 bytes.
 //!
-//! An [`Error`] is made on every wake-up that ends with `EAGAIN`, so making one is arithmetic and asking
-//! [`is_would_block`](Error::is_would_block) is a comparison. [`Error::kind`] has the classes to match on. Text is made
-//! on request: by `Display`, or as [`ErrorText`] in the 256 bytes that C callers hold ready. [`AddrError`] is an error
-//! with the address that was bound or connected to.
+//! Every wake-up that ends with `EAGAIN` creates an [`Error`], so creating one is arithmetic and
+//! [`is_would_block`](Error::is_would_block) is a comparison. [`Error::kind`] returns a class to match on. Text is
+//! formatted on request: by `Display`, or as [`ErrorText`] in the 256 bytes that C callers provide. [`AddrError`] is an
+//! error with the address that the operation bound or connected to.
 //!
 //! ```
 //! use anet::{Error, Op, error::Errno};
@@ -32,19 +32,19 @@ pub use kind::ErrorKind;
 pub use op::{Op, Opt};
 pub use text::{ERR_LEN, ErrorText};
 
-/// What an operation of this crate returns.
+/// The result of an operation of this crate.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// A failed operation: which one, and why.
+/// A failed operation and its cause.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Error {
     op: Op,
     code: Code,
-    /// The number that belongs to `code`: an error number, a length, a position or a value.
+    /// The number of `code`: an error number, a length, a position or a value.
     number: u32,
 }
 
-// A return in two registers at most; `Op` and `Code` have room for the discriminants of the results.
+// Results are returned in at most two registers; `Op` and `Code` leave room for the discriminants.
 const _: () = assert!(size_of::<Error>() == 8);
 const _: () = assert!(size_of::<Result<()>>() == 8);
 const _: () = assert!(size_of::<Result<rustix::fd::OwnedFd>>() == 8);
@@ -62,7 +62,7 @@ impl Error {
         Self { op, code: cause.code(), number: cause.number() }
     }
 
-    /// The error of a system call that was given an address.
+    /// The error of a system call with an address argument.
     #[cold]
     pub(crate) fn with_addr(op: Op, errno: Errno, endpoint: &Endpoint) -> Self {
         match errno {
@@ -76,12 +76,12 @@ impl Error {
         self.op
     }
 
-    /// Why it failed.
+    /// The cause of the failure.
     pub const fn cause(&self) -> Cause {
         self.code.with(self.number)
     }
 
-    /// The class of the error, for callers that treat several causes alike.
+    /// The class of the error, for callers that handle several causes alike.
     ///
     /// ```
     /// use anet::{Errno, Error, Op, error::ErrorKind};
@@ -93,7 +93,7 @@ impl Error {
         self.cause().kind()
     }
 
-    /// The kernel's error number; `None` where the error was found without asking the kernel.
+    /// The kernel's error number; `None` if this crate detected the error without the kernel.
     pub const fn errno(&self) -> Option<Errno> {
         match self.cause() {
             Cause::Errno(errno) => Some(errno),
@@ -101,19 +101,19 @@ impl Error {
         }
     }
 
-    /// Whether the kernel answered with this number.
+    /// Whether the kernel returned this error number.
     #[inline]
     pub(crate) const fn is(&self, errno: Errno) -> bool {
         matches!(self.code, Code::Errno) && self.number == errno.raw_os_error() as u32
     }
 
-    /// `EAGAIN`: nothing to do now, try again when the descriptor is ready.
+    /// `EAGAIN`: the call would block; try again when the descriptor is ready.
     #[inline]
     pub const fn is_would_block(&self) -> bool {
         self.is(Errno::AGAIN) || self.is(Errno::WOULDBLOCK)
     }
 
-    /// `EINTR`: a signal came in before the call had done anything.
+    /// `EINTR`: a signal interrupted the call before it had done anything.
     #[inline]
     pub const fn is_interrupted(&self) -> bool {
         self.is(Errno::INTR)
@@ -124,28 +124,28 @@ impl Error {
         self.is(Errno::INPROGRESS)
     }
 
-    /// `EADDRINUSE`: another socket has the address.
+    /// `EADDRINUSE`: another socket uses the address.
     pub const fn is_addr_in_use(&self) -> bool {
         self.is(Errno::ADDRINUSE)
     }
 
-    /// `EMFILE`, `ENFILE`: no descriptors left in the process or the system.
+    /// `EMFILE`, `ENFILE`: the process or the system has no descriptors left.
     pub const fn is_out_of_files(&self) -> bool {
         self.is(Errno::MFILE) || self.is(Errno::NFILE)
     }
 
-    /// `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: the machine is short of something, and the same call may succeed
-    /// once something else has been released.
+    /// `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: the system is out of a resource; the same call may succeed after some
+    /// have been released.
     pub const fn is_out_of_resources(&self) -> bool {
         self.is_out_of_files() || self.is(Errno::NOBUFS) || self.is(Errno::NOMEM)
     }
 
-    /// `ECONNRESET`, `EPIPE`, `ENOTCONN`: the peer is gone.
+    /// `ECONNRESET`, `EPIPE`, `ENOTCONN`: the peer has disconnected.
     pub const fn is_disconnected(&self) -> bool {
         self.is(Errno::CONNRESET) || self.is(Errno::PIPE) || self.is(Errno::NOTCONN)
     }
 
-    /// The text of `Display`, at most 255 bytes of it.
+    /// The text of `Display`, cut at 255 bytes.
     pub fn to_text(&self) -> ErrorText {
         let mut text = ErrorText::new();
         // Writing to an `ErrorText` cannot fail.
@@ -154,7 +154,7 @@ impl Error {
     }
 }
 
-/// The call and the reason: `bind: Address already in use`.
+/// The operation and the reason: `bind: Address already in use`.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.op, self.reason())
@@ -162,19 +162,19 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// The text without the call.
+    /// The text without the operation.
     pub(crate) const fn reason(&self) -> Reason {
         Reason(*self)
     }
 
-    /// `, EADDRINUSE 98`, or nothing where there is no number.
+    /// `, EADDRINUSE 98`, or nothing if there is no error number.
     fn fmt_number(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(errno) = self.errno() else { return Ok(()) };
         write!(f, ", {} {}", errno::name(errno).unwrap_or("errno"), errno.raw_os_error())
     }
 }
 
-/// What an error's text says after the call.
+/// The part of an error's text after the operation.
 pub(crate) struct Reason(Error);
 
 impl fmt::Display for Reason {
@@ -201,11 +201,11 @@ impl fmt::Debug for Error {
 
 impl core::error::Error for Error {}
 
-/// Names the operation of a bare errno: `sys::bind(..).op(Op::Bind)?`.
+/// Adds the operation to a bare errno: `sys::bind(..).op(Op::Bind)?`.
 pub(crate) trait ResultExt<T> {
     fn op(self, op: Op) -> Result<T>;
 
-    /// The same for a call that was given this address.
+    /// The same for a call with this address.
     fn op_with(self, op: Op, endpoint: &Endpoint) -> Result<T>;
 }
 
@@ -221,8 +221,8 @@ impl<T> ResultExt<T> for Result<T, Errno> {
     }
 }
 
-/// Keeps the error number, so that `raw_os_error` and `kind` say what they would for a std call. An error without a
-/// number has the same class in std, and itself within.
+/// Keeps the error number, so that `raw_os_error` and `kind` return the same as for a std call. An error without a
+/// number becomes an error of the same class that wraps it.
 #[cfg(feature = "std")]
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
@@ -238,15 +238,15 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    /// The longest label and the longest errno text always fit, so only context that a caller adds can be cut.
+    /// The longest label and the longest errno text fit, so only context added by a caller can be cut.
     #[test]
-    fn no_label_with_any_errno_text_is_ever_cut() {
+    fn a_label_with_an_errno_text_is_never_cut() {
         let longest = Opt::ALL.iter().map(|&opt| Op::Set(opt).to_string().len()).max().unwrap();
         assert!(longest + ": ".len() + errno::LONGEST_TEXT < ERR_LEN);
     }
 
     #[test]
-    fn labels_are_the_names_of_the_calls() {
+    fn labels_are_the_names_of_the_system_calls() {
         let labels = [
             (Op::Socket, "socket"),
             (Op::Bind, "bind"),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_survive_the_packing() {
+    fn causes_survive_packing() {
         for &cause in Cause::EVERY.iter().chain([&Cause::Errno(Errno::ADDRINUSE)]) {
             let error = Error::refused(Op::Bind, cause);
             assert_eq!((error.cause(), error.op(), error.kind()), (cause, Op::Bind, cause.kind()));
@@ -282,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_the_number_of_its_cause() {
+    fn the_text_shows_the_number_of_the_cause() {
         let error = Error::refused(Op::Address, Cause::PathTooLong { len: 200 });
         assert_eq!(error.to_string(), "address: Unix socket path of 200 bytes, which must be under 108");
     }
 
     #[test]
-    fn a_link_local_address_without_scope_is_the_reason_and_not_an_invalid_argument() {
+    fn a_link_local_address_without_scope_is_a_missing_scope_and_not_an_invalid_argument() {
         let refused = |endpoint: &str| Error::with_addr(Op::Bind, Errno::INVAL, &endpoint.parse().unwrap());
         for endpoint in ["[fe80::1]:80", "[febf::1]:80", "[ff02::1]:80"] {
             assert_eq!(refused(endpoint).cause(), Cause::MissingScope, "{endpoint}");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_out_of_range_is_told_the_range() {
+    fn an_out_of_range_error_shows_the_range() {
         let error = Error::refused(Op::Set(Opt::TCP_KEEPIDLE), Cause::OutOfRange { value: 32768 });
         assert_eq!(error.to_string(), "setsockopt TCP_KEEPIDLE: 32768 is out of range 1..=32767");
     }
@@ -312,7 +312,7 @@ mod tests {
 
     #[cfg(feature = "std")]
     #[test]
-    fn std_reads_the_same_error_number() {
+    fn the_std_error_has_the_same_error_number() {
         let error = std::io::Error::from(Error::new(Op::Accept, Errno::AGAIN));
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
         assert_eq!(error.raw_os_error(), Some(Errno::AGAIN.raw_os_error()));
@@ -320,7 +320,7 @@ mod tests {
 
     #[cfg(feature = "std")]
     #[test]
-    fn std_finds_no_host_and_keeps_the_operation() {
+    fn the_std_error_of_an_unknown_host_is_not_found_and_keeps_the_operation() {
         let error = std::io::Error::from(Error::refused(Op::Address, Cause::HostNotFound));
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
         assert_eq!(error.to_string(), "address: Host not found");

@@ -1,24 +1,24 @@
-//! Which call failed: the operations of this crate and the labels they carry in error texts.
+//! The operations of this crate and their labels in error texts.
 //!
-//! A label is the name of the system call. [`redis::AnetError`](crate::redis::AnetError) has the labels of Redis.
+//! A label is the name of the system call. [`redis::AnetError`](crate::redis::AnetError) uses Redis's labels.
 
 use core::{fmt, ops::RangeInclusive};
 
-/// The operation an [`Error`](super::Error) comes from.
+/// The operation that failed with an [`Error`](super::Error).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Op {
-    /// Taking a connection from a listener.
+    /// Accepting a connection.
     Accept,
-    /// Making or using an address, before any system call.
+    /// Creating or using an address, before any system call.
     Address,
-    /// Giving a socket its own address.
+    /// Binding a socket to a local address.
     Bind,
     /// Changing the mode of a Unix socket's file.
     Chmod,
     /// Changing the group of a Unix socket's file.
     Chown,
-    /// Setting close-on-exec.
+    /// Setting the close-on-exec flag.
     Cloexec,
     /// Connecting to a peer.
     Connect,
@@ -28,27 +28,27 @@ pub enum Op {
     Duplicate,
     /// Creating an epoll or kqueue instance.
     EventCreate,
-    /// Changing what an epoll or kqueue instance watches.
+    /// Changing the registrations of an epoll or kqueue instance.
     EventControl,
     /// Waiting for events.
     EventWait,
     /// Reading an option.
     Get(Opt),
-    /// Asking for close-on-exec.
+    /// Reading the close-on-exec flag.
     GetCloexec,
     /// Reading the file status flags.
     GetFlags,
-    /// Asking whether a socket listens.
+    /// Testing whether a socket is listening.
     IsListening,
-    /// Giving a Unix socket's file the path it was bound beside.
+    /// Linking a Unix socket's file to its final path.
     Link,
     /// Making a socket listen.
     Listen,
-    /// Asking for a socket's own address.
+    /// Reading a socket's local address.
     LocalAddr,
     /// Locking the directory of a Unix socket's path.
     Lock,
-    /// Asking for the peer's address.
+    /// Reading the peer's address.
     PeerAddr,
     /// Creating a pipe.
     Pipe,
@@ -58,7 +58,7 @@ pub enum Op {
     Read,
     /// Receiving a datagram.
     ReceiveFrom,
-    /// Giving a file its final name.
+    /// Renaming a file to its final name.
     Rename,
     /// Sending a datagram.
     SendTo,
@@ -66,17 +66,17 @@ pub enum Op {
     Set(Opt),
     /// Setting the file status flags.
     SetFlags,
-    /// Closing one or both directions of a connection.
+    /// Shutting down one or both directions of a connection.
     Shutdown,
     /// Creating a socket.
     Socket,
-    /// Looking at a file.
+    /// Reading the status of a file.
     Stat,
-    /// Bringing a file's content to the disk.
+    /// Flushing a file's content to disk.
     Sync,
     /// Removing a Unix socket's file.
     Unlink,
-    /// Creating what a wait is ended with: an eventfd on Linux, a pipe elsewhere.
+    /// Creating a waker: an eventfd on Linux, a pipe elsewhere.
     WakerCreate,
     /// Writing to a socket or file.
     Write,
@@ -142,7 +142,7 @@ impl fmt::Display for Op {
     }
 }
 
-/// What errors need of the [table](crate::option): the names, and the ranges.
+/// Generates [`Opt`] from the [table](crate::option) of options: their names and ranges.
 macro_rules! opt {
     ($([$os:meta] { $(
         $(#[$doc:meta])* $opt:ident $name:literal $level:ident $([$range:expr])? { $($fact:tt)* }
@@ -153,12 +153,12 @@ macro_rules! opt {
         #[non_exhaustive]
         pub enum Opt {
             $($(#[doc = concat!("`", $name, "`")] $opt,)*)*
-            /// One that was named by number, through [`raw`](crate::option::raw).
+            /// An option given by number, through [`raw`](crate::option::raw).
             Raw,
         }
 
         impl Opt {
-            /// All that have a name.
+            /// All options that have a name.
             pub const ALL: &[Self] = &[$($(Self::$opt,)*)*];
 
             /// The name in the kernel's headers.
@@ -169,8 +169,8 @@ macro_rules! opt {
                 }
             }
 
-            /// The values the kernel takes, where it refuses the others with a bare `EINVAL`: in the kernel's own unit,
-            /// and bytes for a name.
+            /// The values that the kernel accepts, in the kernel's unit, or the length in bytes for a name. `None`
+            /// unless the kernel rejects other values with a bare `EINVAL`.
             pub const fn range(self) -> Option<RangeInclusive<u32>> {
                 match self {
                     $($($(Self::$opt => Some($range),)?)*)*

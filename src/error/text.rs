@@ -1,4 +1,4 @@
-//! [`ErrorText`]: an error's text in 256 bytes, for those who log it and for C.
+//! [`ErrorText`]: an error's text in 256 bytes, for logs and for C.
 
 use arrayvec::ArrayString;
 use core::{ffi::CStr, fmt, ops::Deref};
@@ -7,12 +7,12 @@ use core::{ffi::CStr, fmt, ops::Deref};
 #[doc(alias = "ANET_ERR_LEN")]
 pub const ERR_LEN: usize = 256;
 
-/// The visible bytes of an error text: the terminator takes one.
+/// The longest error text without its terminator, in bytes.
 const VISIBLE_MAX: usize = ERR_LEN - 1;
 
-/// A text of at most 255 bytes with a NUL behind it.
+/// A text of at most 255 bytes, followed by a NUL.
 ///
-/// Writing to it never fails: what does not fit is cut at a character boundary, and nothing is taken after the cut.
+/// Writing never fails: a text that does not fit is cut at a character boundary, and later writes are discarded.
 ///
 /// ```
 /// use anet::error::ErrorText;
@@ -26,7 +26,7 @@ const VISIBLE_MAX: usize = ERR_LEN - 1;
 /// ```
 #[derive(Clone, Copy)]
 pub struct ErrorText {
-    /// The visible text and one NUL, which is never within it.
+    /// The text, which contains no NUL, and one NUL.
     terminated: ArrayString<ERR_LEN>,
     cut: bool,
 }
@@ -49,12 +49,12 @@ impl ErrorText {
         CStr::from_bytes_until_nul(self.terminated.as_bytes()).unwrap_or_default()
     }
 
-    /// Whether something was left out.
+    /// Whether the text was cut.
     pub const fn is_cut(&self) -> bool {
         self.cut
     }
 
-    /// Appends as much of `piece` as fits, up to the first NUL: a C reader would not see what follows one.
+    /// Appends as much of `piece` as fits, up to its first NUL: for C the text ends there.
     fn append(&mut self, piece: &str) {
         let visible = piece.split('\0').next().unwrap_or_default();
         let room = VISIBLE_MAX - self.as_str().len();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_255_bytes_is_whole_and_one_more_is_cut() {
+    fn a_text_of_255_bytes_fits_and_a_longer_one_is_cut() {
         let longest = "x".repeat(255);
         assert!(!written(&[&longest]).is_cut());
         let cut = written(&[&longest, "y"]);
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn the_cut_falls_between_characters_and_ends_the_text() {
+    fn a_text_is_cut_at_a_character_boundary_and_later_writes_are_discarded() {
         let text = written(&[&"x".repeat(254), "é", "z"]);
         assert_eq!(text.as_str(), "x".repeat(254));
     }
 
     #[test]
-    fn c_reads_what_rust_reads() {
+    fn the_c_string_equals_the_str() {
         for pieces in [&["bind: ", "Permission denied"][..], &[], &["a\0b", "c"]] {
             let text = written(pieces);
             assert_eq!(text.as_c_str().to_str().unwrap(), text.as_str());
