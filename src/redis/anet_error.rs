@@ -1,12 +1,12 @@
-//! [`AnetError`]: errors in the words of `anet.c`.
+//! [`AnetError`]: errors with the texts of `anet.c`.
 
 use core::fmt;
 
 use crate::error::{Cause, Errno, Error, Op, Opt, errno};
 
-/// An error whose text is that of Redis's `anet.c`, for readers of Redis's logs.
+/// An error with the text of Redis's `anet.c`, for logs that must read as Redis's do.
 ///
-/// Texts that Redis does not have are those of [`Error`].
+/// Errors for which Redis has no text have the text of [`Error`].
 ///
 /// ```
 /// use anet::{Errno, Error, Op, redis::AnetError};
@@ -39,7 +39,7 @@ impl fmt::Display for AnetError {
 
 impl core::error::Error for AnetError {}
 
-/// What Redis calls an operation; `None`: by the name of the system call.
+/// Redis's label of an operation; `None` if Redis uses the name of the system call.
 const fn label(op: Op) -> Option<&'static str> {
     match op {
         Op::Cloexec | Op::GetCloexec => Some("anetCloexec"),
@@ -56,7 +56,7 @@ mod tests {
     use std::string::ToString;
 
     #[test]
-    fn labels_are_those_of_redis() {
+    fn labels_match_redis() {
         let labels = [
             (Op::Socket, "creating socket"),
             (Op::Bind, "bind"),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_those_of_redis() {
+    fn reasons_match_redis() {
         let cases = [
             (Op::Address, Cause::PathTooLong { len: 200 }, "unix socket path too long (200), must be under 108"),
             (Op::Socket, Cause::MissingScope, "creating socket: Invalid argument"),

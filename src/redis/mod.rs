@@ -1,6 +1,6 @@
-//! Texts and forms that only Redis has, for servers whose peers and logs must read as Redis's do.
+//! Texts and formats specific to Redis, for servers whose replies and logs must match Redis's.
 //!
-//! The other modules know nothing of it, but for [`capi`](crate#where-things-are), which speaks as `anet.c` does.
+//! Of the other modules only [`capi`](crate#where-things-are) uses it, to match `anet.c`.
 //!
 //! ```
 //! use anet::{accept::Reason, redis};

@@ -1,10 +1,10 @@
-//! The names that Redis gives to peers.
+//! The names of peers in Redis.
 
 use crate::addr::{Endpoint, Line, SocketText};
 
 /// The IP address and the port; `/unixsocket` and 0 for a Unix socket, `?` and 0 for anything else.
 ///
-/// A zone is not part of the text: Redis asks `inet_ntop`, which knows none.
+/// The text has no zone: Redis uses `inet_ntop`, which does not print one.
 #[doc(alias = "anetFdToString")]
 pub fn ip_and_port(endpoint: &Endpoint) -> (SocketText, u16) {
     match endpoint {
@@ -14,10 +14,10 @@ pub fn ip_and_port(endpoint: &Endpoint) -> (SocketText, u16) {
     }
 }
 
-/// Writes `ip:port` to `out`, with brackets around an `ip` that has a colon, and returns the length of the whole text
-/// in bytes, of which `out` has as much as fits. `ip` is any text: nothing is checked.
+/// Writes as much of `ip:port` to `out` as fits, with brackets around an `ip` that contains a colon, and returns the
+/// length of the whole text in bytes. `ip` is not validated.
 ///
-/// That is `anetFormatAddr`, except that no terminator is written.
+/// This is `anetFormatAddr` without the terminator.
 ///
 /// ```
 /// use anet::redis::format_addr;
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_come_with_a_colon() {
+    fn an_ip_with_a_colon_gets_brackets() {
         assert_eq!(formatted("127.0.0.1", 80), "127.0.0.1:80");
         assert_eq!(formatted("::1", 0), "[::1]:0");
         assert_eq!(formatted("?", 0), "?:0");
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_counted_but_not_written() {
+    fn text_that_does_not_fit_is_counted_but_not_written() {
         let mut out = *b"........";
         assert_eq!(format_addr(b"::1", 6379, &mut out[..4]), 10);
         assert_eq!(&out, b"[::1....");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_are_named_as_in_redis() {
+    fn names_of_peers_match_redis() {
         let named = |endpoint: &Endpoint| {
             let (ip, port) = ip_and_port(endpoint);
             (ip.to_string(), port)

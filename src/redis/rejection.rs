@@ -1,8 +1,8 @@
-//! What Redis writes to a client that may not stay.
+//! The error that Redis sends to a rejected client.
 
 use crate::accept::Reason;
 
-/// The error of the Redis protocol (RESP) for a rejected client, with `\r\n` at its end.
+/// The RESP error for a rejected client, including the final `\r\n`.
 #[doc(alias = "clientAcceptHandler")]
 pub const fn rejection(reason: Reason) -> &'static str {
     match reason {
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rejection_is_one_line_of_the_protocol() {
+    fn a_rejection_is_one_protocol_line() {
         for reason in [Reason::MaxClients, Reason::MaxPerSource, Reason::ProtectedMode, Reason::TooManySources] {
             let line = rejection(reason).strip_suffix("\r\n").unwrap();
             assert!(line.starts_with("-ERR ") || line.starts_with("-DENIED Running in protected mode"));
