@@ -1,4 +1,4 @@
-//! What is still to be tried. Pure.
+//! The remaining connection attempts. No system calls.
 
 use core::net::SocketAddr;
 
@@ -9,8 +9,8 @@ use crate::{
     option::SocketOptions,
 };
 
-/// The addresses of a list in their order, each with the address to connect from; with a source that is best effort the
-/// list comes a second time, without it.
+/// The addresses of a list in order, each with the source address; with a best-effort source the list is repeated
+/// without it.
 #[derive(Debug)]
 pub(super) struct Attempts<L> {
     endpoints: L,
@@ -23,7 +23,7 @@ impl<L: AsRef<[Endpoint]>> Attempts<L> {
         Self { endpoints, next: 0, connector }
     }
 
-    /// The first success and its address, or the last error; `none` if there is nothing to try.
+    /// The first success and its address, or the last error; `none` if there is no attempt left.
     pub(super) fn first<T>(
         &mut self,
         none: AddrError,
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_tried_in_its_order_and_without_a_best_effort_source_again() {
+    fn a_list_is_tried_in_order_and_again_without_a_best_effort_source() {
         let (list, source) = ("1.1.1.1:1 [::1]:2", "127.0.0.1:0".parse().unwrap());
         assert_eq!(attempts(list, LocalAddr::Any), [(1, false), (2, false)]);
         assert_eq!(attempts(list, LocalAddr::Bound(source)), [(1, true), (2, true)]);

@@ -1,4 +1,4 @@
-//! [`Connector`]: how to connect, said once for all connections made with it.
+//! [`Connector`]: the settings of outgoing connections.
 
 use core::{net::SocketAddr, time::Duration};
 
@@ -13,8 +13,8 @@ use crate::{
     sys,
 };
 
-/// How outgoing connections are made: their options, the source address, and how long an attempt and all of them may
-/// take.
+/// The settings of outgoing connections: socket options, source address, and time limits for each attempt and for all
+/// attempts together.
 ///
 /// ```
 /// use anet::{SocketOptions, connect::Connector};
@@ -35,35 +35,35 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// No options, any source address, and as long as the kernel tries: on Linux about two minutes for each address
-    /// (`net.ipv4.tcp_syn_retries`).
+    /// A connector without options, with any source address and the kernel's time limit: on Linux about two minutes for
+    /// each address (`net.ipv4.tcp_syn_retries`).
     pub const fn new() -> Self {
         Self { options: SocketOptions::new(), source: LocalAddr::Any, attempt_timeout: None, timeout: None }
     }
 
-    /// What the sockets are like, before they connect: mark, device, buffers, congestion control and everything else that
-    /// must be there for the first packet. Of the value, what concerns serving sockets alone is passed over.
+    /// Sets the options of the sockets before they connect: mark, device, buffers, congestion control and all others
+    /// that must apply to the first packet. Options for listening sockets are ignored.
     #[must_use]
     pub const fn with_options(mut self, options: SocketOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// The address that connections come from.
+    /// Sets the source address.
     #[must_use]
     pub const fn with_local_addr(mut self, source: LocalAddr) -> Self {
         self.source = source;
         self
     }
 
-    /// How long one address may take before the next one is tried.
+    /// Sets the time limit for one address; after it, the next address is tried.
     #[must_use]
     pub const fn with_attempt_timeout(mut self, time: Option<Duration>) -> Self {
         self.attempt_timeout = time;
         self
     }
 
-    /// How long all addresses together may take.
+    /// Sets the time limit for all addresses together.
     #[must_use]
     pub const fn with_timeout(mut self, time: Option<Duration>) -> Self {
         self.timeout = time;
@@ -78,18 +78,18 @@ impl Connector {
         self.source
     }
 
-    /// How long one address may take.
+    /// The time limit for one address.
     pub const fn attempt_timeout(&self) -> Option<Duration> {
         self.attempt_timeout
     }
 
-    /// How long all addresses together may take.
+    /// The time limit for all addresses together.
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// Begins to connect to one address, without waiting: `socket` and `connect` and no other call, but for a source
-    /// address and options. The connection is under way, or made already.
+    /// Starts connecting to one address without waiting, with no calls but `socket` and `connect`, and those for a
+    /// source address and options. The connection is in progress or already established.
     pub(crate) fn begin(&self, endpoint: &Endpoint) -> Result<Stream> {
         let bound = self.begin_from(endpoint, self.source.addr());
         match self.source {
@@ -101,7 +101,7 @@ impl Connector {
     fn begin_from(&self, endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Stream> {
         let fd = super::socket(endpoint, source, &self.options, true)?;
         match sys::connect(fd.as_fd(), endpoint) {
-            // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
+            // An interrupted TCP connect continues in the kernel and must not be repeated.
             Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::from(fd)),
             Err(errno) => Err(Error::new(Op::Connect, errno)),
         }

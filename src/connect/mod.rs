@@ -1,8 +1,8 @@
-//! Connecting: TCP and Unix, waiting or not, over a list of addresses in their order.
+//! Connecting: TCP and Unix, blocking or not, to the addresses of a list in order.
 //!
-//! The first address that connects wins; one that fails gives way to the next, at once or when its refusal comes. The
-//! last error is the one reported. Every socket is close-on-exec, has the options of its [`Connector`] before it connects,
-//! and, with a source address over TCP, `SO_REUSEADDR`.
+//! The first address that connects wins; after a failure, immediate or later, the next address is tried. If all fail,
+//! the last error is returned. Every socket is close-on-exec and has the options of its [`Connector`] before it
+//! connects; a TCP socket with a source address also has `SO_REUSEADDR`.
 
 mod attempts;
 mod connector;
@@ -24,19 +24,19 @@ use crate::{
 };
 use attempts::Attempts;
 
-/// The address a TCP connection comes from.
+/// The source address of a TCP connection.
 ///
-/// With port 0 the kernel chooses the port when it connects, so that connections to different peers may share one
-/// (`IP_BIND_ADDRESS_NO_PORT`, Linux). It does not concern Unix sockets.
+/// With port 0 the kernel chooses the port in `connect`, so that connections to different peers can share a port
+/// (`IP_BIND_ADDRESS_NO_PORT`, Linux). Ignored for Unix sockets.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum LocalAddr {
-    /// The one that routing chooses.
+    /// The address that routing chooses.
     #[default]
     Any,
-    /// This one, or no connection.
+    /// This address; if it cannot be used, connecting fails.
     Bound(SocketAddr),
-    /// This one if all goes well with it, otherwise any.
+    /// This address if connecting from it succeeds, otherwise any.
     BestEffort(SocketAddr),
 }
 
@@ -49,13 +49,13 @@ impl LocalAddr {
     }
 }
 
-/// Starts to connect and does not wait.
+/// Starts connecting without waiting.
 ///
-/// The connector says with which options and from which address; a [`LocalAddr`] alone stands for one without options. Its
-/// time limits are for callers that wait: give an address up with [`Pending::time_out`].
+/// The connector has the options and the source address; a [`LocalAddr`] converts to a connector without options. The
+/// time limits of the connector are ignored: call [`Pending::time_out`] to give up on an address.
 ///
-/// The list goes into the [`Pending`], which tries the other addresses when one refuses: give a reference, or a list
-/// that is owned to have a `Pending` that borrows nothing.
+/// The [`Pending`] holds the list and tries the next address when one fails. Pass a reference, or an owned list for a
+/// `Pending` that borrows nothing.
 ///
 /// ```
 /// use anet::{Endpoint, connect::{self, Progress, LocalAddr}, event::{Events, Interest, Poller}};
@@ -83,18 +83,18 @@ impl LocalAddr {
 ///
 /// # Errors
 ///
-/// The last address's, if all fail at once: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL` for a source
-/// that is not this host's or when the ephemeral ports are used up, `EAFNOSUPPORT` for a source of the other family,
-/// [`MissingScope`](Cause::MissingScope) for a link-local address without scope, `EMFILE`, `ENFILE`; those of the options. On a Unix socket
-/// `ENOENT`, `EACCES`, and `EAGAIN` when the server's backlog is full: nothing has been started then, and the call is to
-/// be repeated after a while. [`NothingToTry`](Cause::NothingToTry) for an empty list.
+/// The error of the last address, if all fail at once: `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EADDRNOTAVAIL`
+/// for a source that is not an address of this host or if no ephemeral port is left, `EAFNOSUPPORT` for a source of the
+/// other family, [`MissingScope`](Cause::MissingScope) for a link-local address without scope, `EMFILE`, `ENFILE`;
+/// those of the options. On a Unix socket `ENOENT`, `EACCES`, and `EAGAIN` if the server's backlog is full: no attempt
+/// is in progress then, so call again later. [`NothingToTry`](Cause::NothingToTry) for an empty list.
 #[doc(alias = "anetTcpNonBlockConnect")]
 #[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
 pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, connector: impl Into<Connector>) -> Result<Progress<L>, AddrError> {
     start_with(endpoints, connector.into(), begin)
 }
 
-/// The same, with `SO_REUSEADDR` on every socket over TCP, as Redis has it.
+/// The same, with `SO_REUSEADDR` on every TCP socket, as in Redis.
 #[cfg(feature = "capi")]
 pub(crate) fn start_reusing(endpoints: &[Endpoint], source: LocalAddr) -> Result<Progress<&[Endpoint]>, AddrError> {
     start_with(endpoints, source.into(), |endpoint, source, options| {
@@ -119,8 +119,8 @@ fn start_with<L: AsRef<[Endpoint]>>(
     })
 }
 
-/// Connects and waits, for each address and for all of them at most as long as the connector says. The stream is
-/// blocking.
+/// Connects and waits, within the connector's time limits for each address and for all addresses. The returned stream
+/// is blocking.
 ///
 /// ```
 /// use anet::{Endpoint, SocketOptions, connect::{self, Connector}};
@@ -138,8 +138,8 @@ fn start_with<L: AsRef<[Endpoint]>>(
 ///
 /// # Errors
 ///
-/// Those of [`start`] and [`Pending::finish`], and `ETIMEDOUT`. [`AddrError::endpoint`] is the address that failed last,
-/// which is the source if it could not be bound.
+/// Those of [`start`] and [`Pending::finish`], and `ETIMEDOUT`. [`AddrError::endpoint`] is the address that failed
+/// last: the source address if it could not be bound.
 #[doc(alias = "connect")]
 pub fn blocking(endpoints: &[Endpoint], connector: impl Into<Connector>) -> Result<Stream, AddrError> {
     let connector = connector.into();
@@ -157,13 +157,13 @@ pub fn blocking(endpoints: &[Endpoint], connector: impl Into<Connector>) -> Resu
 
 const NOTHING_TO_TRY: AddrError = AddrError::nowhere(Error::refused(Op::Connect, Cause::NothingToTry));
 
-/// What has come of an attempt so far.
+/// The state of an attempt.
 enum Attempt {
     Connected(Stream),
     UnderWay(OwnedFd),
 }
 
-/// Begins an attempt that does not wait.
+/// Starts a non-blocking attempt.
 fn begin(endpoint: &Endpoint, source: Option<SocketAddr>, options: &SocketOptions) -> Result<Attempt, AddrError> {
     attempt(socket(endpoint, source, options, true)?, endpoint)
 }
@@ -179,7 +179,7 @@ fn connect(fd: OwnedFd, endpoint: &Endpoint) -> Result<Attempt> {
             pending::refuse_itself(fd.as_fd(), &peer)?;
             Ok(Attempt::Connected(Stream::from(fd)))
         }
-        // An interrupted connect over TCP goes on by itself, and calling it again would only confuse.
+        // An interrupted TCP connect continues in the kernel and must not be repeated.
         Err(Errno::INPROGRESS | Errno::INTR) => Ok(Attempt::UnderWay(fd)),
         Err(errno) => Err(Error::with_addr(Op::Connect, errno, endpoint)),
     }
@@ -213,8 +213,8 @@ fn wait_for_peer(fd: OwnedFd, endpoint: &Endpoint, deadline: Deadline) -> Result
     Ok(stream)
 }
 
-/// A Unix connect is done at once or waits for room in the server's backlog; interrupted while it waits, it has not
-/// begun. The deadline decides when it has waited long enough: the kernel begins to count anew after each signal.
+/// A Unix `connect` completes at once or waits for room in the server's backlog; a signal during the wait cancels it.
+/// The deadline limits the total time, because the kernel restarts its timeout after each signal.
 fn wait_for_room(fd: OwnedFd, endpoint: &Endpoint, options: &SocketOptions, deadline: Deadline) -> Result<Stream> {
     let stream = Stream::from(fd);
     while !connect_within(&stream, endpoint, deadline.remaining())? {
@@ -228,7 +228,7 @@ fn wait_for_room(fd: OwnedFd, endpoint: &Endpoint, options: &SocketOptions, dead
     Ok(stream)
 }
 
-/// Waits for room at most this long (`None`: for ever), or until a signal comes; says whether there was room.
+/// Waits for room at most this long (`None`: indefinitely), or until a signal arrives; returns whether there was room.
 fn connect_within(stream: &Stream, endpoint: &Endpoint, time: Option<Duration>) -> Result<bool> {
     if let Some(time) = time {
         option::set_send_timeout(stream, Some(without_lateness(time)))?;
@@ -241,14 +241,14 @@ fn connect_within(stream: &Stream, endpoint: &Endpoint, time: Option<Duration>) 
     }
 }
 
-/// How long to let a call wait that may be an eighth late and must not be: Linux sorts long timeouts by their magnitude
-/// (`kernel/time/timer.c`). What is left of the time is waited for after that.
+/// The timeout for a call that must not be late: Linux rounds long timeouts to their magnitude (`kernel/time/timer.c`),
+/// which may add an eighth. The caller waits for the rest of the time afterwards.
 fn without_lateness(time: Duration) -> Duration {
-    // A wait of no time would be one for ever.
+    // A timeout of zero would wait indefinitely.
     (time - time / 8).max(Duration::from_micros(1))
 }
 
-/// A socket ready to connect.
+/// Creates a socket that is ready to connect.
 fn socket(
     endpoint: &Endpoint,
     source: Option<SocketAddr>,
@@ -287,7 +287,7 @@ fn bind_source(fd: &OwnedFd, source: SocketAddr) -> Result<()> {
     sys::bind(fd.as_fd(), &source).op_with(Op::Bind, &source)
 }
 
-/// Before Linux 4.2 there is no such option, and every connection takes a port of its own.
+/// Linux before 4.2 does not have this option; there every connection takes a port of its own.
 #[cfg(target_os = "linux")]
 fn share_ports(fd: &OwnedFd) -> Result<()> {
     match option::set_bind_address_no_port(fd, true) {

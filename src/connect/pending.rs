@@ -1,4 +1,4 @@
-//! From "in progress" to a connected stream.
+//! [`Pending`]: a connection attempt in progress.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,23 +11,24 @@ use crate::{
     sys::{self, Deadline, PollFlags},
 };
 
-/// How far a connection has come. Each state asks the caller for something of its own, so this enum is complete.
+/// The state of a connection attempt. The caller must handle every state, so this enum is exhaustive.
 #[derive(Debug)]
 pub enum Progress<L> {
-    /// It is made. The descriptor is that of the [`Pending`] that was finished; of a connection that
-    /// [`start`](super::start) has made at once it is new.
+    /// The connection is established, on the descriptor of the [`Pending`] that was finished, or on a new one if
+    /// [`start`](super::start) connected at once.
     Connected(Stream),
-    /// An attempt has begun on a new descriptor, which no poller knows yet: [`add`](crate::event::Poller::add) it.
+    /// An attempt has started on a new descriptor, which is not registered yet: [`add`](crate::event::Poller::add) it
+    /// to the poller.
     Started(Pending<L>),
-    /// The attempt goes on, on the same descriptor.
+    /// The attempt continues on the same descriptor.
     Pending(Pending<L>),
 }
 
-/// An attempt to connect that is under way, and the addresses still to be tried. Wait until it is writable or has an
-/// error, then [`finish`](Self::finish) it; dropping it gives all of them up.
+/// A connection attempt in progress, and the addresses not tried yet. Wait until it is writable or has an error, then
+/// [`finish`](Self::finish) it. Dropping it abandons all of them.
 ///
-/// `L` is the list that [`start`](super::start) was given. With a list that is owned, such as an array, a `Vec` or an
-/// `Arc<[Endpoint]>`, so is the `Pending`, and a table can hold many:
+/// `L` is the list passed to [`start`](super::start). With an owned list, such as an array, a `Vec` or an
+/// `Arc<[Endpoint]>`, the `Pending` borrows nothing, and a table can hold many:
 ///
 /// ```
 /// use anet::{Endpoint, Stream, connect::{self, Pending, Progress, LocalAddr}, event::{Events, Interest, Poller}};
@@ -35,12 +36,12 @@ pub enum Progress<L> {
 ///
 /// struct Dials {
 ///     poller: Poller,
-///     /// By the poller's key.
+///     /// Indexed by the poller's key.
 ///     pending: [Option<Pending<Arc<[Endpoint]>>>; 2],
 /// }
 ///
 /// impl Dials {
-///     /// Keeps what is under way, and returns what is connected.
+///     /// Keeps a pending attempt, and returns a connected stream.
 ///     fn keep(&mut self, key: usize, progress: Progress<Arc<[Endpoint]>>) -> anet::Result<Option<Stream>> {
 ///         let pending = match progress {
 ///             Progress::Connected(stream) => return Ok(Some(stream)),
@@ -87,23 +88,23 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
         Self { fd, peer, attempts }
     }
 
-    /// The address being connected to.
+    /// The address of the current attempt.
     pub const fn peer_addr(&self) -> &Endpoint {
         &self.peer
     }
 
-    /// Asks how it went: connected, still pending if asked too early, or refused. After a refusal the descriptor is
-    /// closed and the next address that does not fail at once is [`Started`](Progress::Started), on a new descriptor,
-    /// even if it is connected already.
+    /// Returns the result of the attempt: connected, or still pending if called too early. A failed attempt closes the
+    /// descriptor, and the next address that does not fail at once is [`Started`](Progress::Started) on a new
+    /// descriptor, even if it is already connected.
     ///
-    /// Closing makes a poller forget the descriptor unless a forked child has it too; a server that forks calls
-    /// [`delete`](crate::event::Poller::delete) before this.
+    /// Closing a descriptor removes it from the poller unless a forked child has it too; a server that forks must call
+    /// [`delete`](crate::event::Poller::delete) first.
     ///
     /// # Errors
     ///
-    /// The last address's: `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNRESET`, those of
-    /// [`start`](super::start); [`SelfConnected`](Cause::SelfConnected) if the kernel has chosen the very port that was
-    /// connected to, and no listener has it.
+    /// The error of the last address: `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNRESET`, those
+    /// of [`start`](super::start); [`SelfConnected`](Cause::SelfConnected) if the kernel chose the destination port as
+    /// the source port and no listener has it.
     #[doc(alias = "SO_ERROR")]
     pub fn finish(self) -> Result<Progress<L>, AddrError> {
         match is_connected(self.fd.as_fd()) {
@@ -113,10 +114,10 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
         }
     }
 
-    /// Gives this address up because its time is over, and goes on with the next as [`finish`](Self::finish) does after
-    /// a refusal.
+    /// Gives up on the current address because its time has passed, and continues with the next one as
+    /// [`finish`](Self::finish) does after a failure.
     ///
-    /// A proxy that leaves each of its upstreams a second:
+    /// A proxy that gives each upstream one second:
     ///
     /// ```
     /// use anet::{Endpoint, connect::{self, Progress, LocalAddr}, event::{Events, Interest, Poller}};
@@ -146,15 +147,15 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` if it was the last address; those of [`start`](super::start).
+    /// `ETIMEDOUT` if this was the last address; those of [`start`](super::start).
     pub fn time_out(self) -> Result<Progress<L>, AddrError> {
         self.next_attempt(Error::new(Op::Connect, Errno::TIMEDOUT))
     }
 
-    /// What comes after an attempt that ended with `error`.
+    /// Starts the attempt after one that failed with `error`.
     fn next_attempt(self, error: Error) -> Result<Progress<L>, AddrError> {
         let Self { fd, peer, mut attempts } = self;
-        // The next one may need its place under the limit of descriptors.
+        // The next attempt may need this descriptor's place under the descriptor limit.
         drop(fd);
         let (peer, attempt) = attempts.first(AddrError::new(error, peer), super::begin)?;
         let fd = match attempt {
@@ -171,20 +172,21 @@ impl<L> AsFd for Pending<L> {
     }
 }
 
-/// Gives the socket away, and the other addresses up; writable or in error, `SO_ERROR` says how it went.
+/// Gives away the socket and drops the other addresses. When the socket is writable or has an error, `SO_ERROR` is the
+/// result of the attempt.
 impl<L> From<Pending<L>> for OwnedFd {
     fn from(pending: Pending<L>) -> Self {
         pending.fd
     }
 }
 
-/// Waits until an attempt has come to its end.
+/// Waits until an attempt has succeeded or failed.
 pub(super) fn wait(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<()> {
     while !is_writable(fd, deadline)? || !is_connected(fd)? {}
     Ok(())
 }
 
-/// Waits until there is something to ask, or a signal comes.
+/// Waits until the socket is writable or has an error, or a signal arrives.
 fn is_writable(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
     match sys::poll(fd, PollFlags::OUT, deadline.remaining()) {
         Ok(true) => Ok(true),
@@ -194,7 +196,7 @@ fn is_writable(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
     }
 }
 
-/// Whether an attempt has succeeded; `false`: it goes on.
+/// Whether an attempt has succeeded; `false` while it is in progress.
 fn is_connected(fd: BorrowedFd<'_>) -> Result<bool> {
     fail_with_waiting_error(fd)?;
     match sys::peer_addr(fd) {
@@ -204,7 +206,7 @@ fn is_connected(fd: BorrowedFd<'_>) -> Result<bool> {
     }
 }
 
-/// There was no error and no peer: it goes on, or one of them has come since.
+/// There was no error and no peer: the attempt is in progress, or has ended since.
 fn is_connected_since(fd: BorrowedFd<'_>) -> Result<bool> {
     if sys::poll_now(fd, PollFlags::OUT).op(Op::Poll)?.is_empty() {
         return Ok(false);
@@ -218,7 +220,7 @@ fn fail_with_waiting_error(fd: BorrowedFd<'_>) -> Result<()> {
     option::take_error(fd)?.map_or(Ok(()), |errno| Err(Error::new(Op::Connect, errno)))
 }
 
-/// Refuses a socket that is connected to itself.
+/// Rejects a socket that is connected to itself.
 pub(super) fn refuse_itself(fd: BorrowedFd<'_>, peer: &Endpoint) -> Result<()> {
     if peer.as_inet().is_some() && sys::local_addr(fd).op(Op::LocalAddr)? == *peer {
         return Err(Error::refused(Op::Connect, Cause::SelfConnected));
