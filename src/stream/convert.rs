@@ -1,24 +1,24 @@
-//! A [`Stream`] as a number, and as std's own types.
+//! Conversions of a [`Stream`] to a raw descriptor, and from and to std's types.
 
 use rustix::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::Stream;
 
-/// The number of the descriptor, which the stream keeps.
+/// The raw descriptor; the stream still owns it.
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
 
-/// The number of the descriptor, which is the caller's to close.
+/// The raw descriptor; the caller must close it.
 impl IntoRawFd for Stream {
     fn into_raw_fd(self) -> RawFd {
         OwnedFd::from(self).into_raw_fd()
     }
 }
 
-/// What std has, with its descriptor and options as they are.
+/// Takes over std's descriptor; its options do not change.
 ///
 /// ```
 /// use anet::Stream;
@@ -39,7 +39,7 @@ impl From<std::net::TcpStream> for Stream {
     }
 }
 
-/// What std has, with its descriptor and options as they are.
+/// Takes over std's descriptor; its options do not change.
 #[cfg(feature = "std")]
 impl From<std::os::unix::net::UnixStream> for Stream {
     fn from(stream: std::os::unix::net::UnixStream) -> Self {
@@ -47,7 +47,7 @@ impl From<std::os::unix::net::UnixStream> for Stream {
     }
 }
 
-/// The same connection for std, which takes it for TCP without looking. A non-blocking stream stays non-blocking.
+/// The same connection as a std type; std does not check that it is TCP. A non-blocking stream stays non-blocking.
 #[cfg(feature = "std")]
 impl From<Stream> for std::net::TcpStream {
     fn from(stream: Stream) -> Self {
@@ -55,7 +55,7 @@ impl From<Stream> for std::net::TcpStream {
     }
 }
 
-/// The same connection for std, which takes it for a Unix socket without looking. A non-blocking stream stays
+/// The same connection as a std type; std does not check that it is a Unix socket. A non-blocking stream stays
 /// non-blocking.
 #[cfg(feature = "std")]
 impl From<Stream> for std::os::unix::net::UnixStream {

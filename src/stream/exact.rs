@@ -1,4 +1,4 @@
-//! Whole reads and writes: all bytes, or how many went through before what stopped them.
+//! Reads and writes of exact lengths: all bytes, or an error with the number of bytes transferred before it.
 
 use core::{fmt, time::Duration};
 
@@ -10,20 +10,20 @@ use crate::{
     sys::{self, PollFlags},
 };
 
-/// A whole read or write that was stopped on the way.
+/// The error of an exact read or write that stopped early.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Incomplete {
-    /// The bytes that went through before.
+    /// The number of bytes transferred before the error.
     pub done: usize,
-    /// What stopped it; [`EndOfStream`](Cause::EndOfStream) if the peer closed.
+    /// The error; [`EndOfStream`](Cause::EndOfStream) if the peer closed the connection.
     pub error: Error,
 }
 
 impl Stream {
-    /// Reads until `buf` is full, through signals.
+    /// Reads until `buf` is full, and continues after signals.
     ///
-    /// A [read timeout](Self::set_read_timeout) limits each wait and not the whole: it begins anew with each byte that
-    /// comes and with each signal. What ends in time is [`read_exact_deadline`](Self::read_exact_deadline).
+    /// A [read timeout](Self::set_read_timeout) limits each wait, not the whole read: it restarts after each byte that
+    /// arrives and after each signal. To limit the whole read, use [`read_exact_deadline`](Self::read_exact_deadline).
     ///
     /// # Errors
     ///
@@ -36,10 +36,11 @@ impl Stream {
         read.map_err(|incomplete| incomplete.with_named_timeout(self))
     }
 
-    /// Writes all of `buf`, through signals.
+    /// Writes all of `buf`, and continues after signals.
     ///
-    /// A [write timeout](Self::set_write_timeout) limits each wait and not the whole, as for
-    /// [`read_exact`](Self::read_exact). What ends in time is [`write_all_deadline`](Self::write_all_deadline).
+    /// A [write timeout](Self::set_write_timeout) limits each wait, not the whole write, as for
+    /// [`read_exact`](Self::read_exact). To limit the whole write, use
+    /// [`write_all_deadline`](Self::write_all_deadline).
     ///
     /// # Errors
     ///
@@ -51,10 +52,10 @@ impl Stream {
         written.map_err(|incomplete| incomplete.with_named_timeout(self))
     }
 
-    /// Reads until `buf` is full or the deadline has passed, on blocking and non-blocking sockets alike. Neither bytes
-    /// that come nor signals put the deadline off, and the timeouts of the socket have no effect.
+    /// Reads until `buf` is full or the deadline has passed, on blocking and non-blocking sockets alike. Neither
+    /// arriving bytes nor signals extend the deadline, and the timeouts of the socket have no effect.
     ///
-    /// Bytes that are there already are read even after the deadline, in one call.
+    /// Bytes that have already arrived are read even after the deadline, in one call.
     ///
     /// ```
     /// # use anet::{Stream, fd::OwnedFd};
@@ -63,7 +64,7 @@ impl Stream {
     ///
     /// # let (client, server) = std::os::unix::net::UnixStream::pair()?;
     /// # let [client, server] = [client, server].map(|end| Stream::from(OwnedFd::from(end)));
-    /// // One limit for the request and both parts of the answer.
+    /// // One limit for the request and both parts of the reply.
     /// let deadline = Deadline::after(Duration::from_millis(50));
     /// let (mut header, mut body) = ([0; 2], [0; 100]);
     /// client.write_all_deadline(b"request", deadline)?;
@@ -77,8 +78,8 @@ impl Stream {
     /// # Errors
     ///
     /// [`Incomplete`] with the bytes read so far, which are in `buf`: [`DeadlinePassed`](Cause::DeadlinePassed),
-    /// [`EndOfStream`](Cause::EndOfStream), `ECONNRESET`, `ETIMEDOUT` from a peer that keepalive or the user timeout
-    /// has given up.
+    /// [`EndOfStream`](Cause::EndOfStream), `ECONNRESET`, `ETIMEDOUT` if keepalive or the user timeout has given up on
+    /// the peer.
     pub fn read_exact_deadline(&self, buf: &mut [u8], deadline: Deadline) -> Result<(), Incomplete> {
         let in_time = InTime { fd: self.as_fd(), deadline, op: Op::Read, ready: PollFlags::IN };
         whole(buf.len(), Op::Read, |done| {
@@ -86,15 +87,15 @@ impl Stream {
         })
     }
 
-    /// Writes all of `buf` or until the deadline has passed, on blocking and non-blocking sockets alike. Neither
-    /// progress nor signals put the deadline off, and the timeouts of the socket have no effect.
+    /// Writes until all of `buf` is written or the deadline has passed, on blocking and non-blocking sockets alike.
+    /// Neither progress nor signals extend the deadline, and the timeouts of the socket have no effect.
     ///
-    /// What the send buffer has room for is written even after the deadline, in one call.
+    /// Bytes for which the send buffer has room are written even after the deadline, in one call.
     ///
     /// # Errors
     ///
     /// [`Incomplete`] with the bytes written so far: [`DeadlinePassed`](Cause::DeadlinePassed), `EPIPE` and
-    /// `ECONNRESET` if the peer is gone.
+    /// `ECONNRESET` if the peer has disconnected.
     pub fn write_all_deadline(&self, buf: &[u8], deadline: Deadline) -> Result<(), Incomplete> {
         let in_time = InTime { fd: self.as_fd(), deadline, op: Op::Write, ready: PollFlags::OUT };
         whole(buf.len(), Op::Write, |done| {
@@ -103,17 +104,17 @@ impl Stream {
     }
 }
 
-/// A transfer that waits no longer than until a deadline.
+/// A transfer with a deadline.
 struct InTime<'s> {
     fd: BorrowedFd<'s>,
     deadline: Deadline,
     op: Op,
-    /// What to wait for.
+    /// The events to wait for.
     ready: PollFlags,
 }
 
 impl InTime<'_> {
-    /// Transfers something, with a call that does not wait. The first step of all is made whatever the time is.
+    /// Transfers some bytes, with a call that does not block. The first step runs even after the deadline.
     fn step(&self, done: usize, mut transfer: impl FnMut() -> sys::Result<usize>) -> Result<usize> {
         if done > 0 {
             self.remaining()?;
@@ -126,7 +127,7 @@ impl InTime<'_> {
         }
     }
 
-    /// Waits until there is something to transfer, the deadline has passed or a signal comes.
+    /// Waits until the socket is ready, the deadline has passed or a signal arrives.
     fn wait(&self) -> Result<()> {
         match sys::poll(self.fd, self.ready, self.remaining()?) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -142,7 +143,7 @@ impl InTime<'_> {
     }
 }
 
-/// Repeats `step`, which is told the bytes done, until `len` bytes are.
+/// Repeats `step` until `len` bytes are transferred; its argument is the number of bytes done.
 fn whole(len: usize, op: Op, mut step: impl FnMut(usize) -> Result<usize>) -> Result<(), Incomplete> {
     let mut done = 0;
     while done < len {
@@ -174,7 +175,7 @@ impl core::error::Error for Incomplete {
     }
 }
 
-/// Forgets how far it came.
+/// Drops the number of bytes transferred.
 impl From<Incomplete> for Error {
     fn from(incomplete: Incomplete) -> Self {
         incomplete.error

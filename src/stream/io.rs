@@ -1,6 +1,6 @@
-//! std's traits for a [`Stream`], and its errors for ours.
+//! std's I/O traits for a [`Stream`], and the conversion of [`Incomplete`] to std's error.
 //!
-//! A timeout of a blocking stream is `TimedOut` here, and `WouldBlock` is left to non-blocking ones.
+//! A timeout of a blocking stream is `TimedOut` here; only a non-blocking stream returns `WouldBlock`.
 
 use std::io::{Error as IoError, IoSlice, IoSliceMut, Read, Result as IoResult, Write};
 
@@ -26,7 +26,7 @@ impl Write for &Stream {
         Ok(Stream::write_vectored(self, bufs).map_err(|error| self.name_timeout(error))?)
     }
 
-    /// There is nothing to flush.
+    /// Does nothing: a stream has no buffer to flush.
     fn flush(&mut self) -> IoResult<()> {
         Ok(())
     }
@@ -48,7 +48,7 @@ impl Write for Stream {
     }
 }
 
-/// Forgets how far it came, as std does.
+/// Drops the number of bytes transferred, as std does.
 impl From<Incomplete> for IoError {
     fn from(incomplete: Incomplete) -> Self {
         Error::from(incomplete).into()

@@ -1,10 +1,10 @@
 //! [`Stream`]: a connected socket, TCP or Unix.
 //!
-//! Reads and writes are one system call each and say what the kernel says; [`read_exact`](Stream::read_exact) and
-//! [`write_all`](Stream::write_all) go on until all bytes are through, and
-//! [`read_exact_deadline`](Stream::read_exact_deadline) and [`write_all_deadline`](Stream::write_all_deadline) no longer
-//! than until a [`Deadline`]. Writing to a closed peer is `EPIPE`, never a `SIGPIPE`. Options are set with [`option`];
-//! dropping a `Stream` closes it and never waits, unless `SO_LINGER` asks for it.
+//! Each read or write is one system call and returns the kernel's result. [`read_exact`](Stream::read_exact) and
+//! [`write_all`](Stream::write_all) continue until all bytes are transferred;
+//! [`read_exact_deadline`](Stream::read_exact_deadline) and [`write_all_deadline`](Stream::write_all_deadline) stop at
+//! a [`Deadline`]. Writing to a closed peer fails with `EPIPE` and never raises `SIGPIPE`. The functions of [`option`]
+//! set options. Dropping a `Stream` closes it and does not block, unless `SO_LINGER` is set.
 
 mod convert;
 mod exact;
@@ -33,35 +33,35 @@ pub struct Stream {
     fd: OwnedFd,
 }
 
-/// Which directions of a connection to close. The three of POSIX; there are no others.
+/// The directions of a connection to shut down. POSIX defines these three only, so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Shutdown {
-    /// Reads end at once; what the peer still sends is thrown away.
+    /// Reads return the end of the stream at once; bytes that the peer still sends are discarded.
     Read,
-    /// The peer reads an end of stream after what has been written.
+    /// The peer reads the end of the stream after all bytes written before.
     Write,
-    /// Both.
+    /// Both directions.
     Both,
 }
 
 impl Stream {
-    /// Reads what is there, at most `buf.len()` bytes; 0 is the end of the stream.
+    /// Reads the available bytes, at most `buf.len()`; returns 0 at the end of the stream.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if nothing is there (non-blocking) or came in time, `EINTR`, `ECONNRESET`, `ETIMEDOUT` from a peer
-    /// that keepalive or the user timeout has given up.
+    /// `EAGAIN` if no bytes are available (non-blocking) or the timeout has passed, `EINTR`, `ECONNRESET`, `ETIMEDOUT`
+    /// if keepalive or the user timeout has given up on the peer.
     ///
-    /// The kernel has the same `EAGAIN` for a [timeout](Self::set_read_timeout) as for a non-blocking socket, and asking
-    /// which it was would be a second call. [`read_exact`](Self::read_exact) and std's `Read` ask, and report a timeout
-    /// as [`TimedOut`](crate::error::Cause::TimedOut).
+    /// The kernel returns the same `EAGAIN` for a [timeout](Self::set_read_timeout) as for a non-blocking socket, and
+    /// telling them apart takes a second call. [`read_exact`](Self::read_exact) and std's `Read` make that call, and
+    /// report a timeout as [`TimedOut`](crate::error::Cause::TimedOut).
     #[doc(alias = "recv")]
     #[inline]
     pub fn read(&self, buf: &mut [u8]) -> Result<usize> {
         sys::recv(self.fd.as_fd(), buf).op(Op::Read)
     }
 
-    /// Reads as [`read`](Self::read) does and leaves the bytes to be read again.
+    /// Reads as [`read`](Self::read) does, but leaves the bytes in the receive buffer.
     ///
     /// ```
     /// # use anet::Stream;
@@ -86,22 +86,22 @@ impl Stream {
         sys::peek(self.fd.as_fd(), buf).op(Op::Read)
     }
 
-    /// Reads into several buffers in turn; 0 is the end of the stream.
+    /// Reads into several buffers in turn; returns 0 at the end of the stream.
     ///
     /// # Errors
     ///
-    /// Those of [`read`](Self::read). Of more than 1024 buffers the first 1024 are filled.
+    /// Those of [`read`](Self::read). Buffers after the first 1024 are ignored.
     #[doc(alias = "readv")]
     pub fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
         sys::readv(&self.fd, bufs).op(Op::Read)
     }
 
-    /// Writes what the send buffer has room for, at least one byte of a `buf` that is not empty.
+    /// Writes as many bytes as the send buffer has room for, at least one if `buf` is not empty.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if there is no room (non-blocking) or none came in time, `EINTR`, `EPIPE` and `ECONNRESET` if the peer
-    /// is gone. [`write_all`](Self::write_all) and std's `Write` tell the two `EAGAIN`s apart, as for
+    /// `EAGAIN` if there is no room (non-blocking) or the timeout has passed, `EINTR`, `EPIPE` and `ECONNRESET` if the
+    /// peer has disconnected. [`write_all`](Self::write_all) and std's `Write` tell the two `EAGAIN`s apart, as for
     /// [`read`](Self::read).
     #[doc(alias = "send")]
     #[inline]
@@ -120,11 +120,11 @@ impl Stream {
         sys::send_vectored(self.fd.as_fd(), bufs).op(Op::Write)
     }
 
-    /// Closes one or both directions; the descriptor stays.
+    /// Shuts down one or both directions; the descriptor stays open.
     ///
     /// # Errors
     ///
-    /// `ENOTCONN` if the connection is gone already.
+    /// `ENOTCONN` if the socket is no longer connected.
     pub fn shutdown(&self, how: Shutdown) -> Result<()> {
         let how = match how {
             Shutdown::Read => sys::Shutdown::Read,
@@ -134,8 +134,8 @@ impl Stream {
         sys::shutdown(&self.fd, how).op(Op::Shutdown)
     }
 
-    /// A second descriptor of the same connection, close-on-exec. Options and the end of the stream are shared; the
-    /// connection is closed with the last descriptor.
+    /// Duplicates the descriptor, close-on-exec. Both share the connection, its options and the end of the stream;
+    /// closing the last descriptor closes the connection.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Stream {
         sys::duplicate(self.fd.as_fd()).op(Op::Duplicate).map(Self::from)
     }
 
-    /// This end's address.
+    /// The local address.
     ///
     /// # Errors
     ///
@@ -156,19 +156,19 @@ impl Stream {
         sys::local_addr(self.fd.as_fd()).op(Op::LocalAddr)
     }
 
-    /// The peer's address. A server has it from [`accept`](crate::Listener::accept) already, and safer: a peer that
-    /// has reset the connection has no address here any more.
+    /// The peer's address. A server should use the one from [`accept`](crate::Listener::accept): after the peer has
+    /// reset the connection this call fails.
     ///
     /// # Errors
     ///
-    /// `ENOTCONN` if the connection is gone.
+    /// `ENOTCONN` if the socket is no longer connected.
     #[doc(alias = "getpeername")]
     #[doc(alias = "anetFdToString")]
     pub fn peer_addr(&self) -> Result<Endpoint> {
         sys::peer_addr(self.fd.as_fd()).op(Op::PeerAddr)
     }
 
-    /// Takes the error that waits on the socket; reading clears it.
+    /// Returns the pending error of the socket and clears it.
     ///
     /// # Errors
     ///
@@ -179,8 +179,8 @@ impl Stream {
         option::take_error(self)
     }
 
-    /// What `EAGAIN` means: on a socket that blocks, its timeout has passed. One call more (`fcntl`), and none for any
-    /// other error.
+    /// Turns `EAGAIN` of a blocking socket into `TimedOut`. Takes one more call (`fcntl`), and none for any other
+    /// error.
     fn name_timeout(&self, error: Error) -> Error {
         if error.is_would_block() && option::nonblocking(self) == Ok(false) {
             return Error::refused(error.op(), Cause::TimedOut);
@@ -188,8 +188,8 @@ impl Stream {
         error
     }
 
-    /// Lets each read wait this long at most; `None`: for ever. A read with a time limit can end with `EINTR` even
-    /// where the signal's handler asks for restarts (`signal(7)`), and a read that is repeated waits as long again.
+    /// Limits the wait of each read; `None`: reads wait indefinitely. A read with a timeout can fail with `EINTR` even
+    /// if the signal's handler has `SA_RESTART` (`signal(7)`), and a repeated read starts a new wait.
     ///
     /// # Errors
     ///
@@ -199,7 +199,7 @@ impl Stream {
         option::set_recv_timeout(self, time)
     }
 
-    /// Lets each write wait this long at most; `None`: for ever.
+    /// Limits the wait of each write; `None`: writes wait indefinitely.
     ///
     /// # Errors
     ///
@@ -210,7 +210,7 @@ impl Stream {
     }
 }
 
-/// Takes a connected socket that came from elsewhere. On Apple's systems it keeps its own `SO_NOSIGPIPE`.
+/// Takes ownership of a connected socket created elsewhere. On Apple's systems its `SO_NOSIGPIPE` does not change.
 impl From<OwnedFd> for Stream {
     #[inline]
     fn from(fd: OwnedFd) -> Self {
@@ -218,7 +218,7 @@ impl From<OwnedFd> for Stream {
     }
 }
 
-/// Gives the socket away.
+/// Gives up ownership of the socket.
 impl From<Stream> for OwnedFd {
     fn from(stream: Stream) -> Self {
         stream.fd

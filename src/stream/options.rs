@@ -1,4 +1,4 @@
-//! Options under the names that `std::net::TcpStream` gives them.
+//! Options with the names of `std::net::TcpStream`.
 
 use core::time::Duration;
 
@@ -16,7 +16,7 @@ impl Stream {
         option::tcp_nodelay(self)
     }
 
-    /// Sends small segments at once, or not.
+    /// Sets whether small segments are sent at once.
     ///
     /// # Errors
     ///
@@ -26,7 +26,7 @@ impl Stream {
         option::set_tcp_nodelay(self, on)
     }
 
-    /// How long closing waits for unsent bytes; `None`: it does not wait.
+    /// How long closing waits for unsent bytes; `None`: closing does not wait.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Stream {
         option::linger(self)
     }
 
-    /// Lets closing wait this long for unsent bytes, in whole seconds, rounded up. Zero discards them and resets the
+    /// Sets how long closing waits for unsent bytes, in whole seconds, rounded up. Zero discards them and resets the
     /// connection.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Stream {
         option::set_linger(self, time)
     }
 
-    /// How many routers an IPv4 packet may pass.
+    /// The time to live of IPv4 packets: the number of routers a packet may pass.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Stream {
         option::ip_ttl(self)
     }
 
-    /// Lets an IPv4 packet pass this many routers.
+    /// Sets the time to live of IPv4 packets: the number of routers a packet may pass.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Stream {
         option::set_ip_ttl(self, routers)
     }
 
-    /// How long a read waits; `None`: for ever.
+    /// How long a read waits; `None`: indefinitely.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Stream {
         option::recv_timeout(self)
     }
 
-    /// How long a write waits; `None`: for ever.
+    /// How long a write waits; `None`: indefinitely.
     ///
     /// # Errors
     ///
