@@ -1,24 +1,24 @@
-//! A [`Datagram`] as a number, and as std's own types.
+//! Conversions of a [`Datagram`] to a raw descriptor, and from and to std's types.
 
 use rustix::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::Datagram;
 
-/// The number of the descriptor, which the socket keeps.
+/// The raw descriptor; the socket still owns it.
 impl AsRawFd for Datagram {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
 
-/// The number of the descriptor, which is the caller's to close.
+/// The raw descriptor; the caller must close it.
 impl IntoRawFd for Datagram {
     fn into_raw_fd(self) -> RawFd {
         OwnedFd::from(self).into_raw_fd()
     }
 }
 
-/// What std has, with its descriptor and options as they are.
+/// Takes over std's descriptor; its options do not change.
 ///
 /// ```
 /// use anet::Datagram;
@@ -38,7 +38,7 @@ impl From<std::net::UdpSocket> for Datagram {
     }
 }
 
-/// What std has, with its descriptor and options as they are.
+/// Takes over std's descriptor; its options do not change.
 #[cfg(feature = "std")]
 impl From<std::os::unix::net::UnixDatagram> for Datagram {
     fn from(socket: std::os::unix::net::UnixDatagram) -> Self {
@@ -46,7 +46,7 @@ impl From<std::os::unix::net::UnixDatagram> for Datagram {
     }
 }
 
-/// The same socket for std, which takes it for UDP without looking. A non-blocking socket stays non-blocking.
+/// The same socket as a std type; std does not check that it is UDP. A non-blocking socket stays non-blocking.
 #[cfg(feature = "std")]
 impl From<Datagram> for std::net::UdpSocket {
     fn from(socket: Datagram) -> Self {
@@ -54,7 +54,8 @@ impl From<Datagram> for std::net::UdpSocket {
     }
 }
 
-/// The same socket for std, which takes it for a Unix socket without looking. A non-blocking socket stays non-blocking.
+/// The same socket as a std type; std does not check that it is a Unix socket. A non-blocking socket stays
+/// non-blocking.
 #[cfg(feature = "std")]
 impl From<Datagram> for std::os::unix::net::UnixDatagram {
     fn from(socket: Datagram) -> Self {

@@ -1,11 +1,12 @@
 //! [`Datagram`]: a socket that sends and receives whole messages, UDP or Unix.
 //!
-//! One call receives one datagram, and one call sends one. A datagram that the buffer is too short for is cut, and
-//! [`Received`] says so. An empty datagram is a datagram, not the end of anything. Sending to a Unix socket that nobody
-//! reads is an error number, never a `SIGPIPE`.
+//! Each call sends or receives one datagram. A datagram longer than the buffer is truncated; see
+//! [`Received::is_truncated`]. An empty datagram is a valid datagram, not the end of a stream. Sending to a Unix socket
+//! without a reader fails with an error number and never raises `SIGPIPE`.
 //!
-//! What arrives when the receive buffer is full is lost without an error on either side (`udp(7)`): a server that is to
-//! stand bursts asks for a larger one ([`maximize_recv_buffer`](crate::option::maximize_recv_buffer)).
+//! A UDP datagram that arrives when the receive buffer is full is lost without an error on either side (`udp(7)`): a
+//! server that must survive bursts needs a larger buffer
+//! ([`maximize_recv_buffer`](crate::option::maximize_recv_buffer)).
 //!
 //! ```
 //! use anet::{SocketOptions, listen};
@@ -33,30 +34,30 @@ use crate::{
     sys,
 };
 
-/// A datagram socket, made by [`listen::udp`](crate::listen::udp) or from a descriptor. Dropping it closes it.
+/// A datagram socket, created by [`listen::udp`](crate::listen::udp) or from a descriptor. Dropping it closes it.
 #[derive(Debug)]
 #[doc(alias = "socket")]
 pub struct Datagram {
     fd: OwnedFd,
 }
 
-/// A datagram that has come.
+/// A received datagram.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Received<'buf> {
-    /// The bytes, as many as the buffer has taken.
+    /// The bytes of the datagram that fit into the buffer.
     pub bytes: &'buf mut [u8],
     whole_len: Option<usize>,
 }
 
 impl Received<'_> {
-    /// Whether the datagram was longer than the buffer; the rest of it is lost.
+    /// Whether the datagram was longer than the buffer. The rest of it is lost.
     #[doc(alias = "MSG_TRUNC")]
     #[inline]
     pub fn is_truncated(&self) -> bool {
         self.whole_len != Some(self.bytes.len())
     }
 
-    /// How many bytes the datagram had; `None` for a truncated one where the system does not tell, which Linux does.
+    /// The length of the datagram in bytes; `None` for a truncated one on systems that do not report it. Linux does.
     #[inline]
     pub const fn whole_len(&self) -> Option<usize> {
         self.whole_len
@@ -64,14 +65,15 @@ impl Received<'_> {
 }
 
 impl Datagram {
-    /// Receives one datagram into `buf`, and says who has sent it.
+    /// Receives one datagram into `buf`, and returns it with the sender's address.
     ///
-    /// A Unix socket that has no name of its own is [`Endpoint::Unknown`] with family 0, and cannot be answered.
+    /// An unnamed Unix sender is [`Endpoint::Unknown`] with family 0; you cannot reply to it.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if nothing is there (non-blocking) or came in time, `EINTR`; `ECONNREFUSED` on a connected socket whose
-    /// peer does not listen, told once for what was sent before. The next call goes on after either.
+    /// `EAGAIN` if no datagram is available (non-blocking) or the timeout has passed, `EINTR`; `ECONNREFUSED` on a
+    /// connected socket whose peer is not listening, once for datagrams sent before. After either the next call
+    /// continues.
     #[doc(alias = "recvfrom")]
     #[doc(alias = "recvmsg")]
     #[inline]
@@ -81,22 +83,22 @@ impl Datagram {
         Ok((Received { bytes, whole_len: arrival.whole_len }, arrival.from))
     }
 
-    /// Sends one datagram, whole or not at all. That it was sent does not say that it arrives.
+    /// Sends one datagram, whole or not at all. Success does not mean that the datagram arrives.
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` for more than the protocol or the send buffer takes (UDP: 65507 bytes over IPv4, 65527 over IPv6);
-    /// `EAGAIN` if the send buffer is full, `ENOBUFS` if a queue below it is; `EINTR`; `EINVAL` for port 0, [`MissingScope`](crate::error::Cause::MissingScope), `EACCES`
-    /// for a broadcast address; `ENETUNREACH`, `EHOSTUNREACH`; `EAFNOSUPPORT` for an address of another family than
-    /// the socket's. `ECONNREFUSED` from a Unix address that nobody reads, or on a connected UDP socket for an earlier
-    /// datagram.
+    /// `EMSGSIZE` for more bytes than the protocol or the send buffer allows (UDP: 65507 bytes over IPv4, 65527 over
+    /// IPv6); `EAGAIN` if the send buffer is full, `ENOBUFS` if a queue below it is; `EINTR`; `EINVAL` for port 0,
+    /// [`MissingScope`](crate::error::Cause::MissingScope), `EACCES` for a broadcast address; `ENETUNREACH`,
+    /// `EHOSTUNREACH`; `EAFNOSUPPORT` for an address of another family than the socket's. `ECONNREFUSED` for a Unix
+    /// address without a reader, or on a connected UDP socket for an earlier datagram.
     #[doc(alias = "sendto")]
     #[inline]
     pub fn send_to(&self, bytes: &[u8], to: &Endpoint) -> Result<()> {
         sys::send_to(self.fd.as_fd(), bytes, to).op_with(Op::SendTo, to)
     }
 
-    /// A second descriptor of the same socket, close-on-exec. Each datagram goes to one of the readers.
+    /// Duplicates the descriptor, close-on-exec. Each datagram goes to one reader only.
     ///
     /// # Errors
     ///
@@ -106,7 +108,7 @@ impl Datagram {
         sys::duplicate(self.fd.as_fd()).op(Op::Duplicate).map(Self::from)
     }
 
-    /// The address that datagrams are received at, with the port that the kernel has chosen if 0 was asked.
+    /// The local address. If the socket was bound to port 0, it has the port that the kernel chose.
     ///
     /// # Errors
     ///
@@ -117,14 +119,14 @@ impl Datagram {
     }
 }
 
-/// Takes a datagram socket that came from elsewhere. On a stream socket receiving would throw bytes away.
+/// Takes ownership of a datagram socket created elsewhere. On a stream socket, receiving would discard bytes.
 impl From<OwnedFd> for Datagram {
     fn from(fd: OwnedFd) -> Self {
         Self { fd }
     }
 }
 
-/// Gives the socket away.
+/// Gives up ownership of the socket.
 impl From<Datagram> for OwnedFd {
     fn from(datagram: Datagram) -> Self {
         datagram.fd
