@@ -131,7 +131,7 @@ impl ParseErrorKind {
             Self::OctetOutOfRange => "octet out of range",
             Self::PortOutOfRange => "port out of range",
             Self::SecondGap => "second ::",
-            Self::TooFewGroups => "less than 8 groups",
+            Self::TooFewGroups => "fewer than 8 groups",
             Self::TooManyGroups => "more than 8 groups",
             Self::TooManyItems => "too many items",
             Self::UnexpectedByte => "unexpected byte",

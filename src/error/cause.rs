@@ -84,7 +84,7 @@ causes! {
     /// The peer closed its side before all bytes had arrived.
     EndOfStream, EndOfStream, "Unexpected end of stream";
     /// A host name where an address is required.
-    HostName, InvalidInput, "Host name where an address is needed";
+    HostName, InvalidInput, "Host name where an address is required";
     /// A host name that the resolver does not know, or that has no address.
     HostNotFound, NotFound, "Host not found";
     /// A link-local IPv6 address (`fe80::/10`, `ff02::/16`) without a zone index. The kernel returns `EINVAL`.
@@ -94,7 +94,7 @@ causes! {
     /// An endpoint without an IP address where one is required.
     NotIp, InvalidInput, "Not an IP address";
     /// A socket that is not listening where a listener is required.
-    NotListening, InvalidInput, "Socket does not listen";
+    NotListening, InvalidInput, "Socket is not listening";
     /// An empty list of addresses.
     NothingToTry, InvalidInput, "No address to try";
     /// A value that the kernel rejects; [`Opt::range`](super::Opt::range) is the accepted range.
