@@ -1,25 +1,25 @@
-//! A [`Listener`] as a number, and as std's own types.
+//! Conversions between [`Listener`], raw descriptors and std's types.
 
 use rustix::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::Listener;
 
-/// The number of the descriptor, which the listener keeps.
+/// Returns the descriptor; the listener keeps ownership.
 impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
 }
 
-/// The number of the descriptor, which is the caller's to close.
+/// Returns the descriptor, which the caller must close.
 impl IntoRawFd for Listener {
     fn into_raw_fd(self) -> RawFd {
         OwnedFd::from(self).into_raw_fd()
     }
 }
 
-/// What std has, as it is: a listener that blocks waits in [`accept`](Listener::accept), and
-/// [`adopt`](Listener::adopt) makes it non-blocking.
+/// Takes the listener unchanged: on a blocking one, [`accept`](Listener::accept) blocks. Use
+/// [`adopt`](Listener::adopt) to make it non-blocking.
 ///
 /// ```
 /// use anet::Listener;
@@ -41,8 +41,8 @@ impl From<std::net::TcpListener> for Listener {
     }
 }
 
-/// What std has, as it is: a listener that blocks waits in [`accept`](Listener::accept). Its file is not this listener's
-/// to [remove](Listener::remove_file).
+/// Takes the listener unchanged: on a blocking one, [`accept`](Listener::accept) blocks.
+/// [`remove_file`](Listener::remove_file) leaves its file alone.
 #[cfg(feature = "std")]
 impl From<std::os::unix::net::UnixListener> for Listener {
     fn from(listener: std::os::unix::net::UnixListener) -> Self {
@@ -50,8 +50,8 @@ impl From<std::os::unix::net::UnixListener> for Listener {
     }
 }
 
-/// The same listener for std, which takes it for TCP without looking. A non-blocking listener stays non-blocking;
-/// options that connections do not inherit are not set any more.
+/// Passes the socket to std, which does not check that it is TCP. A non-blocking listener stays non-blocking; options
+/// that connections do not inherit are no longer set.
 #[cfg(feature = "std")]
 impl From<Listener> for std::net::TcpListener {
     fn from(listener: Listener) -> Self {
@@ -59,8 +59,8 @@ impl From<Listener> for std::net::TcpListener {
     }
 }
 
-/// The same listener for std, which takes it for a Unix socket without looking. A non-blocking listener stays
-/// non-blocking; options that connections do not inherit are not set any more. The file stays.
+/// Passes the socket to std, which does not check that it is a Unix socket. A non-blocking listener stays non-blocking;
+/// options that connections do not inherit are no longer set. The file stays.
 #[cfg(feature = "std")]
 impl From<Listener> for std::os::unix::net::UnixListener {
     fn from(listener: Listener) -> Self {

@@ -1,8 +1,8 @@
-//! Listening: sockets that clients connect to, configured before the first client can come.
+//! Listening sockets, fully configured before the first client can connect.
 //!
-//! [`tcp`](tcp()), [`unix`](unix()) and [`udp`](udp()) open one socket each, [`ListenerSet`] a whole bind list or
-//! nothing. [`SocketOptions`] are data, and all of them are set before `bind`. Sockets are non-blocking and
-//! close-on-exec. [`port_file`] tells others the ports that the kernel has chosen.
+//! [`tcp`](tcp()), [`unix`](unix()) and [`udp`](udp()) open one socket each, [`ListenerSet`] opens a whole bind
+//! list or nothing. [`SocketOptions`] are data, and all of them are set before `bind`. Sockets are non-blocking and
+//! close-on-exec. [`port_file`] publishes the ports that the kernel chose.
 
 mod convert;
 pub mod port_file;
@@ -35,22 +35,21 @@ use socket_file::SocketFile;
 
 /// A listening socket, TCP or Unix.
 ///
-/// Connections are taken with [`accept`](Self::accept) and [`accept_batch`](Self::accept_batch). Dropping a listener
-/// closes it and resets the connections still queued; the file of a Unix listener stays until
-/// [`remove_file`](Self::remove_file), because a successor may have the path already.
+/// [`accept`](Self::accept) and [`accept_batch`](Self::accept_batch) take connections. Dropping a listener closes it
+/// and resets the connections still queued. The file of a Unix listener stays until you call
+/// [`remove_file`](Self::remove_file), because a successor may already own the path.
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
-    /// What accepted connections do not take over from the listener.
+    /// The options that accepted connections do not inherit.
     after_accept: Option<SocketOptions>,
-    /// The file a Unix listener has made.
+    /// The file that a Unix listener created.
     file: Option<SocketFile>,
 }
 
 impl Listener {
-    /// Takes a socket that came from elsewhere, if it listens, and makes it non-blocking: the descriptor and its
-    /// duplicates alike. Its connections have what it passes on by itself, and [`remove_file`](Self::remove_file) does
-    /// nothing.
+    /// Takes over a listening socket opened elsewhere and makes it, and every duplicate of it, non-blocking. Its
+    /// connections get only the options they inherit from it, and [`remove_file`](Self::remove_file) does nothing.
     ///
     /// ```
     /// let listening = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -61,7 +60,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// [`NotListening`](Cause::NotListening) for a socket that does not listen, `ENOTSOCK` for what is no socket.
+    /// [`NotListening`](Cause::NotListening) for a socket that does not listen, `ENOTSOCK` for a descriptor that is not
+    /// a socket.
     #[doc(alias = "SO_ACCEPTCONN")]
     pub fn adopt(fd: impl Into<OwnedFd>) -> Result<Self> {
         let fd = fd.into();
@@ -72,8 +72,8 @@ impl Listener {
         Ok(Self::from(fd))
     }
 
-    /// A second descriptor of the same socket, close-on-exec. Each connection goes to one of the two, and the queue
-    /// is closed with the last of them.
+    /// Returns a second descriptor of the same socket, close-on-exec. Each connection goes to one of the two; closing
+    /// the last descriptor closes the queue.
     ///
     /// # Errors
     ///
@@ -84,8 +84,8 @@ impl Listener {
         Ok(Self { fd, after_accept: self.after_accept, file: self.file })
     }
 
-    /// The address listened on, with the port that the kernel has chosen if 0 was asked; the path that a Unix listener
-    /// was asked for.
+    /// Returns the address the socket listens on, with the port that the kernel chose for port 0. A Unix listener
+    /// returns the path you asked for.
     ///
     /// # Errors
     ///
@@ -93,24 +93,25 @@ impl Listener {
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Result<Endpoint> {
         match &self.file {
-            // The kernel may know the socket by the name it was bound to first.
+            // The kernel may know the socket by the temporary name it was bound to.
             Some(file) => Ok(Endpoint::Unix(*file.addr())),
             None => sys::local_addr(self.fd.as_fd()).op(Op::LocalAddr),
         }
     }
 
-    /// Removes the file of a Unix listener, if the path still names the socket that this listener has bound; says
-    /// whether it did. A path that another server has taken over is left alone; one that is relative is looked for from
-    /// where the process is by then. A lock on the directory is waited for as in [`unix`], and then it is done without.
+    /// Removes the file of a Unix listener if the path still names the socket that this listener bound; returns whether
+    /// it removed the file. It leaves alone a path that another server has taken over, and resolves a relative path
+    /// against the current directory at the time of the call. It waits for a lock on the directory as [`unix`] does,
+    /// then proceeds without it.
     ///
-    /// Unix has no call that removes a certain file. So the file is renamed first, to `.anet.` and 16 digits in the
-    /// same directory, and looked at there. If it is that of a server which took the path in the microseconds before,
-    /// the path is given back.
+    /// Unix has no call that removes one particular file. So this call first renames the file to `.anet.` and 16 digits
+    /// in the same directory, and checks it there. If the file belongs to a server that took the path microseconds
+    /// earlier, the call restores the path.
     ///
     /// # Errors
     ///
-    /// `EACCES`, `EPERM` or `EROFS` if the directory may not be searched or changed; `EEXIST` if a path could not be
-    /// given back because it was taken once more: the file is left under the other name.
+    /// `EACCES`, `EPERM` or `EROFS` if the process may not search or change the directory; `EEXIST` if the call cannot
+    /// restore a path because another file has taken it: the file stays under the other name.
     #[doc(alias = "unlink")]
     pub fn remove_file(&self) -> Result<bool> {
         self.file.as_ref().map_or(Ok(false), SocketFile::remove)
@@ -121,15 +122,15 @@ impl Listener {
     }
 }
 
-/// Takes a listening socket as it is; [`adopt`](Listener::adopt) looks whether it listens. If it is a blocking one,
-/// accepting waits.
+/// Takes a listening socket unchanged, without the check of [`adopt`](Listener::adopt). On a blocking socket, accepting
+/// blocks.
 impl From<OwnedFd> for Listener {
     fn from(fd: OwnedFd) -> Self {
         Self { fd, after_accept: None, file: None }
     }
 }
 
-/// Gives the socket away.
+/// Releases the socket.
 impl From<Listener> for OwnedFd {
     fn from(listener: Listener) -> Self {
         listener.fd

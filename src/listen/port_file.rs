@@ -1,8 +1,8 @@
-//! The port file: the ports a server has, for those who start it and let the kernel choose.
+//! The port file: publishes a server's ports when the kernel chooses them.
 //!
-//! The format is memcached's, one line a socket: `TCP INET: 11211`, `TCP INET6: 11211`, `UDP INET: 11211`,
-//! `UDP INET6: 11211`. Whoever reads the file finds all of it or none: it is written under another name in the same
-//! directory, brought to the disk and then renamed.
+//! The format is memcached's, one line per socket: `TCP INET: 11211`, `TCP INET6: 11211`, `UDP INET: 11211`,
+//! `UDP INET6: 11211`. A reader finds the whole file or none: [`write()`] writes it under another name in the same
+//! directory, syncs it to disk and renames it.
 //!
 //! ```
 //! use anet::{SocketOptions, listen::{Access, BindList, ListenerSet, Protocols, port_file}};
@@ -19,10 +19,10 @@
 //! ```
 //!
 //! # In a directory that others can write to
-//! The temporary file is new or is not written at all (`O_EXCL`, `O_NOFOLLOW`), so a symlink put in its place leads
-//! nowhere. Its name holds the time in nanoseconds, and a name that is taken is passed over: what a killed process has
-//! left behind is in nobody's way. A symlink under the file's own name is replaced, and what it pointed to is left
-//! alone. The directory is opened once, and stays the same one if its path is changed meanwhile.
+//! The temporary file is always a new one (`O_EXCL`, `O_NOFOLLOW`), so a symlink planted in its place has no effect.
+//! Its name contains the time in nanoseconds, and a name already taken is skipped: files that a killed process left
+//! behind block no later write. Renaming replaces a symlink under the final name and leaves its target alone. The
+//! directory is opened once, so changing its path meanwhile has no effect.
 
 use core::{ffi::CStr, fmt::Write, net::SocketAddr};
 
@@ -36,12 +36,12 @@ use crate::{
     sys::{self, Directory},
 };
 
-/// How many lines there is room for, even if all are of the longest: those of a bind list, with TCP and UDP.
+/// How many lines always fit, even if all have the maximum length: a full bind list with TCP and UDP.
 pub const PORT_FILE_LINES: usize = 2 * BIND_LIST_MAX;
 
-/// For the owner alone.
+/// Readable and writable by the owner only.
 const MODE: u32 = 0o600;
-/// How many names are tried. That one of them is taken has a cause that does not go away.
+/// How many names to try. If all of these are taken, further tries would fail too.
 const NAME_TRIES: u32 = 16;
 
 const LONGEST_LINE: &str = "UDP INET6: 65535\n";
@@ -50,19 +50,19 @@ type Lines = ArrayString<{ PORT_FILE_LINES * LONGEST_LINE.len() }>;
 const LONGEST_NAME: &str = ".port-file.0123456789abcdef";
 type Name = ArrayString<{ LONGEST_NAME.len() }>;
 
-/// Writes the ports of these sockets to the file, in their order, in the place of what was there. A Unix socket has no
-/// port and no line.
+/// Writes the ports of these sockets to the file, in order, and replaces any file at the path. A Unix socket has no
+/// port and gets no line.
 ///
-/// The file has the mode 0600, less what the umask takes away, and is synced before it has its name. The directory is
-/// not: after a crash of the machine the ports in either file are those of a server that is gone.
+/// The file has mode 0600, minus the umask, and is synced before it gets its name. The directory is not synced: after a
+/// machine crash, the old file and the new one both hold ports of a dead server.
 ///
 /// # Errors
 ///
-/// Nothing has changed after an error, and the temporary file is removed. `ENOENT`, `ENOTDIR`, `EACCES`, `EROFS` for
+/// An error leaves the path unchanged and removes the temporary file. `ENOENT`, `ENOTDIR`, `EACCES`, `EROFS` for
 /// the directory; `EISDIR` if the path is a directory; `EPERM` for a file of another user in a directory like `/tmp`;
 /// `ENOSPC`, `EDQUOT`, `EIO` from writing; `EMFILE`, `ENFILE`; `EEXIST` if every temporary name is taken; `EINVAL` for
-/// a NUL in the path; `ENAMETOOLONG`, without std already from 256 bytes. [`TooManyAddresses`](Cause::TooManyAddresses)
-/// for more lines than there is room for, [`PORT_FILE_LINES`] or some more.
+/// a NUL in the path; `ENAMETOOLONG`, without std from 256 bytes on. [`TooManyAddresses`](Cause::TooManyAddresses) for
+/// more lines than fit; at least [`PORT_FILE_LINES`] always fit.
 #[doc(alias = "MEMCACHED_PORT_FILENAME")]
 pub fn write<'s>(
     path: impl Arg,
@@ -86,7 +86,7 @@ fn add_line(lines: &mut Lines, protocol: &str, addr: Option<SocketAddr>) -> Resu
         .map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
 }
 
-/// Puts a new file in the place of what `path` names.
+/// Replaces the file at `path` with a new one.
 fn replace(path: &CStr, content: &[u8]) -> Result<()> {
     let (directory, name) = split(path);
     let directory = Directory::open(directory).op(Op::Create)?;
@@ -99,13 +99,13 @@ fn replace(path: &CStr, content: &[u8]) -> Result<()> {
 fn split(path: &CStr) -> (&[u8], &[u8]) {
     let path = path.to_bytes();
     match path.iter().rposition(|&byte| byte == b'/') {
-        // The slash belongs to the directory, so that the one of `/name` is `/`.
+        // The directory keeps its slash, so the directory of `/name` is `/`.
         Some(slash) => path.split_at_checked(slash + 1).unwrap_or_default(),
         None => (b".", path),
     }
 }
 
-/// A file that does not have its final name yet, removed when dropped.
+/// A file without its final name yet; dropping it removes the file.
 struct Temporary<'a> {
     directory: &'a Directory,
     fd: OwnedFd,
@@ -132,7 +132,7 @@ impl<'a> Temporary<'a> {
     fn fill(&self, mut content: &[u8]) -> Result<()> {
         while !content.is_empty() {
             match uninterrupted(|| sys::write(&self.fd, content)).op(Op::Write)? {
-                // Nothing was written and nothing was wrong: going on would go on for ever.
+                // The call wrote nothing and reported no error: retrying could loop forever.
                 0 => return Err(Error::new(Op::Write, Errno::IO)),
                 written => content = content.get(written..).unwrap_or_default(),
             }
@@ -150,17 +150,17 @@ impl<'a> Temporary<'a> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.is_renamed {
-            // The error to tell is the one that led here.
+            // Report the error that led here, not this one.
             let _ = self.directory.unlink(self.name.as_str());
         }
     }
 }
 
-/// A name that nobody has, unless somebody had the same nanosecond.
+/// A name that no file has, unless another process used the same nanosecond.
 fn new_name(attempt: u32) -> Name {
     let unique = (sys::now().as_nanos() as u64).wrapping_add(attempt.into());
     let mut name = Name::new();
-    // It fits: `LONGEST_NAME` has as many digits.
+    // The name fits: `LONGEST_NAME` has as many digits.
     let _ = write!(name, ".port-file.{unique:016x}");
     name
 }

@@ -6,9 +6,8 @@ use core::net::SocketAddr;
 
 use crate::error::{Cause, Errno, Error, Op, Result};
 
-/// Gives the addresses of a host name as the system has them (`getaddrinfo`: `/etc/hosts`, DNS and what else it is
-/// set up to ask), for [`ListenerSet::open_resolving`](super::ListenerSet::open_resolving). It may wait for servers to
-/// answer.
+/// Resolves a host name with the system's resolver (`getaddrinfo`: `/etc/hosts`, DNS and other configured sources), for
+/// [`ListenerSet::open_resolving`](super::ListenerSet::open_resolving). May block on the network.
 ///
 /// ```
 /// use anet::{SocketOptions, listen::{self, Access, BindList, ListenerSet, Protocols}};
@@ -22,8 +21,8 @@ use crate::error::{Cause, Errno, Error, Op, Result};
 ///
 /// # Errors
 ///
-/// [`HostNotFound`](Cause::HostNotFound) for a name that has no address or cannot be looked up now, which the system
-/// does not tell apart here; an error number where it gives one.
+/// [`HostNotFound`](Cause::HostNotFound) for a name that has no address or cannot be resolved now: std does not
+/// distinguish the two. An errno if the resolver returns one.
 #[doc(alias = "getaddrinfo")]
 pub fn system_resolver(host: &str, port: u16, add: &mut dyn FnMut(SocketAddr)) -> Result<()> {
     let addrs = (host, port).to_socket_addrs().map_err(|error| match error.raw_os_error() {

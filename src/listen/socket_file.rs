@@ -1,30 +1,31 @@
-//! The file of a Unix listener: which socket may have a path, and which file may be removed.
+//! The file of a Unix listener: which socket may take a path, and which file may be removed.
 //!
-//! A path in use is found out by connecting to it: a socket that refuses is stale. But between `bind` and `listen` a
-//! live one refuses too, and unlinking a path removes whatever has it by then. Hence these rules, which hold however
-//! long one starter is delayed and another is not:
+//! Connecting to a path shows whether it is in use: a socket that refuses is stale. But a live socket also refuses
+//! between `bind` and `listen`, and `unlink` removes whichever file has the path by then. Hence these rules, which hold
+//! however long any starter is delayed:
 //!
-//! - Starters take turns by a lock (`flock`) on the directory, from before they connect until they listen. So a socket
-//!   that refuses a holder of the lock is not about to listen.
-//! - A stale file is removed only under the lock. Without it (another program has it for longer than a starter waits,
-//!   or the process may not read the directory) a starter that finds a file, stale or not, does not start.
-//! - Without the lock a socket is bound to a new name beside the path, listens there, and is then linked to the path.
-//!   The link succeeds for one starter and only where there is no file. So this socket never refuses a holder of the
-//!   lock, and the inode recorded is its own, because no other program knows the name.
-//! - With the lock the inode is recorded right after `bind` and looked at again after `listen`. A starter whose path
-//!   was taken away in between does not start.
-//! - A file is removed by renaming and then looking: in one step what has the path gets a new name beside it, and only
-//!   the file meant is unlinked there. Another one gets its path back by a link, which replaces nothing.
+//! - Each starter holds a lock (`flock`) on the directory from before it connects until it listens. So a socket that
+//!   refuses a lock holder is not about to listen.
+//! - A starter removes a stale file only under the lock. Without the lock (another program holds it for longer than a
+//!   starter waits, or the process may not read the directory), a starter that finds a file, stale or not, fails.
+//! - Without the lock, a starter binds its socket to a new name beside the path, listens there, and then links it to
+//!   the path. The link succeeds for one starter only, and only where no file exists. So this socket never refuses a
+//!   lock holder, and the recorded inode is its own, because no other program knows the name.
+//! - With the lock, a starter records the inode right after `bind` and checks it again after `listen`. A starter that
+//!   has lost its path in between fails.
+//! - Removing a file means renaming it, then checking it: one atomic step moves the file at the path to a new name
+//!   beside it, and only the intended file is unlinked there. Any other file gets its path back by a link, which
+//!   replaces nothing.
 //!
-//! Among programs that use this crate no window is left: one starter at most serves a path, and the path is its
-//! listener's until that is closed or shut down. A starter that is killed leaves a file that is stale, or one beside
-//! the path, and neither keeps a successor with the lock from starting.
+//! Among programs that use this crate no race remains: at most one starter serves a path, and its listener keeps the
+//! path until it is closed or shut down. A killed starter leaves a stale file, or one beside the path; neither keeps a
+//! successor that holds the lock from starting.
 //!
-//! A program that takes no turns can do as it likes; most releases of Redis unlink the path without looking. Three
-//! windows are open beside such a program, for some microseconds each. Its socket looks stale between its `bind` and
-//! its `listen`, and a starter with the lock removes it. If it puts its socket at the path between `bind` and the look
-//! that follows, a starter with the lock records the wrong inode. If it takes the path of a file that was renamed and
-//! not meant, that file stays beside the path, and the removal fails.
+//! Programs that do not take the lock are not bound by these rules; most releases of Redis unlink the path without
+//! checking. Next to such a program three races remain, each a few microseconds wide. Its socket looks stale between
+//! its `bind` and its `listen`, and a starter with the lock removes it. If it puts its socket at the path between a
+//! starter's `bind` and the `lstat` that follows, a starter with the lock records the wrong inode. If it takes the path
+//! of an unrelated file that was renamed, that file stays beside the path, and the removal fails.
 
 use core::{fmt::Write, time::Duration};
 
@@ -41,7 +42,7 @@ use crate::{
     sys::{self, DirectoryLock, FileId, HeldFile},
 };
 
-/// The file that binding a Unix socket has made.
+/// The file that binding a Unix socket created.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SocketFile {
     addr: UnixAddr,
@@ -49,17 +50,17 @@ pub(super) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Gives a socket the name `addr`, a path, and records the file that this makes.
+    /// Binds a socket to the path `addr` and records the file this creates.
     pub(super) fn bind(fd: &OwnedFd, addr: &UnixAddr) -> Result<Self> {
         sys::bind(fd.as_fd(), &Endpoint::Unix(*addr)).op(Op::Bind)?;
         let id = sys::lstat(path_of(addr)).op(Op::Stat)?.id;
         Ok(Self { addr: *addr, id })
     }
 
-    /// Gives the file the path `addr` in the place of its own, if there is no file.
+    /// Moves the file to the path `addr` unless a file exists there.
     pub(super) fn publish(self, addr: &UnixAddr) -> Result<Self> {
         let linked = sys::link(self.path(), path_of(addr));
-        // If it stays, it is one name too many and in no starter's way.
+        // If this fails, the extra name stays and blocks no starter.
         let _ = sys::unlink(self.path());
         match linked {
             Ok(()) => Ok(Self { addr: *addr, ..self }),
@@ -73,14 +74,14 @@ impl SocketFile {
         if self.is_named(self.path()).op(Op::Stat)? { Ok(()) } else { Err(in_use()) }
     }
 
-    /// Removes the file if its path still names it; says whether it did. Waits for the lock.
+    /// Removes the file if its path still names it; returns whether it did. Waits for the lock.
     pub(super) fn remove(&self) -> Result<bool> {
-        // Without the lock a file that was not meant may be away from its path for a moment.
+        // Without the lock, another file may briefly lose its path.
         let _turn = lock_directory(self.path());
         self.take_away()
     }
 
-    /// The same in the turn of the caller.
+    /// As [`remove`](Self::remove), under the caller's lock.
     pub(super) fn take_away(&self) -> Result<bool> {
         let aside = beside(self.path());
         let renamed = match self.is_named(self.path()) {
@@ -93,14 +94,14 @@ impl SocketFile {
             Ok(false) => self.give_back(&aside).map(|()| false),
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => {
-                // It may have been renamed and cannot be looked at.
+                // The file may have been renamed but cannot be checked.
                 let _ = self.give_back(&aside);
                 Err(Error::new(Op::Unlink, errno))
             }
         }
     }
 
-    /// Gives the path back to a file that has it no more.
+    /// Restores the path of a renamed file.
     fn give_back(&self, aside: &[u8]) -> Result<()> {
         sys::link(aside, self.path()).and_then(|()| sys::unlink(aside)).op(Op::Unlink)
     }
@@ -126,21 +127,21 @@ const fn in_use() -> Error {
     Error::new(Op::Bind, Errno::ADDRINUSE)
 }
 
-/// A socket file that refuses to be connected to.
+/// A socket file that refuses connections.
 pub(super) struct StaleFile {
     file: SocketFile,
-    /// Until it is dropped no other file has the inode number.
+    /// Keeps the inode number from being reused until dropped.
     _held: HeldFile,
 }
 
 impl StaleFile {
-    /// The one at a path, if there is one; a socket that does not refuse is `EADDRINUSE`. What is no socket is left to
-    /// the kernel to refuse.
+    /// Returns the stale file at a path, if any; a socket that does not refuse is `EADDRINUSE`. The kernel refuses any
+    /// other kind of file in `bind`.
     pub(super) fn at(addr: &UnixAddr) -> Result<Option<Self>> {
         let held = match HeldFile::open(path_of(addr)) {
             Ok(held) if held.status().kind == FileType::Socket => held,
             Ok(_) | Err(Errno::NOENT) => return Ok(None),
-            // `bind` would say the same.
+            // `bind` would return the same error.
             Err(errno) => return Err(Error::new(Op::Bind, errno)),
         };
         let file = SocketFile { addr: *addr, id: held.status().id };
@@ -151,13 +152,13 @@ impl StaleFile {
         }
     }
 
-    /// Removes it if the path still names it, in the turn of the caller.
+    /// Removes the file if the path still names it, under the caller's lock.
     pub(super) fn remove(self) -> Result<()> {
         self.file.take_away().map(drop)
     }
 }
 
-/// Waits a tenth of a second at most: others hold the lock for some system calls only.
+/// Waits at most a tenth of a second: others hold the lock for a few system calls only.
 pub(super) fn lock_directory(path: &[u8]) -> Result<DirectoryLock> {
     const TRIES: u32 = 100;
     let directory = match directory_of(path) {
@@ -173,15 +174,15 @@ pub(super) fn lock_directory(path: &[u8]) -> Result<DirectoryLock> {
     Err(Error::new(Op::Lock, Errno::WOULDBLOCK))
 }
 
-/// What connecting to a path has shown.
+/// The state of a path, as connecting to it shows.
 enum Probe {
     Live,
     Stale,
     Gone,
 }
 
-/// A full backlog (`EAGAIN`), a datagram socket (`EPROTOTYPE`) and one that may not be connected to (`EACCES`) have an
-/// owner, or may have.
+/// Counts a full backlog (`EAGAIN`), a datagram socket (`EPROTOTYPE`) and a socket without write permission (`EACCES`)
+/// as live: each has an owner, or may have one.
 fn probe(addr: &UnixAddr) -> Result<Probe> {
     let fd = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
     Ok(match sys::connect(fd.as_fd(), &Endpoint::Unix(*addr)) {
@@ -194,10 +195,10 @@ fn probe(addr: &UnixAddr) -> Result<Probe> {
 const LONGEST_NAME: &str = ".anet.0123456789abcdef";
 type Beside = ArrayVec<u8, { SUN_PATH_LEN + LONGEST_NAME.len() }>;
 
-/// A path in the same directory that no file has, unless another program had the same nanosecond.
+/// A path in the same directory that no file has, unless another process used the same nanosecond.
 pub(super) fn beside(path: &[u8]) -> Beside {
     let mut name = ArrayString::<{ LONGEST_NAME.len() }>::new();
-    // Both fit: the name has as many digits, and a directory is shorter than the path.
+    // Both fit: `LONGEST_NAME` has as many digits, and a directory is shorter than its path.
     let _ = write!(name, ".anet.{:016x}", sys::now().as_nanos() as u64);
     let mut beside = Beside::new();
     let _ = beside.try_extend_from_slice(directory_of(path));
@@ -205,7 +206,7 @@ pub(super) fn beside(path: &[u8]) -> Beside {
     beside
 }
 
-/// The directory of a path with its slash, empty for a bare name.
+/// The directory of a path, with its slash; empty for a bare name.
 fn directory_of(path: &[u8]) -> &[u8] {
     let len = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     path.get(..len).unwrap_or_default()

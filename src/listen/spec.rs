@@ -1,4 +1,4 @@
-//! Where to listen, as text: one grammar for Redis's `bind` and memcached's `-l`.
+//! Bind lists as text: one grammar for Redis's `bind` and memcached's `-l`.
 //!
 //! ```
 //! use anet::listen::spec::BindList;
@@ -12,46 +12,47 @@
 //! |---|---|
 //! | `1.2.3.4`, `::1`, `[::1]` | this address, default port |
 //! | `1.2.3.4:80`, `[::1]:80` | this address and port |
-//! | `fe80::1%eth0`, `[fe80::1%3]:80` | the same on one link |
+//! | `fe80::1%eth0`, `[fe80::1%3]:80` | this address on one link |
 //! | `localhost`, `localhost:80` | the addresses of this host |
 //! | `*`, `*:80` | every IPv4 address |
 //! | `::*`, `::`, `[::]:80` | every IPv6 address |
-//! | `/path`, `unix:path`, `@name` | a Unix socket, its text that of [`AddrText`] |
+//! | `/path`, `unix:path`, `@name` | a Unix socket, written as in [`AddrText`] |
 //! | `fd@3` | an inherited descriptor, see [below](#descriptors-by-number) |
 //!
-//! A leading `-` marks an item as optional: that its address does not exist on this machine (`EADDRNOTAVAIL`) is no
-//! error. `*` is IPv4 alone, as Redis means it; what memcached means by `*` is written `* -::*`.
+//! A leading `-` marks an item as optional: it is no error if this host lacks its address (`EADDRNOTAVAIL`). `*` means
+//! IPv4 only, as in Redis; memcached's `*` is `* -::*`.
 //!
 //! # The list
-//! Items stand apart by blanks, by one `,` or by one `;`, with blanks around it or not; blanks at either end do not
-//! count. A `,` or `;` with no item on one of its sides is refused, because it is where a variable expanded to nothing
-//! and a server would quietly listen on less. So is an empty list: who wants no listener parses none. So are more
-//! than 16 items. An item given twice is kept twice; the second one fails to bind. Any refusal refuses the whole list.
+//! Blanks, one `,` or one `;` separate items. Blanks around a separator and at either end are ignored. A `,` or `;`
+//! without an item on each side is an error: a variable may have expanded to nothing, and the server would silently
+//! listen on fewer addresses. An empty list and more than 16 items are errors too. A duplicate item is kept, and the
+//! second one fails to bind. One bad item fails the whole list.
 //!
-//! A blank, `,` or `;` in a Unix name is written `\x20`, `\x2c` or `\x3b`. A host called `unix` is written with a
-//! trailing dot, `unix.` or `unix.:80`.
+//! Write a blank, `,` or `;` in a Unix name as `\x20`, `\x2c` or `\x3b`. Write a host named `unix` with a trailing dot:
+//! `unix.` or `unix.:80`.
 //!
 //! # Descriptors by number
-//! `fd@3` is meant for a listening socket that a supervisor hands over at the start of the process. Opening the list
-//! duplicates the descriptor that has the number at that moment, whatever part of the program opened it. So a text can
-//! reach a descriptor that the code which opens the list does not own, without `unsafe`. What it can do is limited:
+//! `fd@3` names a listening socket that a supervisor passes to the process at startup. Opening the list duplicates the
+//! descriptor that has this number at that moment, whichever part of the program opened it. So text can reach, without
+//! `unsafe`, a descriptor that the code opening the list does not own. The effect is limited:
 //!
-//! - If the descriptor is not open, no socket or does not listen, nothing: the list is refused. So no file, connection
-//!   or epoll instance comes out of a list. (On Apple's systems the kernel does not say what listens; there any
-//!   descriptor comes out.)
-//! - If it listens, the set has a duplicate. The owner keeps the descriptor: it is never closed, and its number stays.
-//!   But both stand for one socket, with one queue of connections, of which each gets some; one set of options; and one
-//!   non-blocking mode, which opening the list switches on for both. Shutting the duplicate down shuts the socket down.
+//! - A descriptor that is not open, not a socket or not listening fails the list. So a list never yields a file, a
+//!   connection or an epoll instance. (Apple's kernels do not report which sockets listen; there a list can yield any
+//!   descriptor.)
+//! - For a listening socket, the set holds a duplicate. The owner keeps the descriptor: the set never closes it or
+//!   changes its number. But both refer to one socket, with one queue of connections, of which each gets some; one set
+//!   of options; and one non-blocking flag, which opening the list sets for both. Shutting down the duplicate shuts
+//!   down the socket.
 //!
-//! None of this breaks memory safety, which does not rest on a listening socket being used by its owner alone. The
-//! caller answers for the rest:
+//! None of this breaks memory safety, which does not depend on exclusive use of a listening socket. The caller is
+//! responsible for the rest:
 //!
-//! - That the number is that of the socket meant. A number that is closed goes to the next descriptor opened, so the
-//!   list is to be opened before anything can close what was inherited, and a text from an untrusted source is to be
-//!   looked through for [`Target::Fd`].
-//! - For the inherited descriptor itself. While it is open the socket listens, also when the set is dropped, and
-//!   clients queue up for a server that is gone. It is passed on by `execve` unless the caller sets close-on-exec, as
-//!   the duplicate has.
+//! - The number must be that of the intended socket. The kernel reuses a closed number for the next descriptor, so open
+//!   the list before anything can close inherited descriptors, and check text from an untrusted source for
+//!   [`Target::Fd`].
+//! - The inherited descriptor stays open. Until you close it the socket listens, even after the set is dropped, and
+//!   clients queue for a server that is gone. `execve` passes it on unless you set close-on-exec, which the duplicate
+//!   has.
 
 use core::{
     fmt,
@@ -66,7 +67,7 @@ use crate::addr::{
     parse::{self, Cursor, Host, HostPort, ParseError, ParseErrorKind, Zone},
 };
 
-/// The most items a list holds, as in Redis.
+/// The maximum number of items in a list, as in Redis.
 #[doc(alias = "CONFIG_BINDADDR_MAX")]
 pub const BIND_LIST_MAX: usize = 16;
 
@@ -76,13 +77,13 @@ const DESCRIPTOR_MAX: u32 = i32::MAX as u32;
 /// One place to listen on.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct BindSpec<'a> {
-    /// Whether the list may be served without this item if its address does not exist here (`EADDRNOTAVAIL`).
+    /// Whether to skip this item if this host lacks its address (`EADDRNOTAVAIL`).
     pub optional: bool,
     /// The place.
     pub target: Target<'a>,
 }
 
-/// A place to listen on. Names and zones are as they were written, for somebody else to resolve.
+/// A place to listen on. Names and zones are unresolved.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Target<'a> {
@@ -106,16 +107,16 @@ pub enum Target<'a> {
     },
     /// A Unix socket, never unnamed.
     Unix(UnixAddr),
-    /// A descriptor that this process inherited, 0 to 2147483647. The caller answers for the
+    /// An inherited descriptor, 0 to 2147483647. The caller is responsible for the
     /// [number](self#descriptors-by-number).
     Fd(u32),
 }
 
 impl<'a> BindSpec<'a> {
-    /// Reads one item of a list; `default_port` is for an address or name without one.
+    /// Parses one item of a list; `default_port` applies to an address or name without a port.
     ///
     /// # Errors
-    /// A [`ParseError`] for anything else.
+    /// A [`ParseError`] for text outside the [grammar](self).
     pub fn parse(text: &'a str, default_port: u16) -> Result<Self, ParseError> {
         match text.strip_prefix('-') {
             None => Ok(Self { optional: false, target: Target::parse(text, default_port)? }),
@@ -139,7 +140,7 @@ impl<'a> Target<'a> {
         }
         match text {
             "::*" => return Ok(Self::Inet(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), default_port))),
-            // As a host it would be written `unix:port`, which is a path.
+            // The same host with a port, `unix:port`, would be a path.
             "unix" => return Err(ParseError::new(ParseErrorKind::UnexpectedEnd, text.len())),
             _ => {}
         }
@@ -160,7 +161,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// A Unix target, unless there is no name: the kernel would make one up, which nobody would find.
+/// A Unix target, unless the name is empty: the kernel would choose one that no client knows.
 fn named<'a>(addr: UnixAddr) -> Option<Target<'a>> {
     match addr.as_sun_path() {
         [] | [0] => None,
@@ -168,7 +169,7 @@ fn named<'a>(addr: UnixAddr) -> Option<Target<'a>> {
     }
 }
 
-/// The item in the form with everything written out, which [`BindSpec::parse`] reads to the same value.
+/// Writes the item in full; [`BindSpec::parse`] returns the same value.
 impl fmt::Display for BindSpec<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.optional {
@@ -191,7 +192,7 @@ impl fmt::Display for Target<'_> {
     }
 }
 
-/// What stands between items.
+/// Whether a character separates items.
 fn separates(char: char) -> bool {
     char == ',' || char == ';' || u8::try_from(char).is_ok_and(is_blank)
 }
@@ -200,18 +201,18 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || (b'\t'..=b'\r').contains(&byte)
 }
 
-/// The places a server listens on, 1 to 16 of them.
+/// The places a server listens on, 1 to 16.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BindList<'a> {
     specs: ArrayVec<BindSpec<'a>, BIND_LIST_MAX>,
 }
 
 impl<'a> BindList<'a> {
-    /// Reads a list; `default_port` is for the addresses and names without one.
+    /// Parses a list; `default_port` applies to addresses and names without a port.
     ///
     /// # Errors
-    /// A [`ParseError`] whose position counts from the beginning of `text`: that of the item that is refused or of
-    /// the 17th, of the byte within it, or of the separator with nothing before it.
+    /// A [`ParseError`] whose position counts from the start of `text`: the start of the bad item or of the 17th, the
+    /// bad byte within an item, or the separator without an item before it.
     pub fn parse(text: &'a str, default_port: u16) -> Result<Self, ParseError> {
         let mut items = Items::new(text);
         let mut specs = ArrayVec::new();
@@ -235,7 +236,7 @@ impl<'a> BindList<'a> {
         self.specs.iter()
     }
 
-    /// How many places, 1 to 16.
+    /// The number of places, 1 to 16.
     #[allow(clippy::len_without_is_empty, reason = "a list is never empty")]
     pub fn len(&self) -> usize {
         self.specs.len()
@@ -251,7 +252,7 @@ impl<'list, 'a> IntoIterator for &'list BindList<'a> {
     }
 }
 
-/// The items with a blank between them, which [`BindList::parse`] reads to the same list.
+/// Writes the items with a blank between them; [`BindList::parse`] returns the same list.
 impl fmt::Display for BindList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, spec) in self.iter().enumerate() {
@@ -265,7 +266,7 @@ impl fmt::Display for BindList<'_> {
 /// The items of a list as text.
 struct Items<'a> {
     cursor: Cursor<'a>,
-    /// Whether a `,` or `;` stands before the cursor, so that an item must follow.
+    /// Whether a `,` or `;` precedes the cursor, so that an item must follow.
     owed: bool,
 }
 
@@ -274,7 +275,7 @@ impl<'a> Items<'a> {
         Self { cursor: Cursor::new(text), owed: false }
     }
 
-    /// The next item and where it begins.
+    /// The next item and its position.
     fn next(&mut self) -> Result<Option<(usize, &'a str)>, ParseError> {
         self.skip_blanks();
         let at = self.cursor.at();
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_redis_and_memcached_write_is_read() {
+    fn redis_and_memcached_lists_parse() {
         let cases = [
             ("* -::*", "0.0.0.0:6379 -[::]:6379"),
             ("127.0.0.1 -::1", "127.0.0.1:6379 -[::1]:6379"),
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_and_one_separator_stand_between_items() {
+    fn blanks_or_one_separator_separate_items() {
         for text in ["a b", " a  b\t", "a,b", "a;b", "a , b", "a; b", "a\r\nb\n", "\na ,\n b "] {
             assert_eq!(written(text), "a:6379 b:6379", "{text:?}");
         }
@@ -372,14 +373,14 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_items_fit_and_the_seventeenth_is_refused_where_it_stands() {
+    fn the_seventeenth_item_is_refused_at_its_position() {
         let items: Vec<_> = (10..27).map(|n| format!("10.0.0.{n}")).collect();
         assert_eq!(BindList::parse(&items[..16].join(" "), 1).unwrap().len(), 16);
         assert_eq!(refusal(&items.join(" ")), (TooManyItems, 16 * 10));
     }
 
     #[test]
-    fn refusals_count_from_the_beginning_of_the_list() {
+    fn error_positions_count_from_the_start_of_the_list() {
         let cases = [
             ("127.0.0.1 127.1", UnexpectedEnd, 15),
             ("a, 1.2.3.256", OctetOutOfRange, 9),
@@ -405,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unix_name_has_107_bytes_at_most() {
+    fn a_unix_name_has_at_most_107_bytes() {
         let path = format!("/{}", "x".repeat(106));
         assert_eq!(written(&path), path);
         assert_eq!(refusal(&format!("{path}x")), (NameTooLong, 107));

@@ -24,9 +24,10 @@ use crate::{
 ///
 /// # Errors
 ///
-/// `EADDRINUSE` if another socket has the port (from `bind` or `listen`), `EADDRNOTAVAIL` for an address that is not
-/// this host's, [`MissingScope`](crate::error::Cause::MissingScope) for a link-local one, `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port
-/// below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options.
+/// `EADDRINUSE` if another socket has the port (from `bind` or `listen`), `EADDRNOTAVAIL` for an address that
+/// this host lacks, [`MissingScope`](crate::error::Cause::MissingScope) for a link-local address without a scope,
+/// `EAFNOSUPPORT` on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`, `ENFILE`; the
+/// errors of the options.
 #[doc(alias = "anetTcpServer")]
 #[doc(alias = "anetTcp6Server")]
 pub fn tcp(addr: SocketAddr, options: &SocketOptions) -> Result<Listener, AddrError> {

@@ -1,4 +1,4 @@
-//! One UDP socket that serves.
+//! One UDP server socket.
 
 use core::net::SocketAddr;
 
@@ -14,10 +14,10 @@ use crate::{
 
 /// Receives on a UDP address; port 0 lets the kernel choose one.
 ///
-/// The socket is non-blocking and close-on-exec. Of the options it has those of UDP, and the largest send buffer that
-/// the kernel grants unless they say how large. It has the port to itself: `SO_REUSEADDR`, with which another
-/// socket could take the datagrams away (measured on Linux 6.18: the one bound last gets them), is set only if
-/// [`with_udp_reuse_address`](SocketOptions::with_udp_reuse_address) asks for it.
+/// The socket is non-blocking and close-on-exec. It gets the UDP options of `options`, and the largest send buffer that
+/// the kernel grants unless they set a size. It owns the port: only
+/// [`with_udp_reuse_address`](SocketOptions::with_udp_reuse_address) sets `SO_REUSEADDR`, which would let another
+/// socket take the datagrams (measured on Linux 6.18: the socket bound last gets them).
 ///
 /// ```
 /// use anet::{SocketOptions, listen};
@@ -29,9 +29,9 @@ use crate::{
 ///
 /// # Errors
 ///
-/// `EADDRINUSE` if another socket has the port, `EADDRNOTAVAIL` for an address that is not this host's,
-/// [`MissingScope`](crate::error::Cause::MissingScope) for a link-local one, `EAFNOSUPPORT`
-/// on a host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`, `ENFILE`; those of the options.
+/// `EADDRINUSE` if another socket has the port, `EADDRNOTAVAIL` for an address that this host lacks,
+/// [`MissingScope`](crate::error::Cause::MissingScope) for a link-local address without a scope, `EAFNOSUPPORT` on a
+/// host without IPv6, `EACCES` for a port below 1024 without privilege, `EMFILE`, `ENFILE`; the errors of the options.
 #[doc(alias = "server_socket")]
 pub fn udp(addr: SocketAddr, options: &SocketOptions) -> Result<Datagram, AddrError> {
     let endpoint = Endpoint::from(addr);

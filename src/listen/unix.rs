@@ -1,8 +1,8 @@
-//! One Unix listener: in whose turn it opens, and who may connect. What becomes of its path is in `socket_file`.
+//! One Unix listener: the lock it opens under, and its access rights. `socket_file` manages its path.
 //!
-//! The mode is set on the socket before it has a name: Linux gives the file `mode & !umask` at the moment it appears
-//! (measured on 6.18), so it is never wider than asked, without touching the process's umask. What the umask took away
-//! is given back afterwards, without following a symlink that may have been put in the path's place.
+//! The mode is set on the socket before `bind`: Linux creates the file with `mode & !umask` (measured on 6.18), so its
+//! mode is never wider than requested, and the process's umask stays untouched. A later `chmod` adds the bits that the
+//! umask removed, without following a symlink that may have replaced the path.
 
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -21,32 +21,32 @@ use crate::{
     sys,
 };
 
-/// Who may connect to a Unix listener's path; connecting takes write permission.
+/// The access rights of a Unix listener's path; connecting requires write permission.
 ///
-/// Abstract names have no permissions: everybody in the network namespace may connect.
+/// Abstract names have no permissions: any process in the network namespace may connect.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Access {
-    /// The mode of the file, such as `0o770`; `None`: what the umask leaves.
+    /// The mode of the file, such as `0o770`; `None`: as the umask allows.
     pub mode: Option<u32>,
-    /// The number of the group that owns the file; `None`: the process's own.
+    /// The ID of the group that owns the file; `None`: the process's group.
     pub group: Option<u32>,
 }
 
 /// The permission bits of a mode.
 const PERMISSIONS: u32 = 0o777;
-/// Those of the owner.
+/// The owner's permission bits.
 const OWNER: u32 = 0o700;
 
 /// Listens on a Unix address.
 ///
-/// Starters take turns at a path by a lock (`flock`) on its directory, for which this waits up to a tenth of a second.
-/// If another program holds the lock for longer, or the process may not read the directory, a free path is taken all
-/// the same; but a file that a dead server has left is in the way, because removing it without the lock could remove
-/// the file of another starter.
+/// A lock (`flock`) on the directory of the path serializes starting servers; this call waits for it up to a tenth of a
+/// second. If another program holds the lock for longer, or the process may not read the directory, the call still
+/// takes a free path, but fails if a dead server left a file there: without the lock it could remove the file of
+/// another starting server.
 ///
-/// A socket that was opened without the lock got its path by a link. The kernel knows it by the name it had before,
-/// `.anet.` and 16 digits in the same directory: [`Listener::local_addr`] is the path, but clients have that name as
-/// their peer's address, and accepted streams have it as their own.
+/// A socket opened without the lock gets its path by a link. The kernel knows it by its earlier name, `.anet.` and 16
+/// digits in the same directory: [`Listener::local_addr`] returns the path, but clients see that name as their peer's
+/// address, and accepted streams as their local address.
 ///
 /// ```
 /// use anet::{SocketOptions, UnixAddr, listen::{self, Access}};
@@ -61,16 +61,15 @@ const OWNER: u32 = 0o700;
 ///
 /// # Errors
 ///
-/// `EADDRINUSE` if a server listens on the path, the path names something that is no socket, or another program takes
-/// it while this starts; `ENOENT` or `ENOTDIR` for a directory that is not there, `EACCES`, `EROFS`; `EPERM` for a
-/// group that is not the user's, `EINVAL` for `u32::MAX`, which is none; `EMFILE`, `ENFILE`; those of `stat`, `chmod`
-/// and `unlink` on the path, and of the options. After an error there is no file, unless the error is
-/// that of `stat`.
+/// `EADDRINUSE` if a server listens on the path, the path names a file that is not a socket, or another program takes
+/// the path during the call; `ENOENT` or `ENOTDIR` for a missing directory, `EACCES`, `EROFS`; `EPERM` for a group the
+/// user is not in, `EINVAL` for the group `u32::MAX`, which is invalid; `EMFILE`, `ENFILE`; the errors of `stat`,
+/// `chmod` and `unlink` on the path, and of the options. An error leaves no file, unless it comes from `stat`.
 ///
-/// With [`Op::Lock`] the reason why the lock could not be had, `EWOULDBLOCK` if another program holds it, `EACCES` if
-/// the process may not read the directory: a socket that refuses connections is in the way, or the directory's path has
-/// more than 84 bytes, which leaves no room for the other name. With [`Op::Link`] what kept the path from being linked
-/// to it, such as `EPERM` on a file system without links.
+/// [`Op::Lock`] carries the reason why the lock was unavailable, `EWOULDBLOCK` if another program holds it, `EACCES` if
+/// the process may not read the directory. The call then fails if a socket that refuses connections has the path, or if
+/// the directory's path exceeds 84 bytes, which leaves no room for the other name. [`Op::Link`] carries the reason why
+/// linking the path failed, such as `EPERM` on a file system without links.
 #[doc(alias = "anetUnixServer")]
 pub fn unix(addr: &UnixAddr, options: &SocketOptions, access: &Access) -> Result<Listener, AddrError> {
     open(addr, options, access).map_err(|error| AddrError::new(error, Endpoint::Unix(*addr)))
@@ -100,7 +99,7 @@ fn listen_in_turn(
     let turn = lock_directory(path);
     let stale = StaleFile::at(addr)?;
     match turn {
-        // Held until the socket listens: one that is bound and not yet listening looks like a stale one.
+        // Held until the socket listens: a socket between `bind` and `listen` looks stale.
         Ok(_turn) => {
             stale.map_or(Ok(()), StaleFile::remove)?;
             listen_on_path(fd, addr, options, access)
@@ -120,15 +119,15 @@ fn listen_on_path(fd: &OwnedFd, addr: &UnixAddr, options: &SocketOptions, access
     match listening.and_then(|()| file.must_be_there()) {
         Ok(()) => Ok(file),
         Err(error) => {
-            // The first error is the one to tell.
+            // Report the first error.
             let _ = file.take_away();
             Err(error)
         }
     }
 }
 
-/// With a group and a mode to come, the file is the owner's alone until it has the group. Without a mode it is what the
-/// umask says, at every instant.
+/// If both a group and a mode are set, only the owner has access until the group is set. Without a mode, the umask
+/// alone determines the file's mode throughout.
 fn narrow_before_bind(fd: &OwnedFd, access: &Access) -> Result<()> {
     let Some(mode) = access.mode else { return Ok(()) };
     let first = if access.group.is_some() { mode & OWNER } else { mode & PERMISSIONS };

@@ -1,8 +1,8 @@
-//! One attempt to open all resolved of a list.
+//! One attempt to open all addresses of a list.
 //!
-//! An entry is opened for one protocol after the other. It is served if one of its addresses is, for each protocol that
-//! was asked; only a host name has more than one. It is passed over for all protocols or for none: a list that asked
-//! for UDP is not served without it because of an oddity that TCP does not have.
+//! An attempt opens an entry for one protocol after the other. An entry succeeds if, for each requested protocol, one
+//! of its addresses opens; only a host name has several. An entry is skipped for all protocols or for none: a list that
+//! requests UDP never opens with TCP alone because of an error that only UDP has.
 
 #![allow(clippy::result_large_err, reason = "a list is opened once, when a server starts")]
 
@@ -23,7 +23,7 @@ use crate::{
     sys,
 };
 
-/// What every socket of a set is opened with.
+/// The settings for every socket of a set.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
     pub(super) protocols: Protocols,
@@ -31,16 +31,16 @@ pub(super) struct Options<'a> {
     pub(super) access: &'a Access,
 }
 
-/// Why an attempt has failed.
+/// Why an attempt failed.
 pub(super) struct Failed {
     pub(super) entry: SpecError,
     pub(super) collision: Option<Collision>,
 }
 
-/// The port that the kernel chose is not free for all who share it.
+/// The port that the kernel chose is not free for every socket that shares it.
 pub(super) struct Collision {
     pub(super) port: u16,
-    /// The socket it was chosen for. As long as it is open, the kernel chooses others.
+    /// The socket that got the port. While it is open, the kernel chooses other ports.
     pub(super) fd: OwnedFd,
 }
 
@@ -50,11 +50,11 @@ pub(super) struct Attempt<'a> {
     shared: Option<SharedPort>,
 }
 
-/// The port that the kernel chose for the first entry that left the choice to it.
+/// The port that the kernel chose for the first entry with port 0.
 #[derive(Clone, Copy)]
 struct SharedPort {
     number: u16,
-    /// The socket it was chosen for: its protocol, and its position among those.
+    /// The socket that got the port: its protocol, and its index among that protocol's sockets.
     chosen_for: (Protocol, usize),
 }
 
@@ -66,12 +66,12 @@ struct Stop {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Protocol {
-    /// Whatever is listened on: TCP, Unix, inherited.
+    /// Listeners: TCP, Unix, inherited.
     Stream,
     Udp,
 }
 
-/// What has come of one entry for one protocol.
+/// The result of one entry for one protocol.
 #[derive(Clone, Copy)]
 enum Outcome {
     NotAsked,
@@ -161,7 +161,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Fills in the port that the set shares.
+    /// Replaces port 0 with the shared port.
     fn with_port(&self, mut addr: SocketAddr) -> SocketAddr {
         if addr.port() == 0 {
             addr.set_port(self.shared.map_or(0, |shared| shared.number));
@@ -169,7 +169,7 @@ impl<'a> Attempt<'a> {
         addr
     }
 
-    /// Keeps the port that the kernel has chosen, if it was the first to be chosen.
+    /// Records the first port that the kernel chooses.
     fn share_port(
         &mut self,
         asked: &SocketAddr,
@@ -183,7 +183,7 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Whether the port that the kernel has chosen is in somebody's way, or in the way of a later entry.
+    /// Whether the port that the kernel chose conflicts with another socket, or with a later entry.
     fn is_collision(&self, socket: &Socket<'_>, error: Error) -> bool {
         match (socket, self.shared) {
             (Socket::Inet(addr), Some(shared)) => {
@@ -200,10 +200,10 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Takes the files back; the sockets go with the set, but for the one whose port was in the way.
+    /// Removes the files and closes the sockets, except the one whose port collided.
     fn give_up(self, stop: &Stop) -> Failed {
         for listener in &self.set {
-            // The error to tell is the one that led here.
+            // Report the error that led here, not this one.
             let _ = listener.remove_file();
         }
         let collision = self.shared.filter(|_| stop.is_collision).and_then(|shared| shared.take_out_of(self.set));
@@ -222,8 +222,8 @@ impl SharedPort {
     }
 }
 
-/// Whether two errors are the same one of one address, for different protocols perhaps: by the time of the second, the
-/// port that the set shares may be known.
+/// Whether two errors are one error of one address, perhaps for different protocols. Ports are not compared: the shared
+/// port may become known between the two.
 fn is_same(one: &SpecError, other: &SpecError) -> bool {
     let ip = |failed: &SpecError| failed.error.endpoint().and_then(Endpoint::ip);
     (one.index, one.error.error(), ip(one)) == (other.index, other.error.error(), ip(other))
@@ -238,24 +238,24 @@ fn is_asked(entry: &ResolvedAddr<'_>, protocol: Protocol, protocols: Protocols) 
     }
 }
 
-/// Never refused: there are as many resolved as there is room.
+/// Never fails: every resolved address has room.
 fn push<T, const N: usize>(sockets: &mut ArrayVec<T, N>, socket: T) -> Result<(), AddrError> {
     let pushed = sockets.try_push(socket);
     pushed.map_err(|_| AddrError::nowhere(Error::refused(Op::Address, Cause::TooManyAddresses)))
 }
 
-/// A listener on a duplicate of a descriptor that the process was started with.
+/// A listener on a duplicate of an inherited descriptor.
 fn inherited(number: u32) -> Result<Listener, AddrError> {
     let adopted = sys::raw::duplicate(number).op(Op::Duplicate).and_then(Listener::adopt);
     adopted.map_err(AddrError::nowhere)
 }
 
-/// Whether an entry can do without this address if it has another.
+/// Whether to skip this address if the entry has another.
 fn may_be_missing(optional: bool, error: Error) -> bool {
     error.is_addr_in_use() || error.is(Errno::ADDRNOTAVAIL) || is_tolerated(optional, error)
 }
 
-/// Whether a list can do without this entry.
+/// Whether to skip this entry of the list.
 fn is_tolerated(optional: bool, error: Error) -> bool {
     match error.errno() {
         Some(Errno::ADDRNOTAVAIL) => optional,

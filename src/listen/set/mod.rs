@@ -1,4 +1,4 @@
-//! A whole bind list: all of it is served, or nothing is.
+//! A whole bind list, opened completely or not at all.
 
 mod attempt;
 mod resolved;
@@ -23,9 +23,9 @@ use crate::{
     option::SocketOptions,
 };
 
-/// How often a shared ephemeral port is chosen anew when somebody has it for one family or protocol.
+/// How many shared ephemeral ports to try: another socket may have one for some family or protocol.
 const PORT_TRIES: usize = 32;
-/// Every address can be passed over once for each protocol.
+/// Every address can be skipped once per protocol.
 const SKIPPED_MAX: usize = 2 * BIND_LIST_MAX;
 
 /// The sockets of a bind list.
@@ -50,24 +50,24 @@ pub struct ListenerSet {
     skipped: Vec<SpecError, SKIPPED_MAX>,
 }
 
-/// What is opened on the IP addresses of a list. Unix sockets and inherited descriptors are listened on in any case.
+/// The protocols to open on the IP addresses of a list. Unix sockets and inherited descriptors always listen.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Protocols {
-    /// TCP listeners, as Redis has them.
+    /// TCP listeners, as in Redis.
     #[default]
     Tcp,
     /// UDP sockets.
     Udp,
-    /// Both, as memcached has them: on the same addresses and ports.
+    /// Both, on the same addresses and ports, as in memcached.
     TcpAndUdp,
 }
 
-/// What went wrong with one entry of a bind list: `entry 2 of the bind list: bind [::1]:80: Permission denied`.
+/// The error of one entry of a bind list: `entry 2 of the bind list: bind [::1]:80: Permission denied`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SpecError {
     index: u32,
-    /// What went wrong, and with which of the entry's addresses.
+    /// The error, and the entry's address that caused it.
     pub error: AddrError,
 }
 
@@ -86,8 +86,8 @@ impl ListenerSet {
     const EMPTY: Self =
         Self { listeners: ArrayVec::new_const(), datagrams: ArrayVec::new_const(), skipped: Vec::new() };
 
-    /// Listens on every entry of the list, or on none; on IP addresses with TCP. The same as
-    /// [`open_with`](Self::open_with) and [`Protocols::Tcp`].
+    /// Listens on every entry of the list or on none, with TCP on IP addresses. Equivalent to
+    /// [`open_with`](Self::open_with) with [`Protocols::Tcp`].
     ///
     /// # Errors
     ///
@@ -96,24 +96,25 @@ impl ListenerSet {
         Self::open_with(list, Protocols::Tcp, options, access)
     }
 
-    /// Serves every entry of the list, or none: after an error nothing is left open and no file is left behind.
+    /// Opens every entry of the list or none: an error leaves no socket open and no file behind.
     ///
-    /// As in Redis, an entry whose protocol this host does not have (`EAFNOSUPPORT`, `EPFNOSUPPORT`, `EPROTONOSUPPORT`,
-    /// `ESOCKTNOSUPPORT`, `ENOPROTOOPT`) is passed over, and so is an optional one whose address it does not have
-    /// (`EADDRNOTAVAIL`), if that is so for each protocol; [`skipped`](Self::skipped) names them. All resolved that ask
-    /// for port 0 share one port, for every family and protocol: the kernel chooses it for the first of them, and
-    /// another one if that is taken for a later one, 32 times at most. Zones are looked up before anything is opened.
+    /// As in Redis, an entry is skipped if this host lacks its protocol (`EAFNOSUPPORT`, `EPFNOSUPPORT`,
+    /// `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT`, `ENOPROTOOPT`), and an optional entry if this host lacks its address
+    /// (`EADDRNOTAVAIL`), provided it fails for each protocol; [`skipped`](Self::skipped) returns these errors. All
+    /// addresses with port 0 share one port, for every family and protocol: the kernel chooses it for the first
+    /// address, and chooses another if a later address cannot have it, up to 32 times. Zones are looked up before any
+    /// socket opens.
     ///
-    /// The options and the access are for the sockets opened here. An inherited descriptor (`fd@3`) is duplicated and
-    /// keeps the options it has; for what its number means
-    /// [the caller answers](super::spec#descriptors-by-number).
+    /// The options and the access apply to the sockets opened here. An inherited descriptor (`fd@3`) is duplicated and
+    /// keeps its options; the caller is [responsible for its number](super::spec#descriptors-by-number).
     ///
     /// # Errors
     ///
-    /// The first entry that failed and why: the errors of [`tcp`](super::tcp()), [`udp`](super::udp()) and
-    /// [`unix`](super::unix()), `ENODEV` for an interface that is not there, `EBADF` or `ENOTSOCK` for a
-    /// descriptor that is not open or no socket, [`NotListening`](Cause::NotListening) for a socket that does not, [`HostName`](Cause::HostName) for a name, which is
-    /// not looked up here. If every entry was passed over, the first one.
+    /// The first entry that failed, with its error: those of [`tcp`](super::tcp()), [`udp`](super::udp()) and
+    /// [`unix`](super::unix()), `ENODEV` for a missing interface, `EBADF` or `ENOTSOCK` for a descriptor that is not
+    /// open or not a socket, [`NotListening`](Cause::NotListening) for a socket that does not listen,
+    /// [`HostName`](Cause::HostName) for a host name, which this function does not resolve. If every entry was skipped,
+    /// the first skipped entry.
     #[doc(alias = "listenToPort")]
     #[doc(alias = "server_sockets")]
     pub fn open_with(
@@ -126,13 +127,13 @@ impl ListenerSet {
         Self::open_resolving(list, protocols, options, access, refuse)
     }
 
-    /// The same as [`open_with`](Self::open_with), with `resolve` to give the addresses of host names; the system's own
-    /// is `system_resolver`, with the feature `std`.
+    /// Like [`open_with`](Self::open_with), but resolves host names with `resolve`; with the feature `std`,
+    /// `system_resolver` uses the system's resolver.
     ///
-    /// It is called once for each name of the list, with the port, before anything is opened, and hands each address to
-    /// its last argument. An address given twice counts once. A name is served if one of its addresses is, for each
-    /// protocol: another one that is taken (`EADDRINUSE`), as in memcached, or not here (`EADDRNOTAVAIL`) is passed
-    /// over. Ports that the kernel chooses are shared by all addresses all the same.
+    /// `resolve` is called once per host name, with the port, before any socket opens, and passes each address to its
+    /// last argument. Duplicate addresses count once. A name succeeds if, for each protocol, one of its addresses
+    /// opens: other addresses that are in use (`EADDRINUSE`), as in memcached, or missing here (`EADDRNOTAVAIL`) are
+    /// skipped. All addresses still share the port that the kernel chooses.
     ///
     /// ```
     /// use anet::{SocketOptions, listen::{Access, BindList, ListenerSet, Protocols}};
@@ -155,9 +156,9 @@ impl ListenerSet {
     ///
     /// # Errors
     ///
-    /// Those of [`open_with`](Self::open_with) but for names: those that `resolve` returns,
-    /// [`HostNotFound`](Cause::HostNotFound) if it gives no address,
-    /// [`TooManyAddresses`](Cause::TooManyAddresses) if the list comes to more than 16.
+    /// Those of [`open_with`](Self::open_with), except for names: the errors that `resolve` returns,
+    /// [`HostNotFound`](Cause::HostNotFound) if it passes no address,
+    /// [`TooManyAddresses`](Cause::TooManyAddresses) if the list has more than 16 addresses.
     pub fn open_resolving(
         list: &BindList<'_>,
         protocols: Protocols,
@@ -184,7 +185,7 @@ impl ListenerSet {
         &self.datagrams
     }
 
-    /// The resolved that were passed over, and why.
+    /// The addresses that were skipped, with their errors.
     pub fn skipped(&self) -> &[SpecError] {
         &self.skipped
     }
@@ -199,10 +200,10 @@ impl ListenerSet {
     }
 }
 
-/// Tries until the port that the kernel chooses is free for all who share it.
+/// Retries until the port that the kernel chooses is free for every socket that shares it.
 fn open_resolved(resolved: &Resolved<'_>, options: Options<'_>) -> Result<ListenerSet, SpecError> {
-    // A port that is held is not chosen again. The kernel prefers some ports to others, so without this a narrow range
-    // could give the same ones until the tries are over.
+    // The kernel does not choose a held port again. It prefers some ports to others, so without this a narrow range
+    // could yield the same ports until the tries run out.
     let mut held = Vec::<OwnedFd, PORT_TRIES>::new();
     let mut first = None;
     for _ in 1..PORT_TRIES {
@@ -210,9 +211,9 @@ fn open_resolved(resolved: &Resolved<'_>, options: Options<'_>) -> Result<Listen
             Ok(set) => return Ok(set),
             Err(Failed { entry, collision: Some(Collision { port, fd }) }) => {
                 first = first.or(Some(entry));
-                // Not from an entry that is to have this very port.
+                // Leave the port free for an entry that asks for it by number.
                 if !resolved.ask_for_port(port) {
-                    // There is room for every try.
+                    // Every try has room.
                     let _ = held.push(fd);
                 }
             }
@@ -222,7 +223,7 @@ fn open_resolved(resolved: &Resolved<'_>, options: Options<'_>) -> Result<Listen
     Attempt::new(options).open(resolved).map_err(|failed| error_to_report(failed.entry, first, resolved))
 }
 
-/// Without a port left the kernel refuses the one that asks for it first, who is not the one whose ports are taken.
+/// Once no port is left, the kernel refuses the first entry with port 0, although the conflict is with a later one.
 fn error_to_report(last: SpecError, first: Option<SpecError>, resolved: &Resolved<'_>) -> SpecError {
     let is_about_ports = last.error.error().is_addr_in_use() && resolved.asks_for_any_port(last.index());
     first.filter(|_| is_about_ports).unwrap_or(last)
@@ -241,7 +242,7 @@ impl<'set> IntoIterator for &'set ListenerSet {
 #[derive(Debug)]
 pub struct IntoIter<T>(arrayvec::IntoIter<T, BIND_LIST_MAX>);
 
-/// The listeners. The UDP sockets are closed; [`into_parts`](ListenerSet::into_parts) has them too.
+/// Yields the listeners and closes the UDP sockets; [`into_parts`](ListenerSet::into_parts) returns both.
 impl IntoIterator for ListenerSet {
     type Item = Listener;
     type IntoIter = IntoIter<Listener>;
@@ -275,7 +276,7 @@ impl core::error::Error for SpecError {
     }
 }
 
-/// Keeps the address and forgets the entry.
+/// Keeps the address and drops the entry's index.
 #[cfg(feature = "std")]
 impl From<SpecError> for std::io::Error {
     fn from(failed: SpecError) -> Self {

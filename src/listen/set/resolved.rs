@@ -1,4 +1,4 @@
-//! What a bind list comes to: the addresses to open, with names and zones looked up.
+//! The addresses of a bind list, with names and zones resolved.
 
 use core::net::{SocketAddr, SocketAddrV6};
 
@@ -13,7 +13,7 @@ use crate::{
     sys,
 };
 
-/// One address to open. Those of one name stand together and have its index.
+/// One address to open. The addresses of one name are adjacent and share its index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResolvedAddr<'a> {
     /// The position in the list, from 0.
@@ -30,16 +30,16 @@ pub(super) enum Socket<'a> {
 }
 
 impl Socket<'_> {
-    /// Whether the kernel is to choose a port.
+    /// Whether the kernel chooses the port.
     pub(super) fn asks_for_any_port(&self) -> bool {
         matches!(self, Self::Inet(addr) if addr.port() == 0)
     }
 }
 
-/// Takes the addresses that a name has.
+/// Receives the addresses of a name.
 pub(super) type Add<'add> = &'add mut dyn FnMut(SocketAddr);
 
-/// At most as many addresses as a list has resolved.
+/// The resolved addresses, at most as many as a list has entries.
 pub(super) struct Resolved<'a> {
     resolved: Vec<ResolvedAddr<'a>, BIND_LIST_MAX>,
 }
@@ -75,7 +75,7 @@ impl<'a> Resolved<'a> {
                 let first = self.resolved.len();
                 let mut pushed = Ok(());
                 resolve(host, *port, &mut |addr| {
-                    // Resolvers give an address twice where `/etc/hosts` has it twice.
+                    // A resolver yields an address twice if `/etc/hosts` lists it twice.
                     if pushed.is_ok() && !self.has(first, addr) {
                         pushed = self.push(entry(Socket::Inet(addr)));
                     }
@@ -91,7 +91,7 @@ impl<'a> Resolved<'a> {
         }
     }
 
-    /// Whether this address is among those from the `first` on.
+    /// Whether this address is among those from index `first` on.
     fn has(&self, first: usize, addr: SocketAddr) -> bool {
         let is_it = |entry: &ResolvedAddr<'_>| matches!(entry.socket, Socket::Inet(known) if known == addr);
         self.resolved.iter().skip(first).any(is_it)
@@ -101,17 +101,17 @@ impl<'a> Resolved<'a> {
         self.resolved.push(entry).map_err(|_| Error::refused(Op::Address, Cause::TooManyAddresses))
     }
 
-    /// The addresses, those of one entry of the list at a time.
+    /// The addresses, grouped by entry of the list.
     pub(super) fn by_spec(&self) -> impl Iterator<Item = &[ResolvedAddr<'a>]> {
         self.resolved.chunk_by(|one, next| one.index == next.index)
     }
 
-    /// Whether an entry asks for this very port.
+    /// Whether an entry asks for this port by number.
     pub(super) fn ask_for_port(&self, port: u16) -> bool {
         self.resolved.iter().any(|entry| matches!(entry.socket, Socket::Inet(addr) if addr.port() == port))
     }
 
-    /// Whether the kernel was to choose the port at this entry of the list.
+    /// Whether the kernel chooses the port of this entry.
     pub(super) fn asks_for_any_port(&self, index: usize) -> bool {
         self.resolved.iter().any(|entry| entry.index == index && entry.socket.asks_for_any_port())
     }
