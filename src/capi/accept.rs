@@ -1,4 +1,4 @@
-//! Connections from a listener's queue.
+//! Accepting connections.
 
 use core::{
     ffi::{c_char, c_int},
@@ -10,15 +10,15 @@ use rustix::fd::IntoRawFd;
 use super::{borrow, failure::answer, text::write_name};
 use crate::{accept::accept, error::Op, redis::ip_and_port};
 
-/// Takes the next connection, non-blocking and close-on-exec; one system call. Returns the descriptor and writes the
-/// peer's IP address and port.
+/// Accepts the next connection, non-blocking and close-on-exec, with one system call. Returns the descriptor and writes
+/// the peer's IP address and port.
 ///
-/// The address is the one the connection was made with, right even if the peer is gone already.
+/// The kernel returns the address with the connection, so it is correct even if the peer is already gone.
 ///
 /// # Errors
 ///
-/// `accept: …` with `EAGAIN` if no connection waits, and the others of [`Listener::accept`](crate::Listener::accept).
-/// `ip` and `port` are not touched then.
+/// `accept: …` with `EAGAIN` if no connection is pending, and the other errors of
+/// [`Listener::accept`](crate::Listener::accept). An error leaves `ip` and `port` untouched.
 ///
 /// # Safety
 ///
@@ -31,17 +31,17 @@ pub unsafe extern "C" fn anetTcpAccept(
     ip_len: usize,
     port: *mut c_int,
 ) -> c_int {
-    // SAFETY: the caller answers for `serversock`.
+    // SAFETY: the caller vouches for `serversock`.
     let accepted = unsafe { borrow(serversock, Op::Accept) }.and_then(accept);
     if let Ok((_, peer)) = &accepted {
-        // SAFETY: the caller answers for `ip` and `port`.
+        // SAFETY: the caller vouches for `ip` and `port`.
         unsafe { write_name(&ip_and_port(peer), ip, ip_len, port) };
     }
-    // SAFETY: the caller answers for `err`.
+    // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, accepted.map(|(fd, _)| fd.into_raw_fd())) }
 }
 
-/// Takes the next connection of a Unix listener as [`anetTcpAccept`] does.
+/// Accepts the next connection of a Unix listener, as [`anetTcpAccept`] does.
 ///
 /// # Errors
 ///
@@ -52,6 +52,6 @@ pub unsafe extern "C" fn anetTcpAccept(
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetUnixAccept(err: *mut c_char, serversock: c_int) -> c_int {
-    // SAFETY: the caller answers for both, and NULL is always right.
+    // SAFETY: the caller vouches for both, and NULL is always valid.
     unsafe { anetTcpAccept(err, serversock, ptr::null_mut(), 0, ptr::null_mut()) }
 }

@@ -1,4 +1,4 @@
-//! Connections that are begun and not waited for.
+//! Non-blocking connects.
 
 use core::ffi::{CStr, c_char, c_int};
 use std::vec::Vec;
@@ -17,27 +17,26 @@ use crate::{
     error::{AddrError, Errno, Error, Op},
 };
 
-/// Starts to connect to a host, whose addresses are tried in their order until one is on its way.
-/// Returns the descriptor, non-blocking and close-on-exec, with `EINPROGRESS` in `errno` while it is not connected.
+/// Starts to connect to a host; tries its addresses in order until one attempt starts. Returns the descriptor,
+/// non-blocking and close-on-exec, with `EINPROGRESS` in `errno` if it is not connected yet.
 ///
 /// # Errors
 ///
-/// The resolver's text; `creating socket: …` with what the last address has failed with, be it the socket or the
-/// connecting.
+/// The resolver's text; `creating socket: …` with the error of the last address, from `socket` or from `connect`.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetTcpNonBlockConnect(err: *mut c_char, addr: *const c_char, port: c_int) -> c_int {
-    // SAFETY: the caller answers for `addr`.
+    // SAFETY: the caller vouches for `addr`.
     let addr = unsafe { text::read(addr) };
-    // SAFETY: the caller answers for `err`.
+    // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, start(addr, port, None)) }
 }
 
-/// Starts to connect from `source_addr`, an address or a host name of this host, and if anything fails with that, or it
-/// is NULL, as [`anetTcpNonBlockConnect`] does.
+/// Starts to connect from `source_addr`, an address or a host name of this host. If that fails, or `source_addr` is
+/// NULL, it connects as [`anetTcpNonBlockConnect`] does.
 ///
 /// # Errors
 ///
@@ -53,16 +52,16 @@ pub unsafe extern "C" fn anetTcpNonBlockBestEffortBindConnect(
     port: c_int,
     source_addr: *const c_char,
 ) -> c_int {
-    // SAFETY: the caller answers for `addr`.
+    // SAFETY: the caller vouches for `addr`.
     let addr = unsafe { text::read(addr) };
-    // SAFETY: the caller answers for `source_addr`.
+    // SAFETY: the caller vouches for `source_addr`.
     let source = unsafe { text::read(source_addr) };
     let descriptor = start(addr, port, (!source_addr.is_null()).then_some(source));
-    // SAFETY: the caller answers for `err`.
+    // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, descriptor) }
 }
 
-/// Each address of the source is tried for all of the host, in the order of both.
+/// Tries each source address with every address of the host, both in order.
 fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<c_int, Failure> {
     let addrs = resolve::host(host, resolve::port(port)?, Family::Any)?;
     let endpoints: Vec<Endpoint> = addrs.into_iter().map(Endpoint::from).collect();
@@ -73,7 +72,7 @@ fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<c_int, Failu
     progress.map(descriptor).map_err(labelled_by_redis)
 }
 
-/// Redis has one label for the socket and for connecting it.
+/// Redis labels errors of `socket` and of `connect` alike.
 fn labelled_by_redis(error: AddrError) -> Failure {
     match error.op() {
         Op::Connect => Error::refused(Op::Socket, error.cause()).into(),
@@ -81,7 +80,7 @@ fn labelled_by_redis(error: AddrError) -> Failure {
     }
 }
 
-/// C has no place for the addresses still to be tried.
+/// Drops the addresses not yet tried: C has no place for them.
 fn descriptor<L>(progress: Progress<L>) -> c_int {
     let fd = match progress {
         Progress::Connected(stream) => OwnedFd::from(stream),

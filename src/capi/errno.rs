@@ -9,21 +9,21 @@ use libc::__errno_location as location;
 #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 use libc::__error as location;
 
-/// What the C library has left there, if that is an error number.
+/// The current value, if it is an error number.
 pub(super) fn last() -> Option<Errno> {
     // SAFETY: the function has no preconditions.
     let errno = unsafe { location() };
-    // SAFETY: it is the thread's own, and valid as long as the thread.
+    // SAFETY: the pointer is thread-local and valid for the life of the thread.
     match unsafe { *errno } {
         number @ 1..4096 => Some(Errno::from_raw_os_error(number)),
         _ => None,
     }
 }
 
-/// Sets it. Nothing that may change it again can come between this and the return to C.
+/// Sets it. No call between this one and the return to C may change it.
 pub(super) fn set(value: Errno) {
     // SAFETY: the function has no preconditions.
     let errno = unsafe { location() };
-    // SAFETY: it is the thread's own, and valid as long as the thread.
+    // SAFETY: the pointer is thread-local and valid for the life of the thread.
     unsafe { *errno = value.raw_os_error() };
 }

@@ -1,4 +1,4 @@
-//! What C is told of a failure: -1, a text in its buffer and a number in its `errno`.
+//! Failures as C sees them: -1, a text in its buffer and a number in its `errno`.
 
 use core::{
     ffi::{CStr, c_char, c_int},
@@ -14,15 +14,15 @@ use crate::{
 /// Why a function returns -1.
 #[derive(Clone, Copy)]
 pub(super) enum Failure {
-    /// What the crate says.
+    /// An error of the crate.
     Error(Error),
-    /// Of a host's addresses none is of a kind for which there are sockets.
+    /// The system has no sockets for any of a host's addresses.
     NoSocket(Errno),
-    /// A number that is no port.
+    /// A number outside the range of ports.
     Port(c_int),
-    /// What `getaddrinfo` says, and the nearest error number.
+    /// The code that `getaddrinfo` returned, and the closest errno.
     Resolver(c_int, Errno),
-    /// A buffer too short for an address, which is useless in part.
+    /// A buffer too short for an address, which is useless when truncated.
     Room { len: usize, needed: usize },
 }
 
@@ -37,7 +37,7 @@ impl Failure {
     }
 }
 
-/// What the kernel says, or would say.
+/// The errno that the kernel returned, or would return.
 fn number(error: &Error) -> Errno {
     match error.cause() {
         Cause::Errno(errno) => errno,
@@ -63,7 +63,7 @@ impl fmt::Display for Failure {
 fn resolver_text(code: c_int) -> impl Iterator<Item = char> {
     // SAFETY: the function takes any number.
     let text = unsafe { libc::gai_strerror(code) };
-    // SAFETY: it returns a terminated text that stays where it is.
+    // SAFETY: it returns a NUL-terminated text that is neither moved nor freed.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_bytes().utf8_chunks().flat_map(|chunk| chunk.valid().chars())
 }
@@ -74,7 +74,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// What a function returns to C: the value, or -1 after telling why.
+/// The return value for C: the value, or -1 after reporting the error.
 ///
 /// # Safety
 ///
@@ -83,7 +83,7 @@ impl From<Error> for Failure {
 pub(super) unsafe fn answer(err: *mut c_char, outcome: Result<c_int, impl Into<Failure>>) -> c_int {
     match outcome {
         Ok(value) => value,
-        // SAFETY: the caller answers for `err`.
+        // SAFETY: the caller vouches for `err`.
         Err(failure) => unsafe { fail(err, failure.into()) },
     }
 }
@@ -96,7 +96,7 @@ unsafe fn fail(err: *mut c_char, failure: Failure) -> c_int {
         let mut message = ErrorText::new();
         // Writing to an `ErrorText` cannot fail.
         let _ = write!(message, "{failure}");
-        // SAFETY: the caller answers for `err`.
+        // SAFETY: the caller vouches for `err`.
         unsafe { text::write(message.as_bytes(), err, ERR_LEN) };
     }
     errno::set(failure.errno());

@@ -1,6 +1,6 @@
-//! Sockets that listen.
+//! Listening sockets.
 //!
-//! They are left as Redis 7.0 leaves them, blocking and inherited on `execve`; its callers change that as they like.
+//! They are blocking and inherited across `execve`, as in Redis 7.0; its callers change that as needed.
 
 use core::{
     ffi::{CStr, c_char, c_int},
@@ -28,19 +28,19 @@ use crate::{
 /// # Errors
 ///
 /// The resolver's text; `setsockopt SO_REUSEADDR: …`; `bind: …` with `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`;
-/// `listen: …`; `unable to bind socket, errno: N` if there is no socket to be had, with that number in `errno`.
+/// `listen: …`; `unable to bind socket, errno: N` if the system has no such sockets, with that number in `errno`.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetTcpServer(err: *mut c_char, port: c_int, bindaddr: *mut c_char, backlog: c_int) -> c_int {
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { tcp_server(err, port, bindaddr, Family::V4, backlog) }
 }
 
-/// Listens on `port` of every IPv6 address (`bindaddr` NULL, `*` or `::*`) or of one address or host name, and leaves
-/// IPv4 alone. Returns the descriptor.
+/// Listens on `port` of every IPv6 address (`bindaddr` NULL, `*` or `::*`) or of one address or host name, but not
+/// on IPv4. Returns the descriptor.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn anetTcpServer(err: *mut c_char, port: c_int, bindaddr: 
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetTcp6Server(err: *mut c_char, port: c_int, bindaddr: *mut c_char, backlog: c_int) -> c_int {
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { tcp_server(err, port, bindaddr, Family::V6, backlog) }
 }
 
@@ -59,13 +59,13 @@ pub unsafe extern "C" fn anetTcp6Server(err: *mut c_char, port: c_int, bindaddr:
 ///
 /// `err` is NULL or an error buffer, and `bindaddr` is NULL or a text.
 unsafe fn tcp_server(err: *mut c_char, port: c_int, bindaddr: *const c_char, family: Family, backlog: c_int) -> c_int {
-    // SAFETY: the caller answers for `bindaddr`, and a literal is right as well.
+    // SAFETY: the caller vouches for `bindaddr`, and the literal ends with a NUL.
     let bindaddr = unsafe { text::read(if bindaddr.is_null() { c"*".as_ptr() } else { bindaddr }) };
-    // SAFETY: the caller answers for `err`.
+    // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, listen_on_any_of(port, bindaddr, family, backlog)) }
 }
 
-/// The first address for which there is a socket decides, as in Redis.
+/// The first address that the system has sockets for decides, as in Redis.
 fn listen_on_any_of(port: c_int, bindaddr: &CStr, family: Family, backlog: c_int) -> Result<c_int, Failure> {
     let options = options(backlog);
     let mut why_not = Errno::AFNOSUPPORT;
@@ -86,7 +86,7 @@ fn addresses(port: u16, bindaddr: &CStr, family: Family) -> Result<Vec<SocketAdd
     }
 }
 
-/// The kernel counts a backlog without sign, so that a negative one is the largest there is.
+/// The kernel treats a backlog as unsigned, so a negative one is the maximum.
 fn options(backlog: c_int) -> SocketOptions {
     SocketOptions::new().with_backlog(backlog as u32)
 }
@@ -94,26 +94,26 @@ fn options(backlog: c_int) -> SocketOptions {
 fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
     let set = option::set_nonblocking(&listener, false).and_then(|()| option::set_cloexec(&listener, false));
     if let Err(error) = set {
-        // The first error is the one to tell.
+        // Report the first error.
         let _ = listener.remove_file();
         return Err(error.into());
     }
     Ok(OwnedFd::from(listener).into_raw_fd())
 }
 
-/// Listens on the Unix path `path`, whose file gets the mode `perm`, or what the umask leaves if that is 0. Returns the
-/// descriptor ([`listen::unix`]).
+/// Listens on the Unix path `path`. The file gets the mode `perm`, or the mode the umask allows if `perm` is 0. Returns
+/// the descriptor ([`listen::unix`]).
 ///
-/// The file never has a wider mode than asked; of `perm` the nine permission bits count. One that a dead server has
-/// left behind is replaced.
+/// The file never has a wider mode than requested; only the nine permission bits of `perm` count. The call replaces a
+/// file that a dead server left behind.
 ///
 /// # Errors
 ///
 /// `unix socket path too long (N), must be under 108` with `ENAMETOOLONG`; `address: Empty path` with `EINVAL`;
-/// `creating socket: …`; `bind: …` with `EADDRINUSE` if a server listens there or the path is another file's, `ENOENT`,
-/// `EACCES`; `unlink: …` for the file of a dead server; `flock: …` for such a file, or for a directory of more than 84
-/// bytes, if the directory cannot be locked; then also `link: …` on a file system without links; `chmod: …`,
-/// `stat: …`; `listen: …`. No file is made then.
+/// `creating socket: …`; `bind: …` with `EADDRINUSE` if a server listens there or the path names another kind of file,
+/// `ENOENT`, `EACCES`; `unlink: …` for the file of a dead server; if the directory cannot be locked, `flock: …` for
+/// such a file or for a directory path of more than 84 bytes, and `link: …` on a file system without links; `chmod: …`,
+/// `stat: …`; `listen: …`. An error leaves no new file.
 ///
 /// # Safety
 ///
@@ -125,9 +125,9 @@ pub unsafe extern "C" fn anetUnixServer(
     perm: libc::mode_t,
     backlog: c_int,
 ) -> c_int {
-    // SAFETY: the caller answers for `path`.
+    // SAFETY: the caller vouches for `path`.
     let path = unsafe { text::read(path) };
-    // SAFETY: the caller answers for `err`.
+    // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, listen_on_path(path, perm, backlog)) }
 }
 

@@ -1,4 +1,4 @@
-//! The functions that make addresses of sockets readable.
+//! Socket addresses as text.
 
 use core::{
     ffi::{c_char, c_int},
@@ -17,15 +17,15 @@ use crate::{
     sys,
 };
 
-/// The address that `fd` or its peer has; `EAFNOSUPPORT` for one that has no text.
+/// The address of `fd` or of its peer; `EAFNOSUPPORT` for an address without a text form.
 ///
 /// # Safety
 ///
-/// `fd` is the caller's to use.
+/// The caller may use `fd`.
 unsafe fn name(fd: c_int, fd_to_str_type: c_int) -> Result<Endpoint> {
     let of_peer = fd_to_str_type == FD_TO_PEER_NAME;
     let op = if of_peer { Op::PeerAddr } else { Op::LocalAddr };
-    // SAFETY: the caller answers for `fd`.
+    // SAFETY: the caller vouches for `fd`.
     let fd = unsafe { borrow(fd, op) }?;
     let endpoint = if of_peer { sys::peer_addr(fd) } else { sys::local_addr(fd) };
     match endpoint.op(op)? {
@@ -39,8 +39,8 @@ unsafe fn name(fd: c_int, fd_to_str_type: c_int) -> Result<Endpoint> {
 ///
 /// # Errors
 ///
-/// -1 with `ENOTCONN` for a socket without peer, `ENOTSOCK`, `EBADF`, `EAFNOSUPPORT` for an address that is neither IP
-/// nor Unix, `ENOSPC` for one that `ip` has no room for: a part of an address is another one.
+/// -1 with `ENOTCONN` for a socket without a peer, `ENOTSOCK`, `EBADF`, `EAFNOSUPPORT` for an address that is neither
+/// IP nor Unix, `ENOSPC` for one that does not fit in `ip`: a truncated address would be a different address.
 ///
 /// # Safety
 ///
@@ -54,82 +54,82 @@ pub unsafe extern "C" fn anetFdToString(
     fd_to_str_type: c_int,
 ) -> c_int {
     let room = if ip.is_null() { usize::MAX } else { ip_len };
-    // SAFETY: the caller answers for `fd`.
+    // SAFETY: the caller vouches for `fd`.
     let name = unsafe { name(fd, fd_to_str_type) }.and_then(|endpoint| whole(ip_and_port(&endpoint), room));
     let outcome = name.as_ref().map(|_| ANET_OK).map_err(|&error| error);
-    // SAFETY: the caller answers for `ip` and `port`.
+    // SAFETY: the caller vouches for `ip` and `port`.
     unsafe { write_name(&name.unwrap_or_else(|_| ip_and_port(&UNKNOWN)), ip, ip_len, port) };
-    // SAFETY: NULL is always right.
+    // SAFETY: NULL is always valid.
     unsafe { answer(ptr::null_mut(), outcome) }
 }
 
-/// Its text is `?`.
+/// Prints as `?`.
 const UNKNOWN: Endpoint = Endpoint::Unknown { family: 0 };
 
-/// The name if `room` bytes are enough for its text and a NUL.
+/// The name, if its text and a NUL fit in `room` bytes.
 fn whole(name: Name, room: usize) -> Result<Name> {
     if name.0.as_bytes().len() < room { Ok(name) } else { Err(Error::new(Op::Address, Errno::NOSPC)) }
 }
 
-/// Writes `ip:port`, or `[ip]:port` if `ip` has a colon, and returns the length of the whole text in bytes, whether it
-/// fits or not. `ip` is any text and `port` any number.
+/// Writes `ip:port`, or `[ip]:port` if `ip` contains a colon, and returns the length of the whole text in bytes,
+/// whether or not it fits. `ip` may be any text and `port` any number.
 ///
 /// # Errors
 ///
-/// -1 with `EOVERFLOW` for a length that is no `int`.
+/// -1 with `EOVERFLOW` for a length that does not fit in an `int`.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetFormatAddr(fmt: *mut c_char, fmt_len: usize, ip: *mut c_char, port: c_int) -> c_int {
-    // SAFETY: the caller answers for `ip`.
+    // SAFETY: the caller vouches for `ip`.
     let ip = unsafe { read(ip) };
-    // SAFETY: the caller answers for `fmt`.
+    // SAFETY: the caller vouches for `fmt`.
     let len = unsafe { format(ip.to_bytes(), port, fmt, fmt_len) };
     let len = c_int::try_from(len).map_err(|_| Error::new(Op::Address, Errno::OVERFLOW));
-    // SAFETY: NULL is always right.
+    // SAFETY: NULL is always valid.
     unsafe { answer(ptr::null_mut(), len) }
 }
 
-/// Writes behind the NUL of a whole text nothing, as `snprintf` does not: C may not know how long its buffer is.
+/// Like `snprintf`, writes nothing past the NUL of a whole text: `len` may exceed the buffer C really has.
 ///
 /// # Safety
 ///
-/// `to` is NULL or writable for `len` bytes, or for as many as the text and its NUL have, and `ip` is not among them.
+/// `to` is NULL or writable for `len` bytes, or for the length of the text and its NUL, and `ip` does not overlap it.
 unsafe fn format(ip: &[u8], port: c_int, to: *mut c_char, len: usize) -> usize {
     let whole = format_addr(ip, port, &mut []);
     let room = len.min(whole + 1);
     if to.is_null() || room == 0 {
         return whole;
     }
-    // C's buffer may hold nothing yet, not even zeros.
+    // C's buffer may be uninitialized.
     // SAFETY: `room` is at most `len`.
     unsafe { to.write_bytes(0, room) };
-    // SAFETY: as above, and all of it has just been written.
+    // SAFETY: as above, and all of it is initialized now.
     let out = unsafe { slice::from_raw_parts_mut(to.cast(), room) };
-    // The last byte stays the NUL it is.
+    // The last byte stays NUL.
     format_addr(ip, port, &mut out[..room - 1])
 }
 
 /// Writes the address of the peer of `fd` or of `fd` itself as [`anetFdToString`] and [`anetFormatAddr`] do, `?:0` on
-/// failure, and returns the length of the whole text in bytes, whether it fits or not.
+/// failure, and returns the length of the whole text in bytes, whether or not it fits.
 ///
 /// # Errors
 ///
-/// `errno` is set as by [`anetFdToString`]; the return value does not tell.
+/// Sets `errno` as [`anetFdToString`] does; the return value does not indicate failure.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetFormatFdAddr(fd: c_int, buf: *mut c_char, buf_len: usize, fd_to_str_type: c_int) -> c_int {
-    // SAFETY: the caller answers for `fd`.
+    // SAFETY: the caller vouches for `fd`.
     let endpoint = unsafe { name(fd, fd_to_str_type) };
     let (ip, port) = ip_and_port(endpoint.as_ref().unwrap_or(&UNKNOWN));
-    // SAFETY: the caller answers for `buf`.
+    // SAFETY: the caller vouches for `buf`.
     let len = unsafe { format(ip.as_bytes(), port.into(), buf, buf_len) };
-    // SAFETY: NULL is always right.
+    // SAFETY: NULL is always valid.
     let _ = unsafe { answer(ptr::null_mut(), endpoint.map(|_| ANET_OK)) };
     len as c_int
 }

@@ -15,19 +15,19 @@ use crate::{
     sys,
 };
 
-/// Sets something on `fd` and says how it went.
+/// Runs `set` on `fd` and returns the result to C.
 ///
 /// # Safety
 ///
-/// `err` is NULL or an error buffer, and `fd` is the caller's to use.
+/// `err` is NULL or an error buffer, and the caller may use `fd`.
 unsafe fn set(err: *mut c_char, fd: c_int, op: Op, set: impl FnOnce(BorrowedFd<'_>) -> Result<()>) -> c_int {
-    // SAFETY: the caller answers for `fd`.
+    // SAFETY: the caller vouches for `fd`.
     let done = unsafe { borrow(fd, op) }.and_then(set);
-    // SAFETY: the caller answers for `err`.
+    // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, done.map(|()| ANET_OK)) }
 }
 
-/// Makes calls on `fd` return `EAGAIN` instead of waiting ([`option::set_nonblocking`]).
+/// Makes calls on `fd` fail with `EAGAIN` instead of blocking ([`option::set_nonblocking`]).
 ///
 /// # Errors
 ///
@@ -38,11 +38,11 @@ unsafe fn set(err: *mut c_char, fd: c_int, op: Op, set: impl FnOnce(BorrowedFd<'
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetNonBlock(err: *mut c_char, fd: c_int) -> c_int {
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, Op::GetFlags, |fd| option::set_nonblocking(fd, true)) }
 }
 
-/// Makes calls on `fd` wait.
+/// Makes calls on `fd` block.
 ///
 /// # Errors
 ///
@@ -53,11 +53,11 @@ pub unsafe extern "C" fn anetNonBlock(err: *mut c_char, fd: c_int) -> c_int {
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetBlock(err: *mut c_char, fd: c_int) -> c_int {
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, Op::GetFlags, |fd| option::set_nonblocking(fd, false)) }
 }
 
-/// Lets `fd` be closed on `execve`; returns 1 if it would have been already, and 0 otherwise.
+/// Sets close-on-exec on `fd`; returns 1 if it was already set, 0 otherwise.
 ///
 /// # Errors
 ///
@@ -68,13 +68,13 @@ pub unsafe extern "C" fn anetBlock(err: *mut c_char, fd: c_int) -> c_int {
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetCloexec(fd: c_int) -> c_int {
-    // SAFETY: the caller answers for `fd`.
+    // SAFETY: the caller vouches for `fd`.
     let before = unsafe { borrow(fd, Op::Cloexec) }.and_then(close_on_exec);
-    // SAFETY: NULL is always right.
+    // SAFETY: NULL is always valid.
     unsafe { answer(ptr::null_mut(), before.map(c_int::from)) }
 }
 
-/// Returns what was before.
+/// Returns the previous state.
 fn close_on_exec(fd: BorrowedFd<'_>) -> Result<bool> {
     let before = sys::retry_on_intr(|| sys::cloexec(fd)).op(Op::Cloexec)?;
     if !before {
@@ -83,7 +83,7 @@ fn close_on_exec(fd: BorrowedFd<'_>) -> Result<bool> {
     Ok(before)
 }
 
-/// Sends small segments at once ([`option::set_tcp_nodelay`]).
+/// Makes `fd` send small segments at once ([`option::set_tcp_nodelay`]).
 ///
 /// # Errors
 ///
@@ -94,11 +94,11 @@ fn close_on_exec(fd: BorrowedFd<'_>) -> Result<bool> {
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetEnableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_int {
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, Op::Set(Opt::TCP_NODELAY), |fd| option::set_tcp_nodelay(fd, true)) }
 }
 
-/// Lets small segments wait for the acknowledgement of earlier ones.
+/// Makes `fd` delay small segments until earlier ones are acknowledged.
 ///
 /// # Errors
 ///
@@ -109,11 +109,11 @@ pub unsafe extern "C" fn anetEnableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetDisableTcpNoDelay(err: *mut c_char, fd: c_int) -> c_int {
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, Op::Set(Opt::TCP_NODELAY), |fd| option::set_tcp_nodelay(fd, false)) }
 }
 
-/// Lets writes on `fd` end with `EAGAIN` after `ms` milliseconds; 0: they wait for ever.
+/// Makes writes on `fd` fail with `EAGAIN` after `ms` milliseconds; 0: they block indefinitely.
 ///
 /// # Errors
 ///
@@ -125,11 +125,11 @@ pub unsafe extern "C" fn anetDisableTcpNoDelay(err: *mut c_char, fd: c_int) -> c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetSendTimeout(err: *mut c_char, fd: c_int, ms: c_longlong) -> c_int {
     let op = Op::Set(Opt::SO_SNDTIMEO);
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, op, |fd| option::set_send_timeout(fd, milliseconds(ms, op)?)) }
 }
 
-/// Lets reads on `fd` end with `EAGAIN` after `ms` milliseconds; 0: they wait for ever.
+/// Makes reads on `fd` fail with `EAGAIN` after `ms` milliseconds; 0: they block indefinitely.
 ///
 /// # Errors
 ///
@@ -141,35 +141,35 @@ pub unsafe extern "C" fn anetSendTimeout(err: *mut c_char, fd: c_int, ms: c_long
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetRecvTimeout(err: *mut c_char, fd: c_int, ms: c_longlong) -> c_int {
     let op = Op::Set(Opt::SO_RCVTIMEO);
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, op, |fd| option::set_recv_timeout(fd, milliseconds(ms, op)?)) }
 }
 
-/// The kernel refuses a negative part of a second with `EDOM` and takes negative seconds for no time at all.
+/// The kernel rejects negative microseconds with `EDOM` but treats negative seconds as zero; this rejects both.
 fn milliseconds(ms: c_longlong, op: Op) -> Result<Option<Duration>> {
     let ms = u64::try_from(ms).map_err(|_| Error::new(op, Errno::DOM))?;
     Ok((ms > 0).then(|| Duration::from_millis(ms)))
 }
 
-/// Gives up a peer that has been silent for `interval` seconds and then leaves three probes unanswered, a third of that
-/// time apart ([`TcpKeepalive::after_idle`]).
+/// Drops a connection whose peer has been silent for `interval` seconds and then leaves three probes unanswered, sent a
+/// third of that time apart ([`TcpKeepalive::after_idle`]).
 ///
 /// # Errors
 ///
 /// `setsockopt SO_KEEPALIVE: …` with `EBADF` or `ENOTSOCK`. `setsockopt TCP_KEEPIDLE: …` with `EINVAL` for an interval
-/// outside 1 to 32767 and `EOPNOTSUPP` for a socket that is not TCP; keepalive is on then, with the times that the
-/// socket had before.
+/// outside 1 to 32767 and `EOPNOTSUPP` for a socket that is not TCP; keepalive is then on, with the socket's previous
+/// times.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetKeepAlive(err: *mut c_char, fd: c_int, interval: c_int) -> c_int {
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, Op::Set(Opt::SO_KEEPALIVE), |fd| set_keepalive(fd, interval)) }
 }
 
-/// An interval that is refused switches keepalive on nonetheless: Redis does it in this order and ignores the failure.
+/// A rejected interval still switches keepalive on: Redis sets the options in this order and ignores the failure.
 fn set_keepalive(fd: BorrowedFd<'_>, interval: c_int) -> Result<()> {
     match keepalive_after_idle(interval) {
         Ok(keepalive) => option::set_tcp_keepalive(fd, &keepalive),
@@ -183,11 +183,11 @@ fn keepalive_after_idle(seconds: c_int) -> Result<TcpKeepalive> {
 }
 
 /// Marks the packets of `fd` for routing and packet filters: `SO_MARK` on Linux, `SO_USER_COOKIE` on FreeBSD,
-/// `SO_RTABLE` on OpenBSD. Elsewhere it is success, with a text that says that it did nothing.
+/// `SO_RTABLE` on OpenBSD. Elsewhere it does nothing, returns success and writes a text to `err`.
 ///
 /// # Errors
 ///
-/// `setsockopt: …` with `EPERM` without the privilege, `EBADF`, `ENOTSOCK`.
+/// `setsockopt: …` with `EPERM` without privilege, `EBADF`, `ENOTSOCK`.
 ///
 /// # Safety
 ///
@@ -195,18 +195,18 @@ fn keepalive_after_idle(seconds: c_int) -> Result<TcpKeepalive> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetSetSockMarkId(err: *mut c_char, fd: c_int, id: u32) -> c_int {
     if !cfg!(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")) {
-        // SAFETY: the caller answers for `err`.
+        // SAFETY: the caller vouches for `err`.
         unsafe { text::write(b"anetSetSockMarkid unsupported on this platform", err, ERR_LEN) };
         return ANET_OK;
     }
-    // SAFETY: the caller answers for both.
+    // SAFETY: the caller vouches for both.
     unsafe { set(err, fd, Op::Set(Opt::SO_MARK), |fd| set_mark(fd, id)) }
 }
 
 #[cfg(target_os = "linux")]
 use option::set_mark;
 
-/// The same by another name.
+/// The same option under another name.
 #[cfg(any(target_os = "freebsd", target_os = "openbsd"))]
 fn set_mark(fd: BorrowedFd<'_>, id: u32) -> Result<()> {
     use crate::option::raw::OptionName;
@@ -215,19 +215,18 @@ fn set_mark(fd: BorrowedFd<'_>, id: u32) -> Result<()> {
     #[cfg(target_os = "freebsd")]
     use libc::SO_USER_COOKIE as NUMBER;
 
-    // SAFETY: the option's value is a plain number of four bytes.
+    // SAFETY: the option's value is a four-byte integer.
     let name = unsafe { OptionName::new(libc::SOL_SOCKET, NUMBER) };
     sys::raw::setsockopt(fd, name, &id.to_ne_bytes()).op(Op::Set(Opt::SO_MARK))
 }
 
-/// Nobody calls it.
+/// Never called.
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "openbsd")))]
 fn set_mark(_: BorrowedFd<'_>, _: u32) -> Result<()> {
     Err(Error::new(Op::Set(Opt::SO_MARK), Errno::NOPROTOOPT))
 }
 
-/// Returns the error number that waits on a socket and clears it, 0 if there is none, and if it cannot be asked the
-/// number that says why.
+/// Returns and clears a socket's pending error; 0 if there is none. If the call fails, returns its errno.
 ///
 /// # Safety
 ///
@@ -235,7 +234,7 @@ fn set_mark(_: BorrowedFd<'_>, _: u32) -> Result<()> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetGetError(fd: c_int) -> c_int {
     let op = Op::Get(Opt::SO_ERROR);
-    // SAFETY: the caller answers for `fd`.
+    // SAFETY: the caller vouches for `fd`.
     match unsafe { borrow(fd, op) }.and_then(option::take_error) {
         Ok(waiting) => waiting.map_or(0, Errno::raw_os_error),
         Err(error) => {

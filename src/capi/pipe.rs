@@ -14,13 +14,12 @@ use crate::{
     sys::{self, OFlags},
 };
 
-/// Makes a pipe: `fds[0]` to read from, `fds[1]` to write to, both close-on-exec, each with its flags of `open(2)`,
-/// such as `O_NONBLOCK` ([`pipe::pipe`]). What `fcntl(F_SETFL)` ignores is ignored.
+/// Creates a pipe: `fds[0]` is the read end, `fds[1]` the write end, both close-on-exec, each with its `open(2)` flags,
+/// such as `O_NONBLOCK` ([`pipe::pipe`]). Flags that `fcntl(F_SETFL)` ignores are ignored.
 ///
 /// # Errors
 ///
-/// -1 with `EMFILE`, `ENFILE`, what `fcntl(F_SETFL)` says to the flags, or `EFAULT` for NULL; `fds` is not touched
-/// then.
+/// -1 with `EMFILE`, `ENFILE`, the errors of `fcntl(F_SETFL)`, or `EFAULT` for NULL. An error leaves `fds` untouched.
 ///
 /// # Safety
 ///
@@ -28,9 +27,9 @@ use crate::{
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetPipe(fds: *mut c_int, read_flags: c_int, write_flags: c_int) -> c_int {
     let made = if fds.is_null() { Err(Error::new(Op::Pipe, Errno::FAULT)) } else { make(read_flags, write_flags) };
-    // SAFETY: the caller answers for `fds`, and it is not NULL where there is a pipe.
+    // SAFETY: the caller vouches for `fds`, and if there is a pipe it is not NULL.
     let written = made.map(|pipe| unsafe { fds.cast::<[c_int; 2]>().write(numbers(pipe)) });
-    // SAFETY: NULL is always right.
+    // SAFETY: NULL is always valid.
     unsafe { answer(ptr::null_mut(), written.map(|()| ANET_OK)) }
 }
 
@@ -51,7 +50,7 @@ fn end_flags(flags: OFlags) -> EndFlags {
     if flags.contains(OFlags::NONBLOCK) { EndFlags::NONBLOCK } else { EndFlags::empty() }
 }
 
-/// Costs nothing for an end whose flags are set already, and one call for any other.
+/// Makes no call for an end whose flags are already set.
 fn set_end(fd: &OwnedFd, flags: OFlags, done: OFlags) -> Result<()> {
     if flags == done {
         return Ok(());
@@ -63,14 +62,14 @@ fn set_end(fd: &OwnedFd, flags: OFlags, done: OFlags) -> Result<()> {
 ///
 /// # Errors
 ///
-/// 0 with what `stat(2)` says in `errno`.
+/// 0 with the error of `stat(2)` in `errno`.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetIsFifo(filepath: *mut c_char) -> c_int {
-    // SAFETY: the caller answers for `filepath`.
+    // SAFETY: the caller vouches for `filepath`.
     let path = unsafe { text::read(filepath) };
     match pipe::is_fifo(path) {
         Ok(is_fifo) => is_fifo.into(),

@@ -1,7 +1,7 @@
-//! Host names and texts of addresses, by the C library's `getaddrinfo`.
+//! Resolving host names and address texts with the C library's `getaddrinfo`.
 //!
-//! What the crate reads as an address is never looked up. The C library takes more for one (`127.1`, `fe80::1%eth0`),
-//! and so do the functions here.
+//! Text that the crate parses as an address is never looked up. The C library accepts more forms (`127.1`,
+//! `fe80::1%eth0`), and so do the functions here.
 
 use core::{
     ffi::{CStr, c_char, c_int},
@@ -23,7 +23,7 @@ use crate::{
     redis::ip_and_port,
 };
 
-/// Which addresses are wanted.
+/// The requested address family.
 #[derive(Clone, Copy)]
 pub(super) enum Family {
     Any,
@@ -48,7 +48,7 @@ impl Family {
         }
     }
 
-    /// The address that stands for all of the host's own.
+    /// The wildcard address.
     pub(super) const fn wildcard(self) -> Option<IpAddr> {
         match self {
             Self::Any => None,
@@ -73,25 +73,25 @@ fn addresses(host: &CStr, port: u16, family: Family, flags: c_int) -> Result<Vec
     Ok(addrs)
 }
 
-/// A port from C, where it is an `int`.
+/// Converts a port from C's `int`.
 pub(super) fn port(number: c_int) -> Result<u16, Failure> {
     u16::try_from(number).map_err(|_| Failure::Port(number))
 }
 
-/// The list that `getaddrinfo` has made.
+/// The list that `getaddrinfo` returned.
 struct Answer {
     first: *mut libc::addrinfo,
 }
 
 impl Answer {
     fn of_resolver(host: &CStr, family: Family, flags: c_int) -> Result<Self, Failure> {
-        // SAFETY: zeros are a valid `addrinfo`: no wishes and no pointers.
+        // SAFETY: all zeros is a valid `addrinfo`: no hints and NULL pointers.
         let mut hints: libc::addrinfo = unsafe { MaybeUninit::zeroed().assume_init() };
         hints.ai_family = family.number();
         hints.ai_socktype = libc::SOCK_STREAM;
         hints.ai_flags = flags;
         let mut first = ptr::null_mut();
-        // SAFETY: `host` ends with a NUL, and the other pointers are to locals.
+        // SAFETY: `host` ends with a NUL, and the other pointers point to locals.
         match unsafe { libc::getaddrinfo(host.as_ptr(), ptr::null(), &raw const hints, &raw mut first) } {
             0 => Ok(Self { first }),
             code => Err(refusal(code)),
@@ -104,9 +104,9 @@ impl Answer {
             .collect()
     }
 
-    /// An entry of this list, or `None` behind its end.
+    /// An entry of this list, or `None` past its end.
     fn entry(&self, entry: *mut libc::addrinfo) -> Option<&libc::addrinfo> {
-        // SAFETY: the list is whole until `self` is dropped, and ends with NULL.
+        // SAFETY: the list is valid until `self` is dropped, and ends with NULL.
         unsafe { entry.as_ref() }
     }
 }
@@ -124,25 +124,25 @@ fn endpoint(info: &libc::addrinfo) -> Endpoint {
     if info.ai_addr.is_null() {
         return Endpoint::Unknown { family: 0 };
     }
-    // SAFETY: the resolver says how long the address is.
+    // SAFETY: the resolver sets `ai_addrlen` to the length of the address.
     let bytes = unsafe { slice::from_raw_parts(info.ai_addr.cast(), info.ai_addrlen as usize) };
     Endpoint::from_sockaddr(bytes)
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // SAFETY: it is the resolver's own list, freed once.
+        // SAFETY: the resolver allocated the list, and it is freed once.
         unsafe { libc::freeaddrinfo(self.first) };
     }
 }
 
-/// Writes the first address of `host` to `ipbuf`, which takes at most 46 bytes. `flags` are [`ANET_IP_ONLY`], which
-/// takes addresses alone, and [`ANET_PREFER_IPV4`] or [`ANET_PREFER_IPV6`], of which the other kind is second choice.
+/// Writes the first address of `host` to `ipbuf`; 46 bytes always suffice. `flags` are [`ANET_IP_ONLY`], which accepts
+/// numeric addresses only, and [`ANET_PREFER_IPV4`] or [`ANET_PREFER_IPV6`], which fall back to the other family.
 ///
 /// # Errors
 ///
 /// The resolver's text alone, such as `Name or service not known`; `address buffer too short (N), must be at least M`
-/// with `ENOSPC`: a part of an address is another one, so the buffer has the empty text then.
+/// with `ENOSPC`: a truncated address would be a different address, so the buffer then holds the empty text.
 ///
 /// # Safety
 ///
@@ -155,11 +155,11 @@ pub unsafe extern "C" fn anetResolve(
     ipbuf_len: usize,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: the caller answers for `host`.
+    // SAFETY: the caller vouches for `host`.
     let resolved = first_address(unsafe { text::read(host) }, flags);
-    // SAFETY: the caller answers for `ipbuf`.
+    // SAFETY: the caller vouches for `ipbuf`.
     let written = resolved.and_then(|addr| unsafe { write_whole(addr, ipbuf, ipbuf_len) });
-    // SAFETY: the caller answers for `err`.
+    // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, written.map(|()| ANET_OK)) }
 }
 
@@ -169,13 +169,13 @@ fn first_address(host: &CStr, flags: c_int) -> Result<SocketAddr, Failure> {
     preferred(&addrs, flags).ok_or_else(|| refusal(libc::EAI_NONAME))
 }
 
-/// The first address of the family that the flags prefer, or of the other.
+/// The first address of the preferred family, or else the first address.
 fn preferred(addrs: &[SocketAddr], flags: c_int) -> Option<SocketAddr> {
     let first = addrs.iter().find(|addr| preference(flags).has(addr.ip()));
     first.or_else(|| addrs.first()).copied()
 }
 
-/// Both at once are none.
+/// Both flags together mean no preference.
 const fn preference(flags: c_int) -> Family {
     match flags & (ANET_PREFER_IPV4 | ANET_PREFER_IPV6) {
         ANET_PREFER_IPV4 => Family::V4,
@@ -191,7 +191,7 @@ unsafe fn write_whole(addr: SocketAddr, to: *mut c_char, len: usize) -> Result<(
     let (ip, _) = ip_and_port(&addr.into());
     let needed = ip.as_bytes().len() + 1;
     let fits = needed <= len || to.is_null();
-    // SAFETY: the caller answers for `to`.
+    // SAFETY: the caller vouches for `to`.
     unsafe { text::write(if fits { ip.as_bytes() } else { b"" }, to, len) };
     if fits { Ok(()) } else { Err(Failure::Room { len, needed }) }
 }
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_family_is_second_choice() {
+    fn without_the_preferred_family_the_first_address_is_chosen() {
         let [v4, v6, other_v4]: [SocketAddr; 3] =
             ["1.2.3.4:0", "[::1]:0", "5.6.7.8:0"].map(|addr| addr.parse().unwrap());
         let both = ANET_PREFER_IPV4 | ANET_PREFER_IPV6;

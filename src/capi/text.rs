@@ -1,4 +1,4 @@
-//! Texts from C and for C.
+//! Reading and writing C strings.
 
 use core::{
     ffi::{CStr, c_char, c_int},
@@ -7,16 +7,16 @@ use core::{
 
 use crate::addr::SocketText;
 
-/// A text that C has given; NULL is the empty one.
+/// Reads a text from C; NULL is the empty text.
 ///
 /// # Safety
 ///
-/// `text` is NULL or ends with a NUL, and stays as it is as long as the borrow.
+/// `text` is NULL or ends with a NUL, and does not change during the borrow.
 pub(super) unsafe fn read<'text>(text: *const c_char) -> &'text CStr {
     if text.is_null() {
         return c"";
     }
-    // SAFETY: it is not NULL, and the caller answers for the rest.
+    // SAFETY: it is not NULL, and the caller vouches for the rest.
     unsafe { CStr::from_ptr(text) }
 }
 
@@ -24,14 +24,14 @@ pub(super) unsafe fn read<'text>(text: *const c_char) -> &'text CStr {
 ///
 /// # Safety
 ///
-/// `to` is NULL or writable for `len` bytes, or for as many as the text and its NUL have.
+/// `to` is NULL or writable for `len` bytes, or for the length of the text and its NUL.
 #[inline]
 pub(super) unsafe fn write(text: &[u8], to: *mut c_char, len: usize) {
     if to.is_null() || len == 0 {
         return;
     }
     let visible = text.len().min(len - 1);
-    // SAFETY: `text` has as many bytes, `to` has room for them, and a text of this crate is not in C's memory.
+    // SAFETY: `text` has `visible` bytes, `to` has room for them, and a text of this crate does not overlap C's buffer.
     unsafe { ptr::copy_nonoverlapping(text.as_ptr(), to.cast(), visible) };
     // SAFETY: `visible` is less than `len`.
     let end = unsafe { to.add(visible) };
@@ -39,20 +39,20 @@ pub(super) unsafe fn write(text: &[u8], to: *mut c_char, len: usize) {
     unsafe { end.write(0) };
 }
 
-/// An IP address as text and a port, as Redis tells them.
+/// An IP address as text and a port, as Redis reports them.
 pub(super) type Name = (SocketText, u16);
 
-/// Writes the IP address and the port where C wants them.
+/// Writes the IP address and the port to C's buffers.
 ///
 /// # Safety
 ///
 /// `ip` is as in [`write`]; `port` is NULL or valid.
 #[inline]
 pub(super) unsafe fn write_name((text, number): &Name, ip: *mut c_char, ip_len: usize, port: *mut c_int) {
-    // SAFETY: the caller answers for `ip`.
+    // SAFETY: the caller vouches for `ip`.
     unsafe { write(text.as_bytes(), ip, ip_len) };
     if !port.is_null() {
-        // SAFETY: the caller answers for `port`.
+        // SAFETY: the caller vouches for `port`.
         unsafe { port.write((*number).into()) };
     }
 }
