@@ -1,8 +1,8 @@
-//! The largest buffers that the kernel really grants.
+//! The largest buffers that the kernel grants.
 //!
-//! Linux clips what it is asked for to `net.core.wmem_max` or `rmem_max` and reports no error (`socket(7)`), so a
-//! search that trusts the answer, such as memcached's, ends with the number it began with: 28 calls for 268435456 bytes
-//! on a kernel that gave 8388608. Asking once for more than any kernel has and reading back is enough.
+//! Linux clips a requested size to `net.core.wmem_max` or `rmem_max` without an error (`socket(7)`), so a search that
+//! trusts the return value, such as memcached's, ends with the number it started from: 28 calls for 268435456 bytes on
+//! a kernel that granted 8388608. One request for more than any kernel grants, then reading the size back, is enough.
 
 use rustix::{
     fd::{AsFd, BorrowedFd},
@@ -12,20 +12,20 @@ use rustix::{
 use super::sockopt;
 use crate::error::{Op, Opt, Result, ResultExt};
 
-/// What is asked for first, and all that Linux has to be asked. A kernel counts in `int`.
+/// The first size to request, and on Linux the only one. Kernels count in `int`.
 const MOST: usize = i32::MAX as usize;
-/// What is asked for where too much is refused instead of clipped; a half each time.
+/// The first size to request, then halve, on systems that reject a large size instead of clipping it.
 const SMALLER: usize = 16 << 20;
 const SMALLER_TRIES: u32 = 8;
 
 /// Makes the send buffer as large as this process may, and returns its size in bytes as the kernel accounts it.
 ///
-/// Linux doubles what it grants, for its own bookkeeping: the answer is twice `net.core.wmem_max`. It takes two calls.
-/// Systems that refuse what is too large are asked for ever less, down to 128 KiB, in ten calls at most; there the
-/// answer is within a factor of two of the limit.
+/// Linux doubles the granted size for its own bookkeeping: the result is twice `net.core.wmem_max`, in two calls. On
+/// systems that reject a size above the limit, the function requests smaller and smaller sizes, down to 128 KiB, in at
+/// most ten calls; there the result is within a factor of two of the limit.
 ///
-/// A size above the limit that was set with privilege ([`set_send_buffer_size_force`]) is lost. On TCP a fixed size
-/// ends the kernel's own adjusting, which may have gone higher: this is for datagrams.
+/// This overwrites a size above the limit that was set with privilege ([`set_send_buffer_size_force`]). On TCP a fixed
+/// size disables the kernel's autotuning, which may go higher: use this for datagrams.
 ///
 /// [`set_send_buffer_size_force`]: super::set_send_buffer_size_force
 ///
@@ -42,8 +42,8 @@ pub fn maximize_send_buffer(fd: impl AsFd) -> Result<usize> {
 
 /// Makes the receive buffer as large as this process may, and returns its size in bytes as the kernel accounts it.
 ///
-/// The same as [`maximize_send_buffer`], with `net.core.rmem_max`. The kernel counts what a datagram occupies and not
-/// only its bytes, so small ones fill the buffer before their sum does.
+/// Like [`maximize_send_buffer`], with `net.core.rmem_max`. The kernel counts the memory a datagram occupies, not only
+/// its bytes, so small datagrams fill the buffer before their bytes add up to its size.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub fn maximize_recv_buffer(fd: impl AsFd) -> Result<usize> {
     super::recv_buffer_size(fd)
 }
 
-/// Asks for as much as there is, and for less as long as the system has no room for it.
+/// Requests the maximum, then smaller sizes while the system rejects them.
 fn ask_for_most(fd: BorrowedFd<'_>, set: impl Fn(BorrowedFd<'_>, usize) -> Result<(), Errno>) -> Result<(), Errno> {
     let mut answer = set(fd, MOST);
     for halving in 0..SMALLER_TRIES {
@@ -73,7 +73,7 @@ mod tests {
     use core::cell::RefCell;
     use std::vec::Vec;
 
-    /// The sizes asked of a system that refuses more than `limit`.
+    /// The sizes requested from a system that rejects more than `limit`.
     fn asked(limit: usize) -> (Vec<usize>, Result<(), Errno>) {
         let sizes = RefCell::new(Vec::new());
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -86,12 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn a_system_that_clips_is_asked_once() {
+    fn a_system_that_clips_gets_one_request() {
         assert_eq!(asked(usize::MAX), ([MOST].into(), Ok(())));
     }
 
     #[test]
-    fn a_system_that_refuses_is_asked_for_half_each_time() {
+    fn a_system_that_rejects_gets_halved_requests() {
         assert_eq!(asked(5 << 20), ([MOST, 16 << 20, 8 << 20, 4 << 20].into(), Ok(())));
         let (sizes, answer) = asked(0);
         assert_eq!((sizes.len(), sizes.last(), answer), (9, Some(&(128 << 10)), Err(Errno::NOBUFS)));

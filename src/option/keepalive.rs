@@ -1,4 +1,4 @@
-//! TCP keepalive: when a silent peer is taken for dead.
+//! TCP keepalive: when a silent peer counts as dead.
 
 use core::time::Duration;
 
@@ -7,12 +7,12 @@ use rustix::fd::AsFd;
 use super::{in_range, set_keepalive, whole_seconds};
 use crate::error::{Opt, Result};
 
-/// When idle connections are probed, and when they are given up: `idle + count * interval` after the last byte.
+/// When the kernel probes an idle connection, and when it drops it: `idle + count * interval` after the last byte.
 ///
-/// The kernel counts in whole seconds and takes idle times and intervals of 1 to 32767 s and counts of 1 to 127
-/// (measured on Linux 6.18); a value of this type is within that.
+/// The kernel counts in whole seconds and accepts idle times and intervals of 1 to 32767 s and counts of 1 to 127
+/// (measured on Linux 6.18); a value of this type is always within these ranges.
 ///
-/// Keepalive does not act while sent bytes are unacknowledged; `TCP_USER_TIMEOUT` does.
+/// Keepalive is inactive while sent bytes are unacknowledged; use `TCP_USER_TIMEOUT` for those.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct TcpKeepalive {
     idle_s: u16,
@@ -35,7 +35,7 @@ impl TcpKeepalive {
         })
     }
 
-    /// Redis's rule: the first probe after `idle`, then two more, each after a third of that time.
+    /// Redis's rule: the first probe after `idle`, then two more at intervals of a third of that time.
     ///
     /// ```
     /// use anet::option::TcpKeepalive;
@@ -77,7 +77,7 @@ impl TcpKeepalive {
     }
 }
 
-/// Switches keepalive on and sets its times, in Redis's order; four calls. OpenBSD has no times for one socket.
+/// Switches keepalive on and sets its times, in Redis's order; four calls. OpenBSD has no per-socket times.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ pub fn set_tcp_keepalive(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> 
     set_times(fd, keepalive)
 }
 
-/// OpenBSD has times for the whole system, and none for a socket.
+/// OpenBSD has system-wide times only.
 #[cfg(not(target_os = "openbsd"))]
 fn set_times(fd: impl AsFd, keepalive: &TcpKeepalive) -> Result<()> {
     super::set_tcp_keepidle(&fd, keepalive.idle())?;
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_peer_is_given_up_when_redis_would() {
+    fn a_dead_peer_is_dropped_when_redis_would() {
         for (idle, total) in [(1, 4), (2, 5), (5, 8), (10, 19), (60, 120), (300, 600)] {
             assert_eq!(after_idle(idle).unwrap().gives_up_after(), Duration::from_secs(total), "idle {idle}");
         }
     }
 
     #[test]
-    fn what_the_kernel_would_refuse_is_refused_with_the_value() {
+    fn an_out_of_range_time_is_refused_with_its_value() {
         for idle in [0, 32768, 300_000] {
             let error = after_idle(idle).unwrap_err();
             assert_eq!(error.cause(), Cause::OutOfRange { value: idle as u32 });
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_second_is_a_whole_one() {
+    fn a_fraction_of_a_second_is_rounded_up() {
         let keepalive = TcpKeepalive::after_idle(Duration::from_millis(2500)).unwrap();
         assert_eq!(keepalive.idle(), Duration::from_secs(3));
     }

@@ -1,7 +1,7 @@
-//! How values are written for the kernel: one module for each kind of the [table](super::table).
+//! How the kernel represents values: one module for each kind of the [table](super::table).
 //!
-//! `get` and `set` make the call. `word` is the value as [`SocketOptions`](super::SocketOptions) keeps it, in the kernel's
-//! own unit; `None` leaves the option alone. Most kinds are an `int` of the kernel, and differ in what it means.
+//! `get` and `set` make the call. `word` is the value as [`SocketOptions`](super::SocketOptions) stores it, in the
+//! kernel's own unit; `None` leaves the option alone. Most kinds are a C `int` and differ in its meaning.
 
 use core::time::Duration;
 
@@ -28,7 +28,7 @@ fn set_bytes(fd: Fd<'_>, name: OptionName, opt: Opt, value: &[u8]) -> Result<()>
     raw::setsockopt(fd, name, value).op(Op::Set(opt))
 }
 
-/// An `int` that is not negative, or flags.
+/// A non-negative `int`, or flags.
 pub(super) mod number {
     use super::*;
 
@@ -45,7 +45,7 @@ pub(super) mod number {
     }
 }
 
-/// 0 or 1, and the kernel's default is 0.
+/// 0 or 1; the kernel's default is 0.
 pub(super) mod flag {
     use super::*;
 
@@ -57,13 +57,13 @@ pub(super) mod flag {
         number::set(fd, name, opt, on.into())
     }
 
-    /// A fresh socket needs no call to have it off.
+    /// On a new socket the flag is already off.
     pub(in crate::option) const fn word(on: bool) -> Option<u32> {
         if on { Some(1) } else { None }
     }
 }
 
-/// 0 or 1, and the kernel's default is 1 or depends on the system.
+/// 0 or 1; the kernel's default is 1 or depends on the system.
 pub(super) mod switch {
     pub(in crate::option) use super::flag::{get, set};
 
@@ -186,7 +186,7 @@ mod linux {
     use super::*;
     use crate::option::{DeviceName, PeerCredentials, TcpName, TxTime};
 
-    /// Whole seconds, and 0 is none.
+    /// Whole seconds; 0 means none.
     pub(in crate::option) mod some_seconds {
         use super::*;
 
@@ -207,13 +207,13 @@ mod linux {
         }
     }
 
-    /// As many as an `int` can count.
+    /// Whole seconds, at most `i32::MAX`.
     const fn most_seconds(time: Duration) -> u32 {
         let (seconds, most) = (whole_seconds(time), i32::MAX as u32);
         if seconds > most { most } else { seconds }
     }
 
-    /// Whole seconds, and what is negative is none.
+    /// Whole seconds; a negative value means none.
     pub(in crate::option) mod signed_seconds {
         use super::*;
 
@@ -229,7 +229,7 @@ mod linux {
         pub(in crate::option) use super::some_seconds::word;
     }
 
-    /// Whole milliseconds, and 0 is none.
+    /// Whole milliseconds; 0 means none.
     pub(in crate::option) mod some_milliseconds {
         use super::*;
 
@@ -238,7 +238,7 @@ mod linux {
             Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds.into())))
         }
 
-        /// A time of zero is refused: the kernel would take it for none.
+        /// Rejects a time of zero, which the kernel would treat as none.
         pub(in crate::option) fn set(fd: Fd<'_>, name: OptionName, opt: Opt, time: Option<Duration>) -> Result<()> {
             match time {
                 Some(time) => number::set(fd, name, opt, whole_milliseconds(time)),
@@ -275,7 +275,7 @@ mod linux {
         }
     }
 
-    /// An `int`, and -1 is none.
+    /// An `int`; -1 means none.
     pub(in crate::option) mod offset {
         use super::*;
 
@@ -288,7 +288,7 @@ mod linux {
         }
     }
 
-    /// An `unsigned int`, and the largest is none.
+    /// An `unsigned int`; the maximum means none.
     pub(in crate::option) mod rate {
         use super::*;
 
@@ -305,7 +305,7 @@ mod linux {
         }
     }
 
-    /// The last port in the upper half of a word and the first in the lower, and 0 is none.
+    /// The last port in the upper half of a word and the first in the lower; 0 means none.
     pub(in crate::option) mod ports {
         use super::*;
 
@@ -348,7 +348,7 @@ mod linux {
         }
     }
 
-    /// A name of up to 15 bytes, padded with NULs; of none the kernel writes nothing.
+    /// A name of up to 15 bytes, padded with NULs; without a name the kernel writes nothing.
     pub(in crate::option) mod name {
         use super::*;
 
@@ -363,7 +363,7 @@ mod linux {
         }
     }
 
-    /// The name of a device, padded with NULs, and an empty one is none.
+    /// The name of a device, padded with NULs; an empty name means none.
     pub(in crate::option) mod device {
         use super::*;
 

@@ -1,18 +1,18 @@
 //! Socket options and descriptor flags: one getter and one setter each, on anything that is [`AsFd`].
 //!
-//! A setter makes one system call and changes one thing. Times are [`Duration`]s; where the kernel counts in whole
-//! units a time is rounded up, so that nothing happens earlier than asked. Where the kernel would refuse a value with a
-//! bare `EINVAL` and the range is known, the error names it ([`Opt::range`]). Where the kernel bends a value without a
-//! word the function says so; the getter reads what it made of it.
+//! A setter makes one system call and changes one option. Times are [`Duration`]s; where the kernel counts in whole
+//! units, times are rounded up, so that nothing happens earlier than requested. Where the kernel would reject a value
+//! with a bare `EINVAL` and the range is known, the error names the value ([`Opt::range`]). Where the kernel silently
+//! adjusts a value, the function's documentation mentions it; the getter returns the adjusted value.
 //!
-//! The functions follow from one table, a row an option; [`Opt`] says what a row says. [`SocketOptions`] carries many
-//! options at once, for both ends of a connection. What has no row is reached by number through [`raw`]. Sources:
+//! The functions follow from one table, with a row for each option, and [`Opt`] has the facts of a row. [`SocketOptions`]
+//! carries many options at once, for both ends of a connection. [`raw`] reaches every other option by number. Sources:
 //! `socket(7)`, `tcp(7)`, `ip(7)`, `ipv6(7)`, `udp(7)`, `unix(7)`, `fcntl(2)`.
 //!
 //! # Errors
 //!
-//! Every function here fails with `EBADF` for a closed descriptor, `ENOTSOCK` for one that is no socket, and
-//! `ENOPROTOOPT` or `EOPNOTSUPP` for a socket whose protocol does not have the option.
+//! Every function here fails with `EBADF` for a closed descriptor, `ENOTSOCK` for one that is not a socket, and
+//! `ENOPROTOOPT` or `EOPNOTSUPP` for a socket whose protocol lacks the option.
 
 mod buffer;
 mod keepalive;
@@ -44,7 +44,7 @@ pub use tcp_info::{AcceptQueue, TcpInfo, accept_queue, tcp_info};
 #[cfg(target_os = "linux")]
 pub use value::{DeviceName, PeerCredentials, TcpName, TxTime};
 
-/// Whether the descriptor is closed on `execve`.
+/// Whether `execve` closes the descriptor.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub fn cloexec(fd: impl AsFd) -> Result<bool> {
     sys::cloexec(fd.as_fd()).op(Op::GetCloexec)
 }
 
-/// Lets the descriptor be closed on `execve`, or not; one call if it is so already, two otherwise.
+/// Sets or clears close-on-exec; one call if the descriptor already has that state, two otherwise.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub fn set_cloexec(fd: impl AsFd, on: bool) -> Result<()> {
     sys::set_cloexec(fd.as_fd(), on).op(Op::Cloexec)
 }
 
-/// Whether calls on the descriptor return `EAGAIN` instead of waiting.
+/// Whether calls on the descriptor fail with `EAGAIN` instead of blocking.
 ///
 /// # Errors
 ///
@@ -78,8 +78,8 @@ pub fn nonblocking(fd: impl AsFd) -> Result<bool> {
     sys::status_flags(fd.as_fd()).op(Op::GetFlags).map(|flags| flags.contains(OFlags::NONBLOCK))
 }
 
-/// Makes calls on the descriptor return `EAGAIN` instead of waiting, or wait; one call if it is so already, two
-/// otherwise.
+/// Makes calls on the descriptor fail with `EAGAIN` instead of blocking, or block; one call if the descriptor already
+/// has that state, two otherwise.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result<()> {
     sys::set_status_flags(fd.as_fd(), after).op(Op::SetFlags)
 }
 
-/// The value if [`Opt::range`] has it.
+/// The value, if it is in [`Opt::range`].
 fn in_range(opt: Opt, value: u32) -> Result<u32> {
     match opt.range() {
         Some(range) if !range.contains(&value) => Err(Error::refused(Op::Set(opt), Cause::OutOfRange { value })),

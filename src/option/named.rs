@@ -1,4 +1,4 @@
-//! A getter and a setter for each row of the [table](super::table), and what a row says about its option.
+//! A getter and a setter for each row of the [table](super::table), and the facts of each row.
 
 use core::time::Duration;
 
@@ -13,15 +13,15 @@ use {
     core::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6},
 };
 
-/// Which sockets have an option.
+/// The sockets that have an option.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Sockets {
-    /// Those of every kind.
+    /// Every kind.
     Any,
     /// TCP and UDP.
     Inet,
-    /// TCP and UDP over IPv4, which an IPv6 socket that takes IPv4 too counts among.
+    /// TCP and UDP over IPv4, including IPv6 sockets that also take IPv4.
     Ipv4,
     /// UDP over IPv4.
     Ipv4Udp,
@@ -29,7 +29,7 @@ pub enum Sockets {
     Ipv6,
     /// UDP over IPv6.
     Ipv6Udp,
-    /// Raw ones.
+    /// Raw sockets.
     Raw,
     /// TCP.
     Tcp,
@@ -39,20 +39,20 @@ pub enum Sockets {
     Unix,
 }
 
-/// The ends of a connection that an option can be for alone.
+/// The end of a connection that an option is limited to.
 enum End {
     Listeners,
 }
 
-/// Whether a connection takes an option over from its listener.
+/// Whether a connection inherits an option from its listener.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Inherited {
     /// On every transport.
     Always,
-    /// On none.
+    /// On no transport.
     Never,
-    /// Over TCP, when the handshake completes; Unix connections do not.
+    /// Over TCP, when the handshake completes; not on Unix sockets.
     OverTcp,
 }
 
@@ -69,9 +69,9 @@ macro_rules! named {
             setter!($($set)?; $opt $name $kind($value), $os, $since, [$($range)?], [$($errors)?], $(#[$doc])*);
         )*)*
 
-        /// What the table says about an option.
+        /// The table's facts about an option.
         impl Opt {
-            /// Its level and number; `None` on a system that does not have it.
+            /// Its level and number; `None` on a system that lacks it.
             pub const fn option_name(self) -> Option<OptionName> {
                 match self {
                     $($(#[cfg($os)] Self::$opt => Some(OptionName::$opt),)*)*
@@ -79,7 +79,7 @@ macro_rules! named {
                 }
             }
 
-            /// Which sockets have it.
+            /// The sockets that have it.
             pub const fn sockets(self) -> Sockets {
                 match self {
                     $($(Self::$opt => Sockets::$on,)*)*
@@ -87,7 +87,7 @@ macro_rules! named {
                 }
             }
 
-            /// Whether accepted connections take it over.
+            /// Whether accepted connections inherit it.
             pub const fn inherited(self) -> Inherited {
                 match self {
                     $($(Self::$opt => Inherited::$inherited,)*)*
@@ -95,7 +95,7 @@ macro_rules! named {
                 }
             }
 
-            /// Whether it concerns sockets that are bound to serve, and no others.
+            /// Whether it applies to server sockets only.
             pub(super) const fn is_for_listeners(self) -> bool {
                 match self {
                     $($($(Self::$opt => matches!(End::$end, End::Listeners),)?)*)*
@@ -103,7 +103,7 @@ macro_rules! named {
                 }
             }
 
-            /// The first version of Linux that has it; "2.6" stands for everything before it as well.
+            /// The first version of Linux that has it; "2.6" also covers earlier versions.
             pub const fn since(self) -> &'static str {
                 match self {
                     $($(Self::$opt => $since,)*)*
@@ -114,7 +114,7 @@ macro_rules! named {
     };
 }
 
-/// The function that reads an option, if it can be read.
+/// The getter of a readable option.
 macro_rules! getter {
     (; $($row:tt)*) => {};
     ($get:ident; $opt:ident $name:literal $kind:ident($value:ty), $os:meta, $since:literal, $(#[$doc:meta])*) => {
@@ -129,7 +129,7 @@ macro_rules! getter {
     };
 }
 
-/// The function that sets an option, if it can be set.
+/// The setter of a settable option.
 macro_rules! setter {
     (; $($row:tt)*) => {};
     (

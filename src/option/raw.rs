@@ -1,4 +1,4 @@
-//! Options by level and number, for those that have no function of their own here.
+//! Options by level and number, for options without a function here.
 //!
 //! ```
 //! use anet::option::raw::{self, OptionName};
@@ -21,14 +21,14 @@ use crate::{
     sys,
 };
 
-/// Reads an option into `value` and returns the part that the kernel has written.
+/// Reads an option into `value` and returns the part that the kernel wrote.
 ///
-/// Structs grow from kernel to kernel: an older one writes fewer bytes, and a newer one cuts its struct to `value`.
+/// Structs grow between kernel versions: an older kernel writes fewer bytes, and a newer one truncates its struct to
+/// fit `value`.
 ///
 /// # Errors
 ///
-/// `ENOPROTOOPT` for an option the socket does not have, `EINVAL` for a `value` the kernel finds too short, `EBADF`,
-/// `ENOTSOCK`.
+/// `ENOPROTOOPT` for an option the socket lacks, `EINVAL` for a `value` that is too short, `EBADF`, `ENOTSOCK`.
 #[doc(alias = "getsockopt")]
 pub fn get(fd: impl AsFd, name: OptionName, value: &mut [u8]) -> Result<&mut [u8]> {
     let len = sys::raw::getsockopt(fd.as_fd(), name, value).op(Op::Get(Opt::Raw))?;
@@ -39,8 +39,8 @@ pub fn get(fd: impl AsFd, name: OptionName, value: &mut [u8]) -> Result<&mut [u8
 ///
 /// # Errors
 ///
-/// `ENOPROTOOPT` for an option the socket does not have, `EINVAL` for a value of the wrong length or out of range,
-/// `EPERM` for one that needs a privilege, `EBADF`, `ENOTSOCK`.
+/// `ENOPROTOOPT` for an option the socket lacks, `EINVAL` for a value of the wrong length or out of range, `EPERM` for
+/// one that needs privilege, `EBADF`, `ENOTSOCK`.
 #[doc(alias = "setsockopt")]
 pub fn set(fd: impl AsFd, name: OptionName, value: &[u8]) -> Result<()> {
     sys::raw::setsockopt(fd.as_fd(), name, value).op(Op::Set(Opt::Raw))

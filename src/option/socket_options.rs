@@ -1,4 +1,4 @@
-//! [`SocketOptions`]: what a socket shall be like, said once for both ends of a connection.
+//! [`SocketOptions`]: the configuration of a socket, for both ends of a connection.
 
 use core::{net::SocketAddr, time::Duration};
 
@@ -13,22 +13,23 @@ use crate::{
 #[cfg(target_os = "linux")]
 use super::{DeviceName, TcpName, set_bind_device, set_tcp_congestion};
 
-/// The backlog of Redis and nginx.
+/// The default backlog of Redis and nginx.
 pub const BACKLOG_DEFAULT: u32 = 511;
 
-/// Socket options as one plain value, which listening, accepting, connecting and UDP all take.
+/// Socket options as one plain value, for listening, accepting, connecting and UDP.
 ///
-/// An option that is not said is not set, and one that a transport does not have is left out there.
+/// Only the options you specify are set; an option that a transport lacks is skipped there.
 ///
-/// - **Listening** sets them before `bind`. A TCP connection takes nearly all of them over from its listener when the
+/// - **Listening** sets them before `bind`. A TCP connection inherits nearly all of them from its listener when the
 ///   handshake completes, so `accept4` alone yields a configured connection.
-/// - **Accepting** sets what the transport does not pass on ([`Opt::inherited`]): `SO_PRIORITY` on TCP, everything on Unix
-///   sockets.
-/// - **Connecting** sets them before `connect`: see [`Connector::with_options`](crate::connect::Connector::with_options).
-///   What concerns serving sockets alone is passed over there: the backlog, `SO_REUSEADDR`, `SO_REUSEPORT`,
-///   `IPV6_V6ONLY`, `TCP_DEFER_ACCEPT`, `TCP_FASTOPEN`, `SO_INCOMING_CPU`.
+/// - **Accepting** sets the options that the transport does not pass on ([`Opt::inherited`]): `SO_PRIORITY` on TCP,
+///   everything on Unix sockets.
+/// - **Connecting** sets them before `connect`: see
+///   [`Connector::with_options`](crate::connect::Connector::with_options). It skips the options that apply to server
+///   sockets only: the backlog, `SO_REUSEADDR`, `SO_REUSEPORT`, `IPV6_V6ONLY`, `TCP_DEFER_ACCEPT`, `TCP_FASTOPEN`,
+///   `SO_INCOMING_CPU`.
 ///
-/// A value outside an option's range is reported when the option is set. Each setter has the documentation of the
+/// Setting an option on a socket fails if its value is out of range. Each setter shares the documentation of the
 /// function that sets the option on one socket.
 ///
 /// ```
@@ -48,9 +49,9 @@ pub const BACKLOG_DEFAULT: u32 = 511;
 pub struct SocketOptions {
     backlog: u32,
     udp_reuse_address: bool,
-    /// Which of the options have been said: a bit for each of [`CARRIED`].
+    /// The options that have a value: one bit for each of [`CARRIED`].
     said: u128,
-    /// Their values in the kernel's own unit; 0 for what has not been said.
+    /// Their values in the kernel's own unit; 0 without a value.
     words: [u32; CARRIED.len()],
     #[cfg(target_os = "linux")]
     bind_device: Option<DeviceName>,
@@ -66,7 +67,7 @@ macro_rules! carried {
             $(get $get:ident)? $(set $set:ident)? $(with $with:ident($with_value:ty))? $(for $end:ident)?
         }
     )* })*) => {
-        /// The options that a value can carry.
+        /// The options that a [`SocketOptions`] can carry.
         const CARRIED: &[Opt] = &[$($($(#[cfg($os)] { stringify!($with); Opt::$opt },)?)*)*];
 
         /// Their positions in [`CARRIED`].
@@ -81,12 +82,12 @@ macro_rules! carried {
         }
     };
 }
-/// The setter of an option that a value can carry.
+/// The setter of an option that a [`SocketOptions`] can carry.
 macro_rules! with {
     (; $($row:tt)*) => {};
     ($with:ident($value:ty); $opt:ident $name:literal $kind:ident, $os:meta, $(#[$doc:meta])*) => {
         $(#[$doc])*
-        #[doc = concat!("\n\nSets `", $name, "`; `None` and a flag that is off leave it alone.")]
+        #[doc = concat!("\n\nSets `", $name, "`; `None` and `false` flags leave it alone.")]
         #[doc(alias = $name)]
         #[must_use]
         #[cfg($os)]
@@ -100,7 +101,7 @@ super::table::option_table!(carried);
 
 const _: () = assert!(CARRIED.len() <= u128::BITS as usize);
 
-/// Those of [`CARRIED`] that concern serving sockets alone, as bits.
+/// The options of [`CARRIED`] that apply to server sockets only, as bits.
 const FOR_LISTENERS: u128 = {
     let (mut bits, mut at) = (0, 0);
     while at < CARRIED.len() {
@@ -111,7 +112,7 @@ const FOR_LISTENERS: u128 = {
 };
 
 impl SocketOptions {
-    /// A backlog of 511, `SO_REUSEADDR` and `IPV6_V6ONLY` on, everything else as the kernel has it.
+    /// A backlog of 511, `SO_REUSEADDR` and `IPV6_V6ONLY` on, and the kernel's default for every other option.
     pub const fn new() -> Self {
         let nothing = Self {
             backlog: BACKLOG_DEFAULT,
@@ -126,16 +127,17 @@ impl SocketOptions {
         nothing.with_reuse_address(true).with_only_v6(true)
     }
 
-    /// How many connections may wait to be accepted. The kernel keeps one more, and clips the number to
-    /// `net.core.somaxconn` without an error.
+    /// How many connections may be pending. The kernel queues one more, and clips the number to `net.core.somaxconn`
+    /// without an error.
     #[must_use]
     pub const fn with_backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
         self
     }
 
-    /// Lets a UDP socket be bound beside another one that allows it too. The last of them gets the datagrams, so this
-    /// is for multicast, where each gets its copy. Off unless asked, unlike on TCP: UDP has no `TIME_WAIT`.
+    /// Lets a UDP socket share its port with another socket that allows it too. The socket bound last gets the
+    /// datagrams, so use this for multicast, where each socket gets a copy. Off by default, unlike on TCP: UDP has no
+    /// `TIME_WAIT`.
     #[doc(alias = "SO_REUSEADDR")]
     #[must_use]
     pub const fn with_udp_reuse_address(mut self, on: bool) -> Self {
@@ -143,8 +145,8 @@ impl SocketOptions {
         self
     }
 
-    /// Probes idle connections, and when; see [`set_tcp_keepalive`](super::set_tcp_keepalive). OpenBSD has no times for
-    /// one socket.
+    /// Whether and when to probe idle connections; see [`set_tcp_keepalive`](super::set_tcp_keepalive). OpenBSD has no
+    /// per-socket times.
     #[doc(alias = "SO_KEEPALIVE")]
     #[doc(alias = "anetKeepAlive")]
     #[must_use]
@@ -178,7 +180,7 @@ impl SocketOptions {
         self.backlog
     }
 
-    /// How long a write waits, if that has been said.
+    /// How long a write blocks, if set.
     pub(crate) const fn send_timeout(&self) -> Option<Duration> {
         if self.says(At::SO_SNDTIMEO) {
             Some(Duration::from_millis(self.words[At::SO_SNDTIMEO as usize] as u64))
@@ -191,13 +193,13 @@ impl SocketOptions {
         self.words[At::IPV6_V6ONLY as usize] != 0
     }
 
-    /// Sets everything on a TCP socket that is about to be bound to `addr` and to listen.
+    /// Sets the options on a TCP socket before it binds to `addr` and listens.
     pub(crate) fn set_on_tcp_listener(&self, fd: impl AsFd, addr: &SocketAddr) -> Result<()> {
         self.set(fd.as_fd(), Transport::of_server(Protocol::Tcp, addr, self.only_v6()))
     }
 
-    /// Sets everything on a UDP socket that is about to be bound to `addr`. Its send buffer is the largest that the
-    /// kernel grants, as memcached has it, unless the value says how large.
+    /// Sets the options on a UDP socket before it binds to `addr`. Without a configured size, the send buffer is the
+    /// largest that the kernel grants, as in memcached.
     pub(crate) fn set_on_udp(&self, fd: impl AsFd, addr: &SocketAddr) -> Result<()> {
         if !self.says(At::SO_SNDBUF) {
             maximize_send_buffer(&fd)?;
@@ -206,24 +208,24 @@ impl SocketOptions {
         options.set(fd.as_fd(), Transport::of_server(Protocol::Udp, addr, self.only_v6()))
     }
 
-    /// Sets everything on a Unix socket that is about to listen.
+    /// Sets the options on a Unix socket before it listens.
     pub(crate) fn set_on_unix(&self, fd: impl AsFd) -> Result<()> {
         self.set(fd.as_fd(), Transport::UNIX)
     }
 
-    /// Sets everything on a socket that is about to connect.
+    /// Sets the options on a socket before it connects.
     pub(crate) fn set_on_client(&self, fd: impl AsFd, peer: &Endpoint) -> Result<()> {
         let Some(transport) = Transport::to(peer) else { return Ok(()) };
         let options = Self { said: self.said & !FOR_LISTENERS, ..*self };
         options.set(fd.as_fd(), transport)
     }
 
-    /// Sets what is left of [`not_inherited`](Self::not_inherited).
+    /// Sets the options that [`not_inherited`](Self::not_inherited) returned.
     pub(crate) fn set_on_accepted(&self, fd: impl AsFd) -> Result<()> {
         self.set_words(fd.as_fd(), |_| true)
     }
 
-    /// What a connection does not take over from a listener for `addr`, if it is anything.
+    /// The options that a connection does not inherit from a listener on `addr`, if any.
     pub(crate) fn not_inherited(&self, addr: &Endpoint) -> Option<Self> {
         let transport = Transport::of_listener(addr, self.only_v6())?;
         let mut left = self.said & !FOR_LISTENERS;
@@ -268,7 +270,7 @@ impl SocketOptions {
 
 #[cfg(target_os = "linux")]
 impl SocketOptions {
-    /// The device that alone may carry a socket's packets; see [`set_bind_device`].
+    /// The only device that may carry a socket's packets; see [`set_bind_device`].
     #[doc(alias = "SO_BINDTODEVICE")]
     #[must_use]
     pub const fn with_bind_device(mut self, device: Option<DeviceName>) -> Self {
@@ -276,7 +278,7 @@ impl SocketOptions {
         self
     }
 
-    /// The congestion control that decides how fast is sent; see [`set_tcp_congestion`].
+    /// The congestion control algorithm; see [`set_tcp_congestion`].
     #[doc(alias = "TCP_CONGESTION")]
     #[must_use]
     pub const fn with_tcp_congestion(mut self, name: Option<TcpName>) -> Self {
@@ -291,7 +293,7 @@ impl Default for SocketOptions {
     }
 }
 
-/// The options whose value is a struct are set by their own kind, all others as the number they are.
+/// Sets an option whose value is a struct through its kind, any other option as a number.
 fn set_word(fd: BorrowedFd<'_>, opt: Opt, word: u32) -> Result<()> {
     let name = opt.option_name().ok_or_else(|| Error::new(Op::Set(opt), Errno::NOPROTOOPT))?;
     match opt {
@@ -303,7 +305,7 @@ fn set_word(fd: BorrowedFd<'_>, opt: Opt, word: u32) -> Result<()> {
     }
 }
 
-/// What a socket speaks, and with which peers.
+/// The protocol of a socket and the families of its peers.
 #[derive(Clone, Copy)]
 struct Transport {
     protocol: Protocol,
@@ -321,7 +323,7 @@ enum Protocol {
 impl Transport {
     const UNIX: Self = Self { protocol: Protocol::Unix, v4: false, v6: false };
 
-    /// An IPv6 socket that does not leave IPv4 alone has peers of both.
+    /// A dual-stack IPv6 socket has peers of both families.
     const fn of_server(protocol: Protocol, addr: &SocketAddr, only_v6: bool) -> Self {
         Self { protocol, v4: addr.is_ipv4() || !only_v6, v6: addr.is_ipv6() }
     }
@@ -334,7 +336,7 @@ impl Transport {
         }
     }
 
-    /// A mapped address is reached by IPv4 on an IPv6 socket.
+    /// An IPv6 socket reaches an IPv4-mapped address over IPv4.
     fn to(peer: &Endpoint) -> Option<Self> {
         let is_mapped = |addr: &SocketAddr| addr.is_ipv6() && addr.ip().to_canonical().is_ipv4();
         match peer {

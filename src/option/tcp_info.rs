@@ -1,4 +1,4 @@
-//! `TCP_INFO`: what the kernel knows of a connection, and how full a listener's queue is.
+//! `TCP_INFO`: the kernel's state of a connection, and how full a listener's queue is.
 
 use core::{fmt, time::Duration};
 
@@ -10,11 +10,11 @@ use crate::{
     sys::raw,
 };
 
-/// What the kernel knows of a TCP connection.
+/// The kernel's state of a TCP connection.
 ///
-/// The struct grows from kernel to kernel (104 bytes in Linux 2.6, 280 in 6.18): a field that this kernel does not
-/// have reads as `None`, and what has no method here is in [`as_bytes`](Self::as_bytes). Offsets are those of `struct
-/// tcp_info` in `linux/tcp.h`, whose fields never move.
+/// The struct grows between kernel versions (104 bytes in Linux 2.6, 280 in 6.18): a field that this kernel lacks reads
+/// as `None`, and [`as_bytes`](Self::as_bytes) has the fields without a method here. Offsets are those of
+/// `struct tcp_info` in `linux/tcp.h`, whose fields never move.
 #[derive(Clone, Copy)]
 #[doc(alias = "tcp_info")]
 pub struct TcpInfo {
@@ -25,7 +25,7 @@ pub struct TcpInfo {
 impl TcpInfo {
     const CAPACITY: usize = 280;
 
-    /// The bytes the kernel has written.
+    /// The bytes that the kernel wrote.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
@@ -51,12 +51,12 @@ impl TcpInfo {
         self.array(0).map(|[state]| state)
     }
 
-    /// Segments sent and not yet acknowledged; on a listener the connections waiting to be accepted.
+    /// Segments sent but not yet acknowledged; on a listener, the pending connections.
     pub fn unacked(&self) -> Option<u32> {
         self.u32(24)
     }
 
-    /// Segments acknowledged selectively; on a listener the backlog.
+    /// Segments acknowledged selectively; on a listener, the backlog.
     pub fn sacked(&self) -> Option<u32> {
         self.u32(28)
     }
@@ -76,7 +76,7 @@ impl TcpInfo {
         self.u32(80)
     }
 
-    /// Segments retransmitted in the connection's life.
+    /// Segments retransmitted during the life of the connection.
     pub fn total_retransmits(&self) -> Option<u32> {
         self.u32(100)
     }
@@ -104,7 +104,7 @@ impl fmt::Debug for TcpInfo {
     }
 }
 
-/// Reads what the kernel knows of a TCP connection.
+/// Reads the kernel's state of a TCP connection.
 ///
 /// # Errors
 ///
@@ -119,17 +119,18 @@ pub fn tcp_info(fd: impl AsFd) -> Result<TcpInfo> {
 /// How full a TCP listener's queue is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AcceptQueue {
-    /// Connections waiting to be accepted.
+    /// The number of pending connections.
     pub len: u32,
-    /// The backlog the kernel has granted; it keeps one more than this.
+    /// The backlog that the kernel granted; it queues one connection more.
     pub backlog: u32,
 }
 
-/// Asks how many connections wait on a TCP listener; one call, a sixth of the price of an accept (measured).
+/// Returns how many connections are pending on a TCP listener; one call, at a sixth of the cost of an accept
+/// (measured).
 ///
 /// # Errors
 ///
-/// See the [module](super). On a socket that is connected rather than listening the numbers mean something else.
+/// See the [module](super). On a connected socket the numbers have another meaning.
 #[doc(alias = "TCP_INFO")]
 pub fn accept_queue(listener: impl AsFd) -> Result<AcceptQueue> {
     let mut bytes = [0; 32];

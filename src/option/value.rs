@@ -1,14 +1,14 @@
-//! The values that are more than a number.
+//! Option values that are not plain numbers.
 
 use core::fmt;
 
 use super::in_range;
 use crate::error::{Cause, Error, Op, Opt, Result};
 
-/// Up to 15 bytes and the NULs that pad them, as the kernel takes names.
+/// Names as the kernel represents them: up to 15 bytes, padded with NULs.
 const NAME_CAPACITY: usize = 16;
 
-/// As many bytes as fit.
+/// Truncates the name to fit.
 fn padded(name: &[u8]) -> [u8; NAME_CAPACITY] {
     let mut bytes = [0; NAME_CAPACITY];
     for (to, from) in bytes.iter_mut().zip(name) {
@@ -22,7 +22,7 @@ fn unpadded(bytes: &[u8; NAME_CAPACITY]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// The name, if it has a length that `opt` takes and no NUL.
+/// The name, if `opt` accepts its length and it contains no NUL.
 fn checked(opt: Opt, name: &str) -> Result<[u8; NAME_CAPACITY]> {
     if let Some(at) = name.bytes().position(|byte| byte == 0) {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
@@ -32,7 +32,7 @@ fn checked(opt: Opt, name: &str) -> Result<[u8; NAME_CAPACITY]> {
     Ok(padded(name.as_bytes()))
 }
 
-/// The name of a network device, of 1 to 15 bytes.
+/// The name of a network device, 1 to 15 bytes.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[doc(alias = "IFNAMSIZ")]
 pub struct DeviceName {
@@ -68,7 +68,7 @@ impl fmt::Debug for DeviceName {
     }
 }
 
-/// The name of a congestion control (`TCP_CONGESTION`) or of a protocol above TCP (`TCP_ULP`), of up to 15 bytes.
+/// The name of a congestion control (`TCP_CONGESTION`) or of an upper layer protocol (`TCP_ULP`), up to 15 bytes.
 ///
 /// ```
 /// use anet::{SocketOptions, option::TcpName};
@@ -113,11 +113,11 @@ impl fmt::Debug for TcpName {
     }
 }
 
-/// The process at the other end of a Unix connection when it connected.
+/// The process that was the peer of a Unix connection when it connected.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[doc(alias = "ucred")]
 pub struct PeerCredentials {
-    /// The process; 0 if it lives where this process cannot see it.
+    /// The process ID; 0 if the peer is in a PID namespace that this process cannot see.
     pub pid: u32,
     /// Its effective user; `u32::MAX` if the socket has no peer.
     pub uid: u32,
@@ -125,11 +125,11 @@ pub struct PeerCredentials {
     pub gid: u32,
 }
 
-/// How a datagram says when it is to be sent.
+/// How datagrams specify their transmit time.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[doc(alias = "sock_txtime")]
 pub struct TxTime {
-    /// The clock its times are read on, such as `CLOCK_MONOTONIC` (1).
+    /// The clock of the times, such as `CLOCK_MONOTONIC` (1).
     pub clock: i32,
     /// `SOF_TXTIME_DEADLINE_MODE` (1), `SOF_TXTIME_REPORT_ERRORS` (2).
     pub flags: u32,
