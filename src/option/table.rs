@@ -58,7 +58,8 @@ macro_rules! option_table {
                     flag(bool) on Tcp, inherited OverTcp, since "2.6";
                     get tcp_nodelay set set_tcp_nodelay with with_tcp_nodelay(bool)
                 }
-                /// Whether the kernel probes idle connections; [`set_tcp_keepalive`](crate::option::set_tcp_keepalive) also sets when.
+                /// Whether the kernel probes idle connections; [`set_tcp_keepalive`](crate::option::set_tcp_keepalive)
+                /// also sets when.
                 SO_KEEPALIVE "SO_KEEPALIVE" SOL_SOCKET {
                     flag(bool) on Tcp, inherited OverTcp, since "2.6";
                     get keepalive set set_keepalive with with_keepalive(bool)
@@ -270,7 +271,8 @@ macro_rules! option_table {
                     number(u32) on Ipv6, inherited Never, since "2.6";
                     get ipv6_mtu
                 }
-                /// How the path MTU is discovered; the numbers are those of [`ip_mtu_discover`](crate::option::ip_mtu_discover).
+                /// How the path MTU is discovered; the numbers are those of
+                /// [`ip_mtu_discover`](crate::option::ip_mtu_discover).
                 IPV6_MTU_DISCOVER "IPV6_MTU_DISCOVER" SOL_IPV6 [0..=5] {
                     number(u32) on Ipv6, inherited OverTcp, since "2.6";
                     get ipv6_mtu_discover set set_ipv6_mtu_discover with with_ipv6_mtu_discover(Option<u32>)
@@ -384,7 +386,7 @@ macro_rules! option_table {
                     flag(bool) on Tcp, inherited OverTcp, since "4.18";
                     get tcp_inq set set_tcp_inq
                 }
-                /// The kernel's state of a connection: [`tcp_info`].
+                /// The kernel's state of a connection: [`tcp_info`](crate::option::tcp_info).
                 TCP_INFO "TCP_INFO" SOL_TCP {
                     number(u32) on Tcp, inherited Never, since "2.6";
                 }
