@@ -1,4 +1,4 @@
-//! A client of the echo server: it sends a text, and prints what comes back.
+//! A client of the echo server: it sends a text and prints the reply.
 //!
 //! ```sh
 //! cargo run --release --example echo
@@ -24,7 +24,7 @@ use anet::{
 use args::{Args, Outcome};
 
 const USAGE: &str = "Usage: client [--mode waiting|polling] ADDRESS TEXT";
-/// How long to wait for the server, each time.
+/// How long each step waits for the server.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(5));
 
 enum Mode {
@@ -60,7 +60,7 @@ fn ask(mode: &Mode, server: Endpoint, text: &[u8]) -> Outcome {
     if answer == text { Ok(()) } else { Err("this is not what was sent".into()) }
 }
 
-/// Each call waits.
+/// Each call blocks.
 fn ask_waiting(server: Endpoint, text: &[u8]) -> anet::Result<Vec<u8>> {
     let stream = connect::blocking(&[server], Connector::new().with_timeout(PATIENCE))?;
     stream.set_read_timeout(PATIENCE)?;
@@ -71,7 +71,7 @@ fn ask_waiting(server: Endpoint, text: &[u8]) -> anet::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// Only the poller waits.
+/// Only the poller blocks.
 fn ask_polling(server: Endpoint, text: &[u8]) -> Result<Vec<u8>, Box<dyn core::error::Error>> {
     let poller = Poller::new()?;
     let stream = connect_polling(&poller, server)?;

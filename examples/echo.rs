@@ -1,4 +1,4 @@
-//! An echo server: what a client writes comes back. A client that does not read it is dropped.
+//! An echo server. A client that does not read its replies is dropped.
 
 use std::{env, error::Error, time::Duration};
 

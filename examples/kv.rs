@@ -5,9 +5,9 @@
 //! redis-cli -p 6380 set greeting hello
 //! ```
 //!
-//! Requests are executed where they were read; a client owns memory only for a request that has not come whole and for
-//! replies that the socket had no room for, and both are bounded. At the first signal clients get the replies that they
-//! are owed, the second ends the server at once.
+//! Requests are executed in the buffer they were read into; a client owns memory only for an incomplete request and for
+//! replies that did not fit into the socket, and both are bounded. After the first signal, clients still get their
+//! pending replies; the second ends the server at once.
 
 // Named by path, because a file beside this one would be an example of its own.
 #[path = "kv/clients.rs"]
@@ -46,13 +46,13 @@ use flags::Flags;
 use resp::Session;
 use store::Store;
 
-/// Bytes read from one client at one wake-up, before it is the others' turn.
+/// Bytes read from one client at one wake-up, before the others have their turn.
 const READ_LIMIT: usize = 64 << 10;
-/// Descriptors for other things than clients, as Redis counts them.
+/// Descriptors reserved for purposes other than clients, as Redis counts them.
 const RESERVED_DESCRIPTORS: u64 = 32;
-/// Slots for rejected clients while they read why, and for the signals and datagrams that are watched.
+/// Slots for rejected clients while they read the reason, and for the watched signals and datagrams.
 const REJECTED: u64 = 128;
-/// How long clients may take at the end to read what they are owed.
+/// How long clients may take at shutdown to read their pending replies.
 const GRACE: Duration = Duration::from_secs(3);
 /// The reply to a datagram whose first reply is an array: arrays are requests as well.
 const ARRAY_REFUSED: &[u8] = b"-ERR an array cannot begin a datagram of replies, use a connection\r\n";
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Flags that are wrong end the program before it opens anything, with a status of their own.
+/// Wrong flags end the program before it opens anything, with a distinct status.
 fn refuse(error: &str) -> ExitCode {
     complain(format_args!("kv: {error}; see --help"));
     ExitCode::from(2)
@@ -98,11 +98,11 @@ fn serve(flags: &Flags, list: &BindList<'_>) -> Result<(), Box<dyn Error>> {
     kv.run()
 }
 
-/// Asks for all descriptors that may be had, says so if they are too few, and returns how many they are.
+/// Raises the descriptor limit as far as allowed, warns if that is too low, and returns it.
 fn raise_descriptor_limit(max_clients: u64) -> u64 {
     let needed = max_clients + RESERVED_DESCRIPTORS;
     let limit = getrlimit(Resource::Nofile);
-    // Whether that was granted is asked next.
+    // The next call reads what was granted.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let granted = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     if granted < needed {
@@ -115,7 +115,7 @@ fn raise_descriptor_limit(max_clients: u64) -> u64 {
     granted
 }
 
-/// That nobody reads the output is no reason to end, or to panic as `println!` does.
+/// A closed standard output is no reason to exit, or to panic as `println!` does.
 fn announce(line: impl fmt::Display) {
     let mut stdout = io::stdout();
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
@@ -131,11 +131,11 @@ struct Kv<'t> {
     signals_id: WatchId,
     datagrams: Vec<(WatchId, Datagram)>,
     store: Store,
-    /// How many signals have come.
+    /// The number of signals received.
     signalled: usize,
 }
 
-/// Beginning.
+/// Startup.
 impl<'t> Kv<'t> {
     fn watching_signals(mut clients: Clients<'t>, flags: &Flags) -> Result<Self, Box<dyn Error>> {
         let signals = pipe(EndFlags::NONBLOCK, EndFlags::NONBLOCK)?;
@@ -256,11 +256,11 @@ impl Kv<'_> {
         }
     }
 
-    /// One datagram with requests, one with the replies; what goes wrong with either is the sender's loss alone.
+    /// One datagram with requests, one with the replies; an error of either affects only its sender.
     fn answer(&mut self, id: WatchId, buffer: &mut [u8]) {
         let Some((_, datagram)) = self.datagrams.iter().find(|(watched, _)| *watched == id) else { return };
         let Ok((received, from)) = datagram.recv_from(buffer) else { return };
-        // The source may be forged, and then an answer would go to a stranger.
+        // The source may be forged, and a reply would go to an unrelated host.
         let is_refused = self.clients.admission().limits().protected_mode() && !from.is_loopback();
         if is_refused || is_reply(received.bytes) {
             return;
@@ -282,7 +282,8 @@ impl Kv<'_> {
         }
     }
 
-    /// A signal has come. After the first one what has been asked is answered, and who is owed nothing is closed.
+    /// Handles a signal. After the first one, pending requests are answered and clients without pending replies are
+    /// closed.
     fn end(&mut self, buffer: &mut [u8]) {
         let is_first = self.signalled == 0;
         self.signalled += self.signals.read(&mut [0; 2]).unwrap_or_default();
@@ -305,10 +306,10 @@ impl Kv<'_> {
 
 /// Whether a datagram begins as replies do and requests do not.
 ///
-/// A server that answers replies can be set against another one for ever by a single datagram with a forged source
-/// address. memcached has a frame that is the same for requests and replies, and two memcacheds (1.6.18) go on
-/// exchanging `ERROR` as fast as they can. Here the first byte decides, and no reply has that of a request:
-/// [`ARRAY_REFUSED`] stands for one that would.
+/// A single datagram with a forged source address can make two servers that answer replies exchange them forever.
+/// memcached has a frame that is the same for requests and replies, and two memcacheds (1.6.18) go on exchanging
+/// `ERROR` as fast as they can. Here the first byte decides, and no reply starts like a request: [`ARRAY_REFUSED`]
+/// replaces one that would.
 fn is_reply(bytes: &[u8]) -> bool {
     matches!(bytes, [b'+' | b'-' | b':' | b'$', ..])
 }

@@ -4,9 +4,9 @@
 //! cargo run --release --example proxy -- 127.0.0.1:6379 127.0.0.1:6380
 //! ```
 //!
-//! Each direction ends by itself: the end of what one side sends is passed on, and the other direction goes on. While a
-//! side does not read, the proxy reads no more than [`BUFFER`] from the other one. A pair that has passed nothing for
-//! the idle time is closed.
+//! Each direction ends independently: the end of one side's stream is passed on, and the other direction continues.
+//! While a side does not read, the proxy reads no more than [`BUFFER`] from the other one. A pair that passes nothing
+//! for the idle time is closed.
 
 mod args;
 
@@ -24,11 +24,11 @@ use anet::{
 use args::{Args, Outcome, announce, complain};
 
 const USAGE: &str = "Usage: proxy [--listen ADDRESS] [--idle-time MILLISECONDS] UPSTREAM UPSTREAM";
-/// Each connection and its upstream; clients beyond these wait in the backlog.
+/// Connections, two per pair; further clients wait in the backlog.
 const SIDES_MAX: usize = 20_000;
-/// Bytes that wait in each direction at most.
+/// The most bytes buffered in each direction.
 const BUFFER: usize = 64 << 10;
-/// How long an upstream may take to connect before the next one is tried, and how long both.
+/// How long one upstream may take to connect before the next is tried, and how long all together.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 
@@ -72,16 +72,16 @@ fn serve(args: &Args) -> Outcome {
     }
 }
 
-/// What belongs to a connection.
+/// The data of a connection.
 #[derive(Default)]
 struct Side {
-    /// The connection that it is paired with.
+    /// The other connection of the pair.
     other: Option<Key>,
-    /// Bytes from the other side that are not sent.
+    /// Unsent bytes from the other side.
     output: Vec<u8>,
     /// Whether the other side sends no more.
     ends: bool,
-    /// Whether that was passed on.
+    /// Whether that end was passed on.
     is_shut: bool,
     /// Whether this side sends no more.
     is_read: bool,
@@ -111,7 +111,7 @@ fn receive(sides: &mut Sides<'_>, key: Key, buffer: &mut [u8]) {
     let Some(side) = sides.get_mut(key) else { return };
     let received = match side.read(buffer) {
         Err(error) if error.is_would_block() => return,
-        // The end is read once. What is reported behind it is an error.
+        // The end is read once; a later event is an error.
         Ok(len) if !side.data.is_read => &buffer[..len],
         Ok(_) | Err(_) => return close_both(sides, key),
     };
@@ -122,10 +122,10 @@ fn receive(sides: &mut Sides<'_>, key: Key, buffer: &mut [u8]) {
     send(sides, to, received);
 }
 
-/// Sends what there is room for, keeps the rest, and sends the end if it has come.
+/// Sends what fits into the socket, keeps the rest, and passes on the end once everything is sent.
 ///
-/// More than a buffer is kept only where the other side has hung up, which is reported even while it is not to be read:
-/// what is left in its socket is read then.
+/// More than [`BUFFER`] is kept only after the other side has hung up, which is reported regardless of interest: the
+/// rest in its socket is read then.
 fn send(sides: &mut Sides<'_>, key: Key, received: &[u8]) {
     let Some(side) = sides.get_mut(key) else { return };
     let kept = side.data.output.len();
@@ -150,7 +150,7 @@ fn send(sides: &mut Sides<'_>, key: Key, received: &[u8]) {
     settle(sides, key);
 }
 
-/// After something has passed: closes what is done, and reads from a side only while the other one takes it.
+/// After a transfer: closes a finished pair, and reads from a side only while the other one accepts the bytes.
 fn settle(sides: &mut Sides<'_>, key: Key) {
     let other = sides.get(key).and_then(|side| side.data.other);
     for (key, other) in [(Some(key), other), (other, Some(key))] {

@@ -1,5 +1,6 @@
-//! One server a thread, each with a listener of its own at the same address: the kernel distributes connections among
-//! them (`SO_REUSEPORT`), and the threads share nothing. A client reads which thread serves it, and then its own bytes.
+//! One server per thread, each with a separate listener at the same address: the kernel distributes connections among
+//! them (`SO_REUSEPORT`), and the threads share nothing. A client reads the number of the thread that serves it, and
+//! then its bytes.
 //!
 //! ```sh
 //! cargo run --release --example threads -- --threads 4
@@ -33,7 +34,7 @@ fn start(args: &Args) -> Outcome {
     let mut running = Vec::new();
     for number in 1..=threads {
         let listener = listen::tcp(addr, &options)?;
-        // Where the port is 0 the kernel has chosen one for the first listener, and the others take the same.
+        // For port 0 the kernel chooses one for the first listener, and the others take the same.
         addr = listener.local_addr()?.as_inet().unwrap_or(addr);
         running.push(thread::spawn(move || serve(number, listener).err()));
     }

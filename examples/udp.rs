@@ -1,11 +1,11 @@
-//! A service on datagrams: it answers `?text` with `!text`.
+//! A datagram service: it answers `?text` with `!text`.
 //!
 //! ```sh
 //! cargo run --release --example udp
 //! ```
 //!
-//! Everything else it ignores. A server that answers answers could be set against another one, for ever, by a single
-//! datagram with a forged source address.
+//! It ignores everything else. If servers answered answers, a single datagram with a forged source address could make
+//! two of them exchange datagrams forever.
 
 mod args;
 
@@ -46,14 +46,14 @@ fn serve(args: &Args) -> Outcome {
     }
 }
 
-/// What is left after a batch is reported again.
+/// Datagrams left after a batch are reported again.
 fn answer_all(socket: &Datagram) {
     let mut buffer = [0; LEN_MAX];
     for _ in 0..BATCH {
         let (received, from) = match socket.recv_from(&mut buffer) {
             Ok(received) => received,
             Err(error) if error.is_would_block() => return,
-            // The answer to an earlier datagram could not be delivered, for example.
+            // For example, the answer to an earlier datagram could not be delivered.
             Err(error) => {
                 complain(error);
                 continue;

@@ -1,4 +1,4 @@
-//! The command line of the examples: flags with a value, and words without.
+//! The command line of the examples: flags with a value, and words.
 #![allow(dead_code, reason = "every example uses some of it")]
 
 use core::{error::Error, fmt::Display, str::FromStr, time::Duration};
@@ -11,15 +11,15 @@ use std::{
 
 pub type Outcome = Result<(), Box<dyn Error>>;
 
-/// What was given on the command line.
+/// The arguments given on the command line.
 pub struct Args {
     flags: HashMap<String, String>,
     words: Vec<String>,
 }
 
 impl Args {
-    /// Reads the flags of these names (without `--`), and words as they come. `--help` prints `usage` and ends the
-    /// program; a mistake ends it with status 2.
+    /// Reads flags of these names (without `--`), and words. `--help` prints `usage` and exits; a mistake exits with
+    /// status 2.
     pub fn parse(usage: &str, names: &[&str]) -> Self {
         let (mut flags, mut words) = (HashMap::new(), Vec::new());
         let mut given = env::args_os().skip(1).map(|arg| arg.into_string().unwrap_or_else(|arg| not_text(&arg)));
@@ -50,7 +50,7 @@ impl Args {
         Duration::from_millis(self.flag(name, default))
     }
 
-    /// All words; the program ends unless there are so many.
+    /// All words; exits unless there are exactly this many.
     pub fn words<T: FromStr<Err: Display>, const N: usize>(&self) -> [T; N] {
         let words: Vec<T> = self.words.iter().map(|word| parsed("argument", word)).collect();
         let found = words.len();
@@ -71,7 +71,7 @@ fn refuse(mistake: impl Display) -> ! {
     process::exit(2)
 }
 
-/// Turns what became of the program into its status.
+/// Turns the program's result into its exit status.
 pub fn exit(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

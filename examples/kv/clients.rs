@@ -1,4 +1,4 @@
-//! Who is connected, and the commands that tell of it.
+//! The connected clients, and the commands that list them.
 
 use core::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::{
     store::{refuse_subcommand, upper},
 };
 
-/// How many addresses can be counted for `--max-per-source`: as many as there may be clients where nothing is said.
+/// How many addresses can be counted for `--max-per-source`: as many as the default number of clients.
 pub const SOURCES: usize = 10_000;
 
 pub type Clients<'t> = Server<'t, Client, SOURCES>;
 
-/// What belongs to a connection.
+/// The data of a connection.
 #[derive(Default)]
 pub struct Client {
     name: Vec<u8>,
@@ -42,7 +42,7 @@ pub fn execute(clients: &mut Clients<'_>, caller: Option<Key>, command: &[u8], a
     }
 }
 
-/// In the order in which they have come.
+/// In order of arrival.
 fn list(clients: &Clients<'_>) -> String {
     let mut all: Vec<_> = clients.iter().map(|(_, client)| client).collect();
     all.sort_unstable_by_key(|client| client.id());

@@ -1,4 +1,4 @@
-//! What the flags say.
+//! The command-line flags.
 
 use core::{fmt, str::FromStr, time::Duration};
 use std::{
@@ -14,7 +14,7 @@ use anet::{
     option::TcpKeepalive,
 };
 
-/// The flags that take a value, and what that is where nothing is said.
+/// The flags that take a value, and their defaults.
 const FLAGS: [(&str, &str); 11] = [
     ("bind", "127.0.0.1 -::1"),
     ("max-per-source", "0"),
@@ -37,7 +37,7 @@ a stranger: with --protected-mode no, --udp is for networks where no address can
 /// How many characters of a value an error shows.
 const SHOWN: usize = 64;
 
-/// What the server is to be.
+/// The server's configuration.
 pub struct Flags {
     bind: String,
     port: u16,
@@ -53,7 +53,7 @@ pub struct Flags {
 type Values = BTreeMap<&'static str, OsString>;
 
 impl Flags {
-    /// `None` if help is asked for.
+    /// `None` if help is requested.
     pub fn from_args() -> Result<Option<Self>, String> {
         let mut values = Values::from(FLAGS.map(|(name, value)| (name, value.into())));
         let mut protocols = Protocols::Tcp;
@@ -93,24 +93,24 @@ impl Flags {
         })
     }
 
-    /// Where TCP, and UDP with `--udp`, is to be served.
+    /// The addresses to serve over TCP, and over UDP with `--udp`.
     pub fn bind_list(&self) -> Result<BindList<'_>, String> {
         BindList::parse(&self.bind, self.port).map_err(|error| refused(&self.values, "bind", error))
     }
 
-    /// `None` where none is given.
+    /// `None` if none is given.
     pub fn port_file(&self) -> Option<&[u8]> {
         path(&self.values, "port-file")
     }
 
-    /// What `CONFIG GET` tells: the flags, and what else Redis's clients ask for.
+    /// The answers of `CONFIG GET`: the flags, and other parameters that Redis's clients query.
     pub fn config(&self) -> BTreeMap<&'static str, String> {
         let fixed = [("appendonly", "no"), ("databases", "1"), ("save", "")].map(|(name, value)| (name, value.into()));
         self.values.iter().map(|(name, value)| (*name, value.to_string_lossy().into())).chain(fixed).collect()
     }
 }
 
-/// What `--help` tells.
+/// The text of `--help`.
 pub fn help() -> String {
     let flags = FLAGS.map(|(name, value)| format!(" [--{name} {value:?}]")).concat();
     format!("Usage: kv{flags} [--udp]{MEANINGS}")
@@ -126,7 +126,7 @@ fn unix_socket(values: &Values) -> Result<Option<UnixAddr>, String> {
     addr.map_err(|error| refused(values, "unixsocket", error))
 }
 
-/// `None` where none is given.
+/// `None` if none is given.
 fn path<'a>(values: &'a Values, name: &str) -> Option<&'a [u8]> {
     values.get(name).map(|path| path.as_encoded_bytes()).filter(|path| !path.is_empty())
 }
@@ -135,7 +135,7 @@ fn refused(values: &Values, name: &str, error: impl fmt::Display) -> String {
     format!("invalid value {} for --{name}: {error}", shown(&values[name]))
 }
 
-/// A value in quotes, cut where it would fill the screen.
+/// A value in quotes, truncated if it would fill the screen.
 fn shown(value: &OsStr) -> String {
     let text = value.to_string_lossy();
     match text.char_indices().nth(SHOWN) {

@@ -1,9 +1,9 @@
-//! RESP2: requests out of bytes that come in any pieces, and replies.
+//! RESP2: requests parsed from bytes that arrive in any pieces, and replies.
 
 use core::{fmt, mem, ops::Range};
 use std::{collections::VecDeque, io::Write};
 
-/// The longest line: an inline request or the length of something.
+/// The longest line: an inline request or a length.
 const INLINE_MAX: usize = 64 << 10;
 /// The most arguments of one request.
 const ARGS_MAX: i64 = 1 << 20;
@@ -11,19 +11,19 @@ const ARGS_MAX: i64 = 1 << 20;
 const BULK_MAX: usize = 64 << 20;
 /// The longest request.
 const REQUEST_MAX: usize = 2 * BULK_MAX;
-/// Replies that may wait for a client to read them: the largest one and some more. Who lets more pile up is dropped.
+/// The most bytes of unread replies: the largest reply and some more. A client that lets more pile up is dropped.
 const OUTPUT_MAX: usize = BULK_MAX + (16 << 20);
-/// As many arguments as most requests have.
+/// The number of arguments of most requests.
 const FEW_ARGS: usize = 8;
-/// What each buffer of an idle client may keep.
+/// The capacity that each buffer of an idle client may keep.
 const KEPT_CAPACITY: usize = 16 << 10;
 
-/// A client's requests and the replies to them. No argument is looked at twice, however slowly the others come.
+/// A client's requests and the replies to them. No argument is scanned twice, however slowly the others arrive.
 #[derive(Default)]
 pub struct Session {
-    /// The request that has not come whole.
+    /// The incomplete request.
     pub input: Vec<u8>,
-    /// Where the part of it begins that has not been read.
+    /// Where its unparsed part begins.
     at: usize,
     /// Arguments still to come.
     missing: usize,
@@ -35,7 +35,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Executes all requests that are whole.
+    /// Executes all complete requests.
     pub fn feed(&mut self, received: &[u8], execute: impl FnMut(&[&[u8]], &mut Output)) {
         let mut input = mem::take(&mut self.input);
         if input.is_empty() {
@@ -52,7 +52,7 @@ impl Session {
         self.input = input;
     }
 
-    /// Returns how many bytes are done with.
+    /// Returns the number of bytes consumed.
     fn execute_all(&mut self, input: &[u8], mut execute: impl FnMut(&[&[u8]], &mut Output)) -> usize {
         let mut used = 0;
         while !self.output.ends {
@@ -86,7 +86,7 @@ impl Session {
         self.words.shrink_to(KEPT_CAPACITY);
     }
 
-    /// Reads on until the request is whole.
+    /// Parses on until the request is complete.
     fn read(&mut self, input: &[u8]) -> Result<(), Fault> {
         match input.first() {
             None => Err(Fault::Incomplete),
@@ -111,7 +111,7 @@ impl Session {
         if self.at == 0 {
             let (text, end) = line(input, 1, "too big mbulk count string")?;
             let count = integer(text).filter(|count| *count <= ARGS_MAX).ok_or("invalid multibulk length")?;
-            // As in Redis, a negative count is that of an empty request.
+            // As in Redis, a negative count means an empty request.
             self.missing = usize::try_from(count).unwrap_or_default();
             self.at = end;
         }
@@ -164,8 +164,8 @@ fn line<'a>(input: &'a [u8], at: usize, too_big: &str) -> Result<(&'a [u8], usiz
     }
 }
 
-/// Adds the first word of an inline request, with quotes and backslashes as in a shell, to `word` and returns what is
-/// behind it; `None` if a quote is not closed.
+/// Adds the first word of an inline request, with quotes and backslashes as in a shell, to `word` and returns the rest
+/// of the line; `None` if a quote is not closed.
 fn take_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
     let mut quote = None;
     loop {
@@ -205,7 +205,7 @@ pub fn integer(text: &[u8]) -> Option<i64> {
 #[derive(Default)]
 pub struct Output {
     bytes: VecDeque<u8>,
-    /// Nothing follows: the connection ends when all is sent.
+    /// The connection closes when all is sent.
     pub ends: bool,
 }
 
@@ -222,7 +222,7 @@ impl Output {
         }
     }
 
-    /// More than may wait ends the connection, and nothing of it is sent.
+    /// A reply that exceeds the limit ends the connection, and nothing of it is sent.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.bytes.len() + bytes.len() > OUTPUT_MAX {
             *self = Self { ends: true, ..Self::default() };
@@ -231,7 +231,7 @@ impl Output {
         }
     }
 
-    /// Says what is wrong with a request. Where the next one would begin is unknown then.
+    /// Reports a protocol error and ends the connection: where the next request begins is unknown.
     pub fn protocol_error(&mut self, text: &str) {
         self.line('-', format_args!("ERR Protocol error: {text}"));
         self.ends = true;
@@ -241,7 +241,7 @@ impl Output {
         self.push(b"+OK\r\n");
     }
 
-    /// A reply of one line, or the head of a longer one.
+    /// A reply of one line, or the header of a longer one.
     pub fn line(&mut self, kind: char, text: impl fmt::Display) {
         if !self.ends {
             // Writing to memory cannot fail.
@@ -263,7 +263,7 @@ impl Output {
     }
 }
 
-/// At most 128 bytes of what a client has sent, fit to stand in a reply of one line.
+/// At most 128 bytes of a client's input, with line breaks replaced, for a reply of one line.
 pub fn printable(text: &[u8]) -> String {
     String::from_utf8_lossy(text.get(..128).unwrap_or(text)).replace(['\r', '\n'], " ")
 }

@@ -1,4 +1,4 @@
-//! The keys and their values, and the commands that clients have for them.
+//! The keys and their values, and the commands that work on them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ use crate::{
     resp::{Output, integer, printable},
 };
 
-/// What commands work on.
+/// The state that commands work on.
 #[derive(Default)]
 pub struct Store {
     values: HashMap<Vec<u8>, Vec<u8>>,
@@ -19,13 +19,13 @@ pub struct Store {
     pub output_bytes: u64,
 }
 
-/// Where these come with arguments they do not take, it is those that are wrong.
+/// The known commands and subcommands; one that matched no form has the wrong number of arguments.
 const COMMANDS: &str = "client client|getname client|id client|list client|setinfo client|setname command config \
     config|get dbsize del echo exists flushall flushdb get hello incr info mget ping quit select set";
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 
 impl Store {
-    /// `config` is what `CONFIG GET` tells.
+    /// `config` holds the answers of `CONFIG GET`.
     pub fn new(config: BTreeMap<&'static str, String>) -> Self {
         Self { config, ..Self::default() }
     }
@@ -76,7 +76,7 @@ impl Store {
                 out.ok();
                 out.ends = true;
             }
-            // HTTP: a page may have made a browser of this machine send it. As in Redis nothing of it is executed.
+            // HTTP: a web page may have made a browser on this host send it. As in Redis, nothing of it is executed.
             (b"POST" | b"HOST:", _) => out.ends = true,
             _ => refuse(name, args, out),
         }
@@ -121,7 +121,7 @@ impl Store {
     }
 }
 
-/// Says what the server is.
+/// The reply to `HELLO`.
 fn hello(id: u64, out: &mut Output) {
     out.line('*', 12);
     for text in ["server", "kv", "version", env!("CARGO_PKG_VERSION"), "mode", "standalone", "role", "master", "proto"]

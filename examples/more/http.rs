@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server: it answers `GET` with a greeting and `POST` with what was sent.
+//! An HTTP/1.1 server: it answers `GET` with a greeting and `POST` with the body it received.
 //!
 //! ```sh
 //! cargo run --release -p anet-examples --bin http
@@ -105,21 +105,21 @@ impl Http {
         } else if client.data.is_done {
             self.clients.close(key);
         } else if client.data.ends {
-            // What the client still sends would turn the end into a reset, and the last response would be lost.
+            // Unread input would turn the close into a reset, and the last response would be lost.
             self.clients.close_lingering(key);
         } else {
             self.clients.set_interest(key, Interest::READABLE);
         }
     }
 
-    /// A request is not complete in time.
+    /// A request was not complete in time.
     fn time_out(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.data.refuse(Refusal("408 Request Timeout"));
         self.send(key);
     }
 
-    /// Answers what has been sent and closes connections that wait for a request; others close with their response.
+    /// Answers requests already received and closes idle connections; the others close with their response.
     fn drain(&mut self, buffer: &mut [u8]) {
         self.drains = true;
         let present: Vec<Key> = self.clients.iter().map(|(key, _)| key).collect();

@@ -83,7 +83,7 @@ fn go_on(clients: &mut Clients, key: Key, receives: bool) {
     let (session, mut io) = client.split();
     let Some(session) = session else { return drop(clients.close(key)) };
     let received = if receives { receive(session, &mut io) } else { Ok(()) };
-    // Whatever went wrong, the peer learns it from the alert that is sent here.
+    // The alert sent here informs the peer of any error.
     let sent = send(session, &mut io);
     if sent.is_err() || received.is_err() {
         clients.close_lingering(key);
@@ -96,10 +96,10 @@ fn go_on(clients: &mut Clients, key: Key, receives: bool) {
     }
 }
 
-/// Takes what the peer has sent, and answers with the same.
+/// Echoes the peer's input.
 fn receive(session: &mut ServerConnection, io: &mut Io<'_>) -> io::Result<()> {
     match session.read_tls(io) {
-        // Without the alert that ends a session this may be an attack.
+        // An end without the closing alert may be a truncation attack.
         Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
         read => read?,

@@ -1,4 +1,4 @@
-//! Requests and responses of HTTP/1.1, apart from how they come and go.
+//! Requests and responses of HTTP/1.1, independent of the transport.
 
 use std::io::Write;
 
@@ -6,21 +6,21 @@ const HEADERS_MAX: usize = 64;
 pub const HEAD_MAX: usize = 8 << 10;
 pub const BODY_MAX: usize = 64 << 10;
 
-/// What is kept of a connection.
+/// The state of a connection.
 #[derive(Default)]
 pub struct Session {
-    /// The beginning of a request.
+    /// Unparsed input.
     pub input: Vec<u8>,
-    /// Responses that are not sent.
+    /// Unsent responses.
     pub output: Vec<u8>,
-    /// Whether the connection ends with them.
+    /// Whether the connection closes after them.
     pub ends: bool,
-    /// Whether the client has asked for the end, and has sent nothing behind its last request.
+    /// Whether the client asked to close and has sent nothing after its last request.
     pub is_done: bool,
 }
 
 impl Session {
-    /// Answers every complete request; says whether there was one.
+    /// Answers every complete request; returns whether there was one.
     pub fn answer(&mut self, is_last: bool) -> bool {
         let mut answered = 0;
         while !self.ends {

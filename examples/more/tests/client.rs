@@ -1,4 +1,4 @@
-//! `examples/client.rs`, at `examples/echo.rs`.
+//! `examples/client.rs` against `examples/echo.rs`.
 
 use super::*;
 use std::{
@@ -43,7 +43,7 @@ fn the_echo_of_a_text_is_printed_in_both_modes() {
 }
 
 #[test]
-fn a_server_that_is_not_there_or_says_something_else_is_a_failure() {
+fn an_absent_server_or_a_different_answer_is_a_failure() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap().to_string();
     for mode in ["waiting", "polling"] {

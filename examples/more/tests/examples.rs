@@ -1,4 +1,4 @@
-//! The examples as processes, as their clients meet them.
+//! The examples as processes.
 
 mod client;
 mod http;

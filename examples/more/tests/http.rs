@@ -60,7 +60,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn a_request_that_comes_byte_by_byte_is_answered() {
+fn a_request_sent_byte_by_byte_is_answered() {
     let server = http(&[]);
     let mut client = server.client();
     for byte in post("abc").bytes() {
@@ -78,7 +78,7 @@ fn connection_close_and_http_1_0_end_the_connection_with_the_response() {
         "GET / HTTP/1.0\r\n\r\n",
     ] {
         let mut client = server.client();
-        // What comes behind the last request is not answered, and does not turn the end into a reset.
+        // Input after the last request is not answered, and does not turn the close into a reset.
         write!(client, "{request}{GET}").unwrap();
         assert_eq!(read_to_end(&mut client), LAST_HELLO, "{request}");
     }
@@ -150,7 +150,7 @@ fn the_time_of_a_request_does_not_run_while_none_has_begun() {
 }
 
 #[test]
-fn an_idle_connection_ends_without_a_word() {
+fn an_idle_connection_is_closed_without_a_response() {
     let server = http(&["--idle-time", SHORT]);
     let mut client = server.client();
     assert_answers(&mut client, GET, HELLO);
@@ -166,9 +166,9 @@ fn a_client_that_has_sent_its_end_is_answered() {
     assert_eq!(read_to_end(&mut client), HELLO);
 }
 
-/// It would take the server's memory otherwise.
+/// Otherwise the server's memory would fill up.
 #[test]
-fn from_a_client_that_does_not_read_no_more_is_read() {
+fn a_client_that_does_not_read_is_not_read() {
     let server = http(&["--idle-time", "60000"]);
     let mut client = server.client();
     client.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
@@ -186,7 +186,7 @@ fn when_the_server_ends_requests_are_answered_and_idle_connections_close() {
     assert_answers(&mut busy, GET, HELLO);
     let (begin, rest) = GET.split_at(10);
     busy.write_all(begin.as_bytes()).unwrap();
-    // The server has read it when it has answered a later client.
+    // Once a later client is answered, the server has read it.
     assert_answers(&mut server.client(), GET, HELLO);
     server.terminate();
     assert_eq!(read_to_end(&mut idle), "");

@@ -1,4 +1,4 @@
-//! `examples/proxy.rs`, between a test's clients and the test's own upstreams.
+//! `examples/proxy.rs` between a test's clients and upstreams.
 
 use super::*;
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ fn accepted(listener: &TcpListener) -> TcpStream {
     configured(listener.accept().unwrap().0)
 }
 
-/// An address that refuses, as long as its socket lives: it is bound and does not listen.
+/// An address that refuses connections while its socket lives: it is bound and does not listen.
 fn dead() -> (rustix::fd::OwnedFd, SocketAddr) {
     use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
     let held = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -64,7 +64,7 @@ fn where_no_upstream_can_be_reached_the_client_reads_the_end_and_the_proxy_lives
 }
 
 #[test]
-fn each_direction_ends_by_itself() {
+fn each_direction_ends_independently() {
     let (listener, addr) = upstream();
     let server = proxy(&[], [addr, addr]);
     for client_first in [true, false] {
@@ -84,7 +84,7 @@ fn each_direction_ends_by_itself() {
 }
 
 #[test]
-fn what_was_sent_before_the_end_arrives_although_nothing_reads_it_yet() {
+fn bytes_sent_before_the_end_arrive_although_they_are_read_late() {
     let (listener, addr) = upstream();
     let server = proxy(&[], [addr, addr]);
     let mut client = server.client();
@@ -98,12 +98,12 @@ fn what_was_sent_before_the_end_arrives_although_nothing_reads_it_yet() {
     sender.join().unwrap();
 }
 
-/// Both directions of the upstream's connection have ended then, and what is left of the answer waits in it.
+/// Both directions of the upstream's connection have ended by then, and the rest of the answer waits in its socket.
 #[test]
 fn a_slow_client_that_has_sent_its_end_reads_the_whole_answer() {
     let (listener, addr) = upstream();
     let server = proxy(&[], [addr, addr]);
-    // How much the sockets on the way to the client hold is the kernel's choice.
+    // The kernel chooses how much the sockets on the way to the client hold.
     for len in (1..80).map(|steps| steps << 16) {
         let mut client = server.client();
         client.shutdown(Shutdown::Write).unwrap();
@@ -117,7 +117,7 @@ fn a_slow_client_that_has_sent_its_end_reads_the_whole_answer() {
 }
 
 #[test]
-fn from_a_client_whose_upstream_does_not_read_no_more_is_read() {
+fn a_client_whose_upstream_does_not_read_is_not_read() {
     let (listener, addr) = upstream();
     let server = proxy(&[], [addr, addr]);
     let mut client = server.client();
@@ -128,7 +128,7 @@ fn from_a_client_whose_upstream_does_not_read_no_more_is_read() {
         sent += len;
         assert!(sent < 200 << 20, "the proxy takes everything");
     }
-    // The other direction goes on, and so does this one when there is room again.
+    // The other direction continues, and so does this one once there is room.
     upstream.write_all(b"x").unwrap();
     assert_eq!(read(&mut client, 1), "x");
     client.shutdown(Shutdown::Write).unwrap();
@@ -142,7 +142,7 @@ fn a_reset_on_one_side_ends_the_other() {
     for client_goes in [true, false] {
         let mut client = server.client();
         let mut upstream = accepted(&listener);
-        // A connection that is reset before it is used gives way to the next upstream.
+        // An upstream connection reset before use gives way to the next upstream.
         upstream.write_all(b"x").unwrap();
         assert_eq!(read(&mut client, 1), "x");
         let (goes, mut stays) = if client_goes { (client, upstream) } else { (upstream, client) };
@@ -159,7 +159,7 @@ fn a_pair_is_idle_when_nothing_passes_in_either_direction() {
     let server = proxy(&["--idle-time", "500"], [addr, addr]);
     let mut client = server.client();
     let mut upstream = accepted(&listener);
-    // Longer than the idle time in sum, and in one direction only.
+    // Longer than the idle time in total, and in one direction only.
     for _ in 0..10 {
         client.write_all(b"x").unwrap();
         assert_eq!(read(&mut upstream, 1), "x");

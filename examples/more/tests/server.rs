@@ -1,4 +1,4 @@
-//! A server as a process, and sockets that talk to it.
+//! A server process, and sockets that talk to it.
 
 use super::*;
 use std::{
@@ -9,20 +9,20 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Longer than anything takes that works.
+/// Longer than any step takes unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// A time limit that is to pass.
+/// A time limit that a test waits out.
 pub const SHORT: &str = "200";
 
-/// What a program says before it ends by itself.
+/// The output of a program that exits.
 pub fn output_of(program: &str, args: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(program).args(args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// The program to test: another one where the environment says so. `ANET_HTTP` and `ANET_PROXY` can name the same
-/// programs on other crates (`benches/peers`), which pass the same tests.
+/// The program to test; the environment can name another one. `ANET_HTTP` and `ANET_PROXY` can name the same programs
+/// on other crates (`benches/peers`), which pass the same tests.
 pub fn program(variable: &str, ours: &str) -> String {
     env::var(variable).unwrap_or_else(|_| ours.to_owned())
 }
@@ -34,7 +34,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// On a port of its own.
+    /// On a port that the kernel chooses.
     pub fn start(program: &str, args: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(["--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::piped());
@@ -54,7 +54,7 @@ impl Server {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
-    /// Waits until it has ended, and returns its status.
+    /// Waits until it has exited, and returns its status.
     pub fn status(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
@@ -67,7 +67,7 @@ impl Drop for Server {
     }
 }
 
-/// With time limits, so that a test fails where it would wait.
+/// With timeouts, so that a test fails instead of hanging.
 pub fn configured(socket: TcpStream) -> TcpStream {
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -75,14 +75,14 @@ pub fn configured(socket: TcpStream) -> TcpStream {
     socket
 }
 
-/// Exactly so many bytes.
+/// Exactly this many bytes.
 pub fn read(socket: &mut impl Read, len: usize) -> String {
     let mut bytes = vec![0; len];
     socket.read_exact(&mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
-/// All until the end.
+/// Everything until the end.
 pub fn read_to_end(socket: &mut impl Read) -> String {
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).unwrap();

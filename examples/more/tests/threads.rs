@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 fn every_thread_serves_some_of_the_connections() {
     let server = Server::start(env!("CARGO_BIN_EXE_threads"), &["--threads", "3"]);
     let mut greetings = BTreeSet::new();
-    // That one of three threads gets none of them is as likely as 2 heads in 3 for 200 times.
+    // The probability that one of three threads gets none is about 3 * (2/3)^200.
     for _ in 0..200 {
         let mut client = server.client();
         greetings.insert(read(&mut client, "thread 1\n".len()));

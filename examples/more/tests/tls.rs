@@ -1,4 +1,4 @@
-//! `examples/more/tls.rs`, at whose other end is a client of rustls.
+//! `examples/more/tls.rs` against a rustls client.
 
 use super::*;
 use std::{env, fs, path::PathBuf, process, sync::Arc};
@@ -35,7 +35,7 @@ impl Tls {
 }
 
 #[test]
-fn what_a_client_sends_comes_back_and_the_session_ends_cleanly() {
+fn a_session_echoes_and_ends_cleanly() {
     let tls = Tls::start("echo");
     let mut client = tls.client();
     for text in ["hello", "again"] {
@@ -44,7 +44,7 @@ fn what_a_client_sends_comes_back_and_the_session_ends_cleanly() {
     }
     client.conn.send_close_notify();
     client.flush().unwrap();
-    // An end without the alert would be an error.
+    // An end without the closing alert would be an error.
     assert_eq!(read_to_end(&mut client), "");
 }
 
@@ -72,7 +72,7 @@ fn a_client_that_does_not_speak_tls_reads_an_alert_and_the_end() {
 }
 
 #[test]
-fn a_client_that_goes_in_the_middle_of_the_handshake_leaves_the_others_alone() {
+fn a_client_that_leaves_during_the_handshake_does_not_affect_the_others() {
     let tls = Tls::start("torn");
     for torn in [&[22, 3, 1][..], &[22, 3, 1, 2, 0, 1, 0], &[]] {
         tls.server.client().write_all(torn).unwrap();
