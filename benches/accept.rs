@@ -1,7 +1,7 @@
-//! Taking a burst of TCP connections from the queue to configured sockets.
+//! Accepting a burst of TCP connections as configured sockets.
 //!
-//! Timed is the server's side alone: the clients connect before the clock starts and everything is closed after it
-//! has stopped. All listeners have the backlog 511 and all but `bare` end with the same socket: non-blocking,
+//! Only the server's side is timed: the clients connect before the clock starts, and all sockets are closed after it
+//! has stopped. All listeners have the backlog 511 and all but `bare` end with the same kind of socket: non-blocking,
 //! close-on-exec, no-delay, keepalive 300 s.
 //!
 //! - `anet`: `accept_batch(10)` until the burst is taken, on a listener with options.
@@ -9,7 +9,7 @@
 //! - `redis_style`: the steps of Redis 7: `accept4` until 10 or `EAGAIN`, whose text is formatted; five `setsockopt`,
 //!   the address as text.
 //! - `std`: `accept`, `set_nonblocking`, `set_nodelay`; std has no keepalive.
-//! - `bare`: `accept4` with the address, on a listener with the options set; nothing else, and no call that fails.
+//! - `bare`: `accept4` with the address, on a listener with the options set; nothing else, and no failing call.
 
 use std::{
     ffi::{c_char, c_int, c_void},

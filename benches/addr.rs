@@ -1,10 +1,9 @@
 //! Address text: ours against `core::net` and glibc.
 //!
-//! One iteration is one pass over 64 different addresses; every implementation gets the same ones. To format is to
-//! have the text of address and port in a fixed buffer and its length; to parse is to have the typed address.
-//! `as_str` of ours costs another check of the bytes, about 100 instructions, which is not in these numbers, nor in
-//! those of the others. glibc formats with `inet_ntop` and `snprintf`, and parses the address alone: `inet_pton` knows
-//! no port.
+//! One iteration is one pass over 64 different addresses; every implementation gets the same ones. Formatting yields
+//! the text of address and port in a fixed buffer and its length; parsing yields the typed address. Our `as_str` adds a
+//! check of the bytes, about 100 instructions, which is not in these numbers, nor in those of the others. glibc formats
+//! with `inet_ntop` and `snprintf`, and parses the address alone: `inet_pton` does not handle ports.
 //!
 //! Instructions a call, counted by callgrind (`x86_64`, no target features beyond the default, Rust 1.95, glibc 2.36);
 //! unlike times they are the same on every run:
@@ -42,7 +41,7 @@ unsafe extern "C" {
     fn inet_pton(family: c_int, text: *const c_char, addr: *mut c_void) -> c_int;
 }
 
-/// What core writes to.
+/// The writer for core.
 struct Fixed {
     bytes: [u8; 64],
     len: usize,
@@ -124,7 +123,8 @@ fn v4() -> Vec<SocketAddr> {
     (0..ADDRESSES).map(|_| SocketAddr::new(octets(random()).into(), random() as u16 >> (random() % 12))).collect()
 }
 
-/// What servers see: a prefix, a run of zeros in one of several places, an interface identifier of one or more groups.
+/// Typical server addresses: a prefix, a run of zeros in one of several places, an interface identifier of one or more
+/// groups.
 fn v6() -> Vec<SocketAddr> {
     let mut random = random();
     let mut address = |index: usize| {

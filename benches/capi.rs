@@ -1,8 +1,8 @@
-//! The accept loop of a C server that is Redis, through the C ABI and through libc.
+//! Redis's accept loop through the C ABI and through libc.
 //!
-//! Each wake-up accepts until 10 connections are taken or `EAGAIN` comes, and has each peer's address as text and its
-//! port, and the text of the error. A burst of 10 or 50 ends with the limit, one of 1 with `EAGAIN`. Timed is the
-//! server's side alone: the clients connect before the clock starts, and everything is closed after it has stopped.
+//! Each wake-up accepts up to 10 connections or until `EAGAIN`, and formats each peer's address and port, and the error
+//! text. A burst of 10 or 50 ends at the limit, one of 1 with `EAGAIN`. Only the server's side is timed: the clients
+//! connect before the clock starts, and all sockets are closed after it has stopped.
 //!
 //! - `anet_capi`: `anetTcpAccept`, called as C calls it.
 //! - `c_sequence`: the steps of Redis's `anet.c`: `accept4`, `inet_ntop`, `ntohs`; `strerror` and `snprintf` on failure.
@@ -116,21 +116,21 @@ unsafe extern "C" fn c_sequence(
     if fd == -1 {
         // SAFETY: the string lives until the next call on this thread.
         let reason = unsafe { libc::strerror(errno()) };
-        // SAFETY: the caller answers for the buffer, and both strings are terminated.
+        // SAFETY: the caller vouches for the buffer, and both strings are terminated.
         unsafe { libc::snprintf(err, ERR_LEN, c"accept: %s".as_ptr(), reason) };
         return -1;
     }
     let (from, number) = address(&storage);
-    // SAFETY: the address is of that family, and the caller answers for the buffer.
+    // SAFETY: the address is of that family, and the caller vouches for the buffer.
     unsafe { inet_ntop(storage.ss_family.into(), from, ip, ip_len as libc::socklen_t) };
-    // SAFETY: the caller answers for the pointer.
+    // SAFETY: the caller vouches for the pointer.
     unsafe { port.write(u16::from_be(number).into()) };
     fd
 }
 
 fn address(storage: &libc::sockaddr_storage) -> (*const c_void, u16) {
     let storage = ptr::from_ref(storage);
-    // SAFETY: it is large and aligned enough for any socket address.
+    // SAFETY: it has the size and alignment for any socket address.
     if unsafe { (*storage).ss_family } == libc::AF_INET as libc::sa_family_t {
         // SAFETY: it is of that family.
         let addr = unsafe { &*storage.cast::<libc::sockaddr_in>() };
@@ -154,7 +154,7 @@ fn tcp_accept(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, burst), |b| {
                 let listener = listener();
                 b.iter_custom(|iterations| timed(accept, iterations, burst, listener));
-                // SAFETY: nobody else has the descriptor.
+                // SAFETY: the descriptor has no other owner.
                 drop(unsafe { OwnedFd::from_raw_fd(listener.0) });
             });
         }

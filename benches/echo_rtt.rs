@@ -1,7 +1,7 @@
 //! The round trip of 64 bytes over one TCP connection on the loopback device.
 //!
-//! The server has a thread of its own and the client, which is the same for all, blocks. All sockets have no-delay.
-//! Where the two threads run is up to the kernel, and decides more than anything else: compare medians of several runs.
+//! The server has a separate thread; the client is the same for all and blocks. All sockets have no-delay. The kernel's
+//! placement of the two threads matters more than anything else: compare medians of several runs.
 //!
 //! - `anet_server`: `server::Server` with an idle timeout, so that it also keeps the order of the last activity.
 //! - `mio`: `mio::Poll`, which is edge-triggered: its rule is to read until `WouldBlock`, one more call a round trip.
@@ -24,7 +24,7 @@ use anet::{
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 
 const MESSAGE: [u8; 64] = [b'm'; 64];
-/// More than a message: a read that fills its buffer would have to be followed by another.
+/// More than a message: a read that fills its buffer would need another one.
 const BUFFER: usize = 4096;
 
 /// Until the client has closed.
@@ -82,7 +82,7 @@ fn epoll_c(listener: TcpListener) {
     assert_eq!(answer, 0);
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; 64];
     loop {
-        // SAFETY: there is room for as many events as is said.
+        // SAFETY: the array has room for that many events.
         let ready = unsafe { libc::epoll_wait(poll.as_raw_fd(), events.as_mut_ptr(), 64, -1) };
         for _ in 0..ready {
             if !echo_c(&stream) {
@@ -92,13 +92,13 @@ fn epoll_c(listener: TcpListener) {
     }
 }
 
-/// Says whether there is more to come.
+/// Returns whether more may come.
 fn echo_c(stream: &TcpStream) -> bool {
     let mut buf = mem::MaybeUninit::<[u8; BUFFER]>::uninit();
-    // SAFETY: there is room for as many bytes as is said.
+    // SAFETY: the buffer has room for that many bytes.
     let len = unsafe { libc::recv(stream.as_raw_fd(), buf.as_mut_ptr().cast(), BUFFER, 0) };
     assert!(len >= 0);
-    // SAFETY: as many bytes were written there.
+    // SAFETY: that many bytes are initialised.
     let sent = unsafe { libc::send(stream.as_raw_fd(), buf.as_ptr().cast(), len as usize, libc::MSG_NOSIGNAL) };
     assert_eq!(sent, len);
     len > 0
@@ -119,7 +119,7 @@ fn accepted(listener: &TcpListener, nonblocking: bool) -> TcpStream {
     stream
 }
 
-/// What `accept` passes on to its connections.
+/// The options that a listener passes on to its connections.
 fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     anet::option::set_tcp_nodelay(&listener, true).unwrap();

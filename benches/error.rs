@@ -1,4 +1,4 @@
-//! What it costs to learn that nobody is waiting: the error as a value, as a text, and as C servers make it.
+//! The cost of an empty accept queue: the error as a value, as a text, and as C servers format it.
 //!
 //! Redis formats a text with `strerror` and `vsnprintf` before its caller looks at the error number, so every drained
 //! queue pays for `glibc` below.

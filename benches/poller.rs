@@ -1,11 +1,11 @@
-//! Waiting for descriptors of which some are ready, and visiting those.
+//! Waiting for descriptors some of which are ready, and visiting those.
 //!
-//! One iteration makes some eventfds readable, waits, and reads the key of every event; then, no longer timed, it
-//! makes them unreadable again. The writes are timed because the kernel shares its work out differently: for an edge
-//! the write enters its descriptor into the list of what is ready and the wait takes it out, for a level the wait does
-//! both. Timed by itself, the wait of `mio` in `wake_100_of_1000` takes 0.89 of the time of that of `epoll_c`, with
-//! the writes 1.05. Emptying an eventfd is all that an edge needs to come again, so nobody has anything to re-arm. All
-//! have room for 1024 events and wait without a timeout.
+//! One iteration makes some eventfds readable, waits, and reads the key of every event; then, no longer timed, it makes
+//! them unreadable again. The writes are timed because the kernel divides its work differently: for an edge the write
+//! enters its descriptor into the list of what is ready and the wait takes it out, for a level the wait does both.
+//! Timed by itself, the wait of `mio` in `wake_100_of_1000` takes 0.89 of the time of that of `epoll_c`, with the
+//! writes 1.05. Emptying an eventfd is all that an edge needs to recur, so nothing has to be re-armed. All have room
+//! for 1024 events and wait without a timeout.
 //!
 //! - `anet`: `event::Poller`, level-triggered.
 //! - `mio`: `mio::Poll`, which is always edge-triggered.
@@ -24,7 +24,7 @@ use mio::unix::SourceFd;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const ROOM: usize = 1024;
-/// What is open beside the descriptors that are watched.
+/// The descriptors open beside the watched ones.
 const OTHERS: u64 = 64;
 
 trait Selector {

@@ -28,7 +28,7 @@ const USAGE: &str = "Usage: http_mio [--listen ADDRESS] [--request-time MILLISEC
 const CLIENTS_MAX: usize = 10_000;
 /// How long clients may take for their last response after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
-/// For how long what a client still sends is read after the last response.
+/// How long a client's input is read after the last response.
 const LINGER: Duration = Duration::from_secs(2);
 /// How often deadlines are looked at, and accepting is tried again when descriptors are missing.
 const TICK: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ struct Http {
     idle_time: Duration,
     buffer: Vec<u8>,
     now: Instant,
-    /// Until when, once the server drains.
+    /// The deadline, once the server drains.
     drains: Option<Instant>,
     /// When the deadlines were looked at.
     looked_at: Instant,
@@ -82,15 +82,15 @@ struct Http {
 struct Client {
     stream: TcpStream,
     session: Session,
-    /// Whether it is closed but for what it still sends.
+    /// Whether only its remaining input is being read.
     lingers: bool,
-    /// Whether the end is there to be read.
+    /// Whether the end of the stream can be read.
     is_read_closed: bool,
     active_at: Instant,
     deadline: Option<Instant>,
 }
 
-/// What is to become of a connection.
+/// What to do with a connection.
 enum Next {
     Keep,
     Close,
@@ -128,7 +128,7 @@ impl Http {
         }
     }
 
-    /// Accepts until there is nothing, or no room, left.
+    /// Accepts until the queue is empty or there is no room.
     fn accept(&mut self) {
         while let Some(listener) = self.listener.as_ref().filter(|_| self.clients.len() < CLIENTS_MAX) {
             match listener.accept() {
@@ -162,7 +162,7 @@ impl Http {
         });
     }
 
-    /// Goes on with a connection until it would block.
+    /// Serves a connection until it would block.
     fn advance(&mut self, key: usize) {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.active_at = self.now;
@@ -199,7 +199,7 @@ impl Http {
         }
     }
 
-    /// Answers what has been sent and closes connections that wait for a request; others close with their response.
+    /// Answers requests already received and closes idle connections; the others close with their response.
     fn drain(&mut self) {
         let present: Vec<usize> = self.clients.iter().map(|(key, _)| key).collect();
         self.drains = Some(self.now + GRACE);
@@ -246,7 +246,7 @@ impl Client {
                 Ok(0) => return Ok(Next::Close),
                 Ok(len) => {
                     self.session.input.extend_from_slice(&buffer[..len]);
-                    // A short read has taken all there was, but for the end.
+                    // A short read has emptied the socket, except for the end.
                     has_more = len == buffer.len() || self.is_read_closed;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Next::Keep),
@@ -276,7 +276,7 @@ impl Client {
     }
 }
 
-/// Whether the error is that of one connection, which is gone.
+/// Whether the error concerns one connection, which is lost.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }

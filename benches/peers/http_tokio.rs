@@ -23,7 +23,7 @@ const USAGE: &str = "Usage: http_tokio [--listen ADDRESS] [--request-time MILLIS
 const CLIENTS_MAX: usize = 10_000;
 /// How long clients may take for their last response after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
-/// For how long what a client still sends is read after the last response.
+/// How long a client's input is read after the last response.
 const LINGER: Duration = Duration::from_secs(2);
 /// How long accepting pauses when descriptors are missing.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ async fn serve(args: &Args) -> Outcome {
             Ok((stream, _)) => {
                 let drains = drains.clone();
                 tokio::spawn(async move {
-                    // An error is the client's loss alone.
+                    // An error affects only its client.
                     let _ = converse(stream, times, drains).await;
                     drop(permit);
                 });

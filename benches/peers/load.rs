@@ -1,6 +1,6 @@
-//! Load for the HTTP servers, directly or through a proxy; prints how many seconds it took.
+//! Load for the HTTP servers, directly or through a proxy; prints the seconds taken.
 //!
-//! One thread asks on all connections in turn and then reads on all of them, so it never waits while there is work.
+//! One thread sends on all connections in turn and then reads from all of them, so it never waits while there is work.
 
 #[path = "../../examples/args/mod.rs"]
 mod args;

@@ -22,9 +22,9 @@ use slab::Slab;
 const USAGE: &str = "Usage: proxy_mio [--listen ADDRESS] [--idle-time MILLISECONDS] UPSTREAM UPSTREAM";
 /// Clients beyond these wait in the backlog.
 const PAIRS_MAX: usize = 10_000;
-/// Bytes that wait in each direction at most.
+/// The most bytes buffered in each direction.
 const BUFFER: usize = 64 << 10;
-/// How long an upstream may take to connect before the next one is tried, and how long both.
+/// How long one upstream may take to connect before the next is tried, and how long all together.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// How often deadlines are looked at, and accepting is tried again when descriptors are missing.
@@ -88,11 +88,11 @@ struct Side {
     stream: TcpStream,
     is_readable: bool,
     is_writable: bool,
-    /// Whether the end is there to be read.
+    /// Whether the end of the stream can be read.
     is_read_closed: bool,
-    /// Bytes from the other side that are not sent.
+    /// Unsent bytes from the other side.
     output: Vec<u8>,
-    /// Whether that was passed on.
+    /// Whether that end was passed on.
     is_shut: bool,
     /// Whether this side sends no more.
     is_read: bool,
@@ -130,7 +130,7 @@ impl Proxy {
         }
     }
 
-    /// Accepts until there is nothing, or no room, left.
+    /// Accepts until the queue is empty or there is no room.
     fn accept(&mut self) {
         while self.pairs.len() < PAIRS_MAX {
             match self.listener.accept() {
@@ -175,7 +175,7 @@ impl Proxy {
         }
     }
 
-    /// Goes on with the next upstream, or gives up.
+    /// Tries the next upstream, or gives up.
     fn attempt_failed(&mut self, key: usize, error: &io::Error) {
         let pair = &mut self.pairs[key];
         let Some(attempt) = &mut pair.attempt else { return };
@@ -236,7 +236,7 @@ impl Pair {
         Ok(true)
     }
 
-    /// Passes bytes in both directions until they block; says whether both have ended.
+    /// Passes bytes in both directions until they block; returns whether both have ended.
     fn pass(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         let [client, upstream] = &mut self.sides;
         client.pass_to(upstream, buffer)?;
@@ -271,15 +271,15 @@ impl Side {
                 Err(error) => return Err(error),
             };
             self.is_read = received.is_empty();
-            // A short read has taken all there was, but for the end.
+            // A short read has emptied the socket, except for the end.
             self.is_readable = received.len() == BUFFER || self.is_read_closed;
             other.send(received, self.is_read)?;
         }
         Ok(())
     }
 
-    /// Sends what there is room for, keeps the rest, and sends the end if it has come. While anything is kept nothing
-    /// is received for this side.
+    /// Sends what fits into the socket, keeps the rest, and passes on the end once everything is sent. While bytes are
+    /// kept, nothing is received for this side.
     fn send(&mut self, mut received: &[u8], is_last: bool) -> io::Result<()> {
         while self.is_writable && !(received.is_empty() && self.output.is_empty()) {
             let unsent = if received.is_empty() { &self.output } else { received };
@@ -313,7 +313,7 @@ fn register(registry: &Registry, stream: &mut TcpStream, pair: usize, side: usiz
     registry.register(stream, Token(pair * 2 + side), Interest::READABLE | Interest::WRITABLE)
 }
 
-/// Whether the error is that of one connection, which is gone.
+/// Whether the error concerns one connection, which is lost.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }

@@ -24,9 +24,9 @@ use tokio::{
 const USAGE: &str = "Usage: proxy_tokio [--listen ADDRESS] [--idle-time MILLISECONDS] UPSTREAM UPSTREAM";
 /// Clients beyond these wait in the backlog.
 const PAIRS_MAX: usize = 10_000;
-/// Bytes that wait in each direction at most.
+/// The most bytes buffered in each direction.
 const BUFFER: usize = 64 << 10;
-/// How long an upstream may take to connect before the next one is tried, and how long both.
+/// How long one upstream may take to connect before the next is tried, and how long all together.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// How long accepting pauses when descriptors are missing.
