@@ -1,4 +1,4 @@
-//! What the kernel could write as an address, of any content and length: always an endpoint, whose text reads back.
+//! Any bytes of any length that the kernel could return as an address are an endpoint, whose text parses back.
 #![no_main]
 
 use anet::Endpoint;

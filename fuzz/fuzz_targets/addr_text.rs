@@ -1,5 +1,6 @@
-//! Any text is read or refused at one of its bytes; what is read is written as a text that reads the same; and
-//! `core::net` agrees, but for the list of `anet::addr::parse`. The same bytes as a kernel's `sun_path` come back whole.
+//! Any text is parsed or refused at one of its bytes; a parsed address formats to a text that parses to the same; and
+//! `core::net` agrees, except for the list of `anet::addr::parse`. The same bytes as a kernel's `sun_path` are returned
+//! unchanged.
 #![no_main]
 
 use std::net::{IpAddr, SocketAddr};

@@ -1,5 +1,5 @@
-//! Any text is a bind list or refused at one of its bytes; a list is written as a text that reads the same, whatever
-//! the default port then is.
+//! Any text is a bind list or refused at one of its bytes; a list formats to a text that parses to the same list,
+//! whatever the default port.
 #![no_main]
 
 use anet::listen::spec::{BIND_LIST_MAX, BindList};
