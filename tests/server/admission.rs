@@ -1,4 +1,4 @@
-//! Who waits, and who is turned away.
+//! Admission: waiting in the backlog, and rejection.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn with_all_slots_taken_clients_wait_in_the_backlog_until_one_is_free() {
 }
 
 #[test]
-fn who_is_rejected_reads_why_whether_it_has_spoken_or_not() {
+fn a_rejected_client_reads_the_reason_even_if_it_has_sent_something() {
     let mut slots = slots(8);
     let (mut server, addr) = admitting(Limits::new().with_max_clients(1), &mut slots);
     let _first = client_at(addr);
@@ -33,7 +33,7 @@ fn who_is_rejected_reads_why_whether_it_has_spoken_or_not() {
     talker.write_all(b"PING\r\n").unwrap();
     echo_until(&mut server, |server| server.counters().rejected == 2);
     for client in [silent, talker] {
-        // What is sent after the rejection does not turn the end into a reset either.
+        // Input after the rejection does not turn the close into a reset either.
         client.write_all(b"PING\r\n").unwrap();
         echo_once(&mut server);
         assert_reads(&client, redis::rejection(Reason::MaxClients));
@@ -43,7 +43,7 @@ fn who_is_rejected_reads_why_whether_it_has_spoken_or_not() {
 }
 
 #[test]
-fn the_text_for_the_rejected_is_the_servers_own() {
+fn the_rejection_message_is_configurable() {
     let mut slots = slots(4);
     let server = Server::new(&mut slots[..]).unwrap().with_admission(Admission::new(Limits::new().with_max_clients(0)));
     let (mut server, addr) = listening(server.with_rejection(|reason| match reason {
@@ -57,7 +57,7 @@ fn the_text_for_the_rejected_is_the_servers_own() {
 }
 
 #[test]
-fn a_source_may_have_as_many_as_it_may_and_gets_a_place_back() {
+fn the_limit_per_source_holds_and_a_close_frees_a_place() {
     let mut slots = slots(8);
     let (mut server, addr) = admitting(Limits::new().with_max_per_source(Some(2)), &mut slots);
     let mut clients: Vec<_> = (0..3).map(|_| client_at(addr)).collect();
@@ -70,9 +70,9 @@ fn a_source_may_have_as_many_as_it_may_and_gets_a_place_back() {
     echo_until(&mut server, |_| again.read_now());
 }
 
-/// The slots of those who were rejected are for whoever is admitted.
+/// A rejected connection gives up its slot to an admitted one.
 #[test]
-fn who_is_on_the_way_out_makes_room() {
+fn a_closing_connection_makes_room() {
     let mut slots = slots(2);
     let (mut server, addr) = admitting(Limits::new().with_max_clients(1), &mut slots);
     let first = client_at(addr);
@@ -107,7 +107,7 @@ fn without_descriptors_clients_wait_and_are_served_as_soon_as_one_is_closed() {
         }
         assert!(failures.len() == 1 && failures[0].is_out_of_files(), "{failures:?}");
         assert!(turns < 40, "{turns}");
-        // Room for one, which serves them all one after the other.
+        // Room for one at a time, which serves all in sequence.
         occupied.pop();
         for client in clients {
             echo_until(&mut server, |_| client.read_now());
@@ -116,9 +116,9 @@ fn without_descriptors_clients_wait_and_are_served_as_soon_as_one_is_closed() {
     });
 }
 
-/// The pause would last longer than the test.
+/// The pause alone would outlast the test.
 #[test]
-fn a_descriptor_that_the_author_closes_ends_a_pause() {
+fn a_descriptor_that_the_caller_closes_ends_a_pause() {
     with_own_descriptors(|| {
         let mut slots = slots(4);
         let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
@@ -127,7 +127,7 @@ fn a_descriptor_that_the_author_closes_ends_a_pause() {
         let acceptor = Acceptor::new().with_backoff(10 * PATIENCE, 10 * PATIENCE);
         server.listen_with(listener, ListenOptions::new().with_acceptor(acceptor)).unwrap();
         let occupied = occupy_all_descriptors();
-        told(&mut server, |event| matches!(event, Event::AcceptFailed(..)).then_some(()));
+        wait_for(&mut server, |event| matches!(event, Event::AcceptFailed(..)).then_some(()));
         drop(occupied);
         server.notify_release();
         client.write_all(b"x").unwrap();
@@ -136,7 +136,7 @@ fn a_descriptor_that_the_author_closes_ends_a_pause() {
 }
 
 #[test]
-fn without_slots_nobody_is_accepted_and_nothing_spins() {
+fn without_slots_no_connection_is_accepted_and_nothing_spins() {
     let (mut server, addr) = server(&mut []);
     let _client = client_at(addr);
     assert!(events(&mut server, SECOND).is_empty());
@@ -146,10 +146,10 @@ fn without_slots_nobody_is_accepted_and_nothing_spins() {
 }
 
 #[test]
-fn who_is_on_the_way_out_gives_up_the_descriptor_for_who_comes() {
+fn a_closing_connection_gives_up_its_descriptor_to_a_new_one() {
     with_own_descriptors(|| {
         let mut slots = slots(64);
-        // They have as much time to go as the test has.
+        // Their linger timeout is as long as the test.
         let (mut server, addr) = admitting(Limits::new(), &mut slots);
         server.set_limits(Limits::new().with_max_clients(0));
         let rejected: Vec<_> = (0..4).map(|_| client_at(addr)).collect();
@@ -169,7 +169,7 @@ fn who_is_on_the_way_out_gives_up_the_descriptor_for_who_comes() {
 }
 
 #[test]
-fn with_a_reserve_clients_that_find_no_descriptor_read_why_instead_of_waiting() {
+fn with_a_reserve_clients_without_a_descriptor_read_the_reason_at_once() {
     with_own_descriptors(|| {
         let mut slots = slots(64);
         let reserve = anet::accept::Reserve::new(b"no descriptors\r\n").unwrap();

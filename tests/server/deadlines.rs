@@ -1,4 +1,4 @@
-//! Deadlines of connections: set, moved, cleared; and what is changed only once a wait.
+//! Deadlines of connections: set, moved, cleared.
 
 use super::*;
 use anet::server::Expiry;
@@ -20,7 +20,7 @@ fn a_deadline_is_reported_once_and_the_connection_kept() {
     let (client, key) = watched_client(&mut server, addr);
     let start = Instant::now();
     server.set_deadline(key, at(&server, SHORT, Expiry::Report));
-    assert_eq!(told(&mut server, deadline), key);
+    assert_eq!(wait_for(&mut server, deadline), key);
     assert!((SHORT / 2..SECOND).contains(&start.elapsed()));
     assert!(server.get(key).unwrap().deadline().is_none());
     assert!(events(&mut server, 2 * SHORT).is_empty());
@@ -34,7 +34,7 @@ fn a_deadline_that_closes_is_the_reason_of_the_close() {
     let (mut server, addr) = server(&mut slots);
     let (client, key) = watched_client(&mut server, addr);
     server.set_deadline(key, at(&server, SHORT, Expiry::Close));
-    assert_eq!(told(&mut server, |event| closing(&event)), (key, CloseReason::Deadline));
+    assert_eq!(wait_for(&mut server, |event| closing(&event)), (key, CloseReason::Deadline));
     assert!(server.next_event().is_none() && server.is_empty());
     assert_ends(&client);
 }
@@ -51,8 +51,8 @@ fn a_deadline_can_be_moved_both_ways_and_cleared() {
     server.set_deadline(keys[1], at(&server, 2 * SHORT, Expiry::Report));
     server.set_deadline(keys[2], None);
     server.set_deadline(keys[0], at(&server, 4 * SHORT, Expiry::Report));
-    assert_eq!(told(&mut server, deadline), keys[1]);
-    assert_eq!(told(&mut server, deadline), keys[0]);
+    assert_eq!(wait_for(&mut server, deadline), keys[1]);
+    assert_eq!(wait_for(&mut server, deadline), keys[0]);
     assert!(events(&mut server, 8 * SHORT).is_empty());
 }
 
@@ -80,7 +80,7 @@ fn a_deadline_that_was_cleared_does_not_end_a_wait() {
 }
 
 #[test]
-fn each_listener_may_have_an_idle_timeout_and_a_tag_of_its_own() {
+fn each_listener_can_have_a_separate_idle_timeout_and_tag() {
     let mut slots = slots(8);
     let (mut server, patient) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(10 * SECOND)));
     let listener = any_listener();
@@ -90,19 +90,19 @@ fn each_listener_may_have_an_idle_timeout_and_a_tag_of_its_own() {
     let (_patient, kept) = watched_client(&mut server, patient);
     let (_impatient, key) = watched_client(&mut server, impatient);
     assert_eq!((server.get(kept).unwrap().tag(), server.get(key).unwrap().tag()), (0, 3));
-    assert_eq!(told(&mut server, |event| closing(&event)), (key, CloseReason::IdleTimeout));
+    assert_eq!(wait_for(&mut server, |event| closing(&event)), (key, CloseReason::IdleTimeout));
     assert!(server.get(kept).is_some());
 }
 
 #[test]
-fn another_loop_knows_how_long_the_server_may_be_left_alone() {
+fn the_server_reports_its_next_timeout_to_an_outer_loop() {
     let mut slots = slots(4);
     let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(2 * SHORT)));
     assert_eq!(server.next_timeout(), None);
     let (_client, key) = watched_client(&mut server, addr);
     let timeout = server.next_timeout().unwrap();
     assert!((Duration::from_millis(1)..3 * SHORT).contains(&timeout), "{timeout:?}");
-    // Another poller waits for the server's, no longer than that.
+    // An outer poller watches the server's and waits no longer than that.
     let outer = anet::event::Poller::new().unwrap();
     outer.add(&server, 0, Interest::READABLE).unwrap();
     let mut ready = anet::event::Events::<4>::new();
@@ -113,8 +113,7 @@ fn another_loop_knows_how_long_the_server_may_be_left_alone() {
     assert_eq!(outer.wait(&mut ready, Some(SECOND)), Ok(1));
 }
 
-/// A server and its table in one struct, and a table that is far larger than any stack.
-#[cfg(feature = "std")]
+/// A server and its table in one struct, and a table far larger than any stack.
 #[test]
 fn a_struct_can_own_its_server_and_a_large_table() {
     struct Service {

@@ -1,9 +1,9 @@
-//! How connections end: idle for too long, lingering, with the server.
+//! How connections end: idle timeout, lingering close, draining.
 
 use super::*;
 
 #[test]
-fn who_is_idle_is_closed_in_the_order_of_the_last_activity() {
+fn idle_connections_are_closed_in_order_of_last_activity() {
     let mut slots = slots(4);
     let idle = Duration::from_millis(300);
     let (mut server, addr) = server(&mut slots);
@@ -12,11 +12,11 @@ fn who_is_idle_is_closed_in_the_order_of_the_last_activity() {
     std::thread::sleep(idle / 3);
     clients[0].write_all(b"x").unwrap();
     echo_once(&mut server);
-    // Not before, because a host that is busy may take as long for all that.
+    // Set only now: a busy host may take as long for the lines above.
     server.set_idle_timeout(Some(idle));
     let mut closed = Vec::new();
     while closed.len() < 3 {
-        let key = told(&mut server, |event| match event {
+        let key = wait_for(&mut server, |event| match event {
             Event::Closing(key, CloseReason::IdleTimeout) => Some(key),
             _ => None,
         });
@@ -34,20 +34,20 @@ fn who_is_idle_is_closed_in_the_order_of_the_last_activity() {
 }
 
 #[test]
-fn who_is_touched_is_kept() {
+fn touching_a_connection_keeps_it() {
     let mut slots = slots(4);
     let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(SHORT)));
     let (_client, key) = watched_client(&mut server, addr);
 
     for _ in 0..3 {
-        let closing = told(&mut server, |event| matches!(event, Event::Closing(..)).then_some(event));
+        let closing = wait_for(&mut server, |event| matches!(event, Event::Closing(..)).then_some(event));
         assert!(matches!(closing, Event::Closing(closing, CloseReason::IdleTimeout) if closing == key));
         server.touch(key);
         assert!(server.next_event().is_none() && server.get(key).is_some());
     }
 }
 
-/// Reads everything, slowly, while more is written.
+/// Reads everything slowly, and keeps writing.
 #[test]
 fn a_lingering_close_lets_a_peer_that_goes_on_sending_read_everything() {
     let mut slots = slots(4);
@@ -62,7 +62,7 @@ fn a_lingering_close_lets_a_peer_that_goes_on_sending_read_everything() {
     assert!(server.get(key).is_none() && server.is_empty());
     let mut read = Vec::new();
     while read.len() < text.len() {
-        client.write_all(b"more that nobody reads").unwrap();
+        client.write_all(b"unread input").unwrap();
         echo_once_quickly(&mut server);
         let mut buffer = [0; 10_000];
         let len = client.read(&mut buffer).unwrap();
@@ -95,7 +95,7 @@ fn a_peer_that_never_closes_is_read_from_as_long_as_the_linger_timeout() {
 }
 
 #[test]
-fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
+fn draining_serves_open_connections_and_the_backlog_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("socket");
     let unix_addr = UnixAddr::path(path.as_os_str().as_encoded_bytes()).unwrap();
@@ -107,7 +107,7 @@ fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
     server.listen(listen::unix(&unix_addr, &SocketOptions::new(), &Access::default()).unwrap()).unwrap();
     let mut clients = vec![client_at(addr), client_at(unix_addr.into())];
     echo_until(&mut server, |server| server.len() == 2);
-    // They are in the backlog when the server begins to drain.
+    // These are in the backlog when draining begins.
     clients.extend((0..12).flat_map(|_| [client_at(addr), client_at(unix_addr.into())]));
     assert!(!server.is_drained());
     server.drain(PATIENCE).unwrap();
@@ -124,7 +124,7 @@ fn draining_serves_the_backlog_and_who_is_there_and_nobody_else() {
 }
 
 #[test]
-fn who_is_still_there_when_the_grace_is_over_is_closed() {
+fn connections_open_at_the_end_of_the_grace_are_closed() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let (clients, keys): (Vec<_>, Vec<_>) = (0..2).map(|_| watched_client(&mut server, addr)).unzip();
@@ -149,26 +149,26 @@ fn the_idle_timeout_can_be_changed() {
     let (_client, key) = watched_client(&mut server, addr);
     assert!(events(&mut server, SHORT).is_empty());
     server.set_idle_timeout(Some(SHORT));
-    let closing = told(&mut server, |event| matches!(event, Event::Closing(..)).then_some(event));
+    let closing = wait_for(&mut server, |event| matches!(event, Event::Closing(..)).then_some(event));
     assert!(matches!(closing, Event::Closing(idle, CloseReason::IdleTimeout) if idle == key));
 }
 
 #[test]
-fn who_may_not_be_idle_at_all_and_is_kept_does_not_hold_up_the_turn() {
+fn an_idle_timeout_of_zero_does_not_hold_up_the_turn() {
     let mut slots = slots(4);
     let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(Duration::ZERO)));
     let _client = client_at(addr);
-    let mut told = 0;
+    let mut reported = 0;
     eventually(PATIENCE, || {
         server.wait(Some(SHORT)).unwrap();
         while let Some(event) = server.next_event() {
             if let Some((key, _)) = closing(&event) {
                 server.touch(key);
-                told += 1;
-                assert!(told < 1000, "told of the same for ever");
+                reported += 1;
+                assert!(reported < 1000, "the same event is reported forever");
             }
         }
-        (told > 3).then_some(())
+        (reported > 3).then_some(())
     });
 }
 
@@ -186,10 +186,10 @@ fn a_server_that_listens_again_has_not_drained() {
     assert!(waits(&mut server, SHORT) <= 2);
 }
 
-/// More than one wait takes from the kernel.
+/// More connections than one wait takes from the kernel.
 #[test]
-fn who_has_sent_something_that_was_not_told_yet_is_not_idle() {
-    // More descriptors than are left of the usual 1024 where other tests have theirs.
+fn a_connection_with_unreported_input_is_not_idle() {
+    // Other tests leave too few of the usual 1024 descriptors.
     with_own_descriptors(|| {
         let mut slots = slots(400);
         let (mut server, addr) = server(&mut slots);
@@ -200,13 +200,13 @@ fn who_has_sent_something_that_was_not_told_yet_is_not_idle() {
         });
         clients.iter().for_each(|client| client.write_all(b"x").unwrap());
         server.set_idle_timeout(Some(SHORT));
-        // The server is stopped for a while, or works on something long.
+        // As if the server were stopped for a while, or busy.
         std::thread::sleep(2 * SHORT);
         let closed: Vec<_> = events(&mut server, PATIENCE).iter().filter_map(closing).collect();
         assert!(closed.is_empty(), "{}", closed.len());
         let silent = eventually(PATIENCE, || {
-            let told = events(&mut server, SHORT);
-            told.iter().for_each(|event| {
+            let reported = events(&mut server, SHORT);
+            reported.iter().for_each(|event| {
                 if let Event::Readable(key) = event {
                     let _ = server.get_mut(*key).unwrap().read(&mut [0; 8]);
                 }
@@ -218,7 +218,7 @@ fn who_has_sent_something_that_was_not_told_yet_is_not_idle() {
 }
 
 #[test]
-fn who_comes_when_the_server_begins_to_drain_has_come_then() {
+fn a_connection_that_drain_accepts_starts_with_a_fresh_idle_time() {
     const IDLE: Duration = SHORT.saturating_mul(4);
     in_less_than(IDLE, || {
         let mut slots = slots(4);
@@ -232,7 +232,7 @@ fn who_comes_when_the_server_begins_to_drain_has_come_then() {
 }
 
 #[test]
-fn the_time_to_leave_begins_with_the_close() {
+fn the_linger_timeout_starts_with_the_close() {
     const LINGER: Duration = SHORT.saturating_mul(4);
     with_own_descriptors(|| {
         in_less_than(LINGER, || {
@@ -242,7 +242,7 @@ fn the_time_to_leave_begins_with_the_close() {
             let (client, key) = watched_client(&mut server, addr);
             client.write_all(b"x").unwrap();
             server.wait(Some(PATIENCE)).unwrap();
-            // A handler that takes its time.
+            // A slow handler.
             std::thread::sleep(LINGER + SHORT);
             let start = Instant::now();
             server.close_lingering(key);
@@ -256,7 +256,7 @@ fn the_time_to_leave_begins_with_the_close() {
 }
 
 #[test]
-fn draining_accepts_with_descriptors_that_were_released_just_before() {
+fn draining_accepts_with_descriptors_released_just_before() {
     with_own_descriptors(|| {
         let mut slots = slots(8);
         let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
@@ -270,9 +270,9 @@ fn draining_accepts_with_descriptors_that_were_released_just_before() {
     });
 }
 
-/// Whoever connects is rejected, so that there is always room.
+/// Every new connection is rejected, so there is always room.
 #[test]
-fn draining_comes_to_an_end_whoever_goes_on_connecting() {
+fn draining_ends_although_clients_keep_connecting() {
     let mut slots = slots(64);
     let limits = Limits::new().with_max_clients(0);
     let mut server = Server::new(&mut slots[..]).unwrap().with_admission(Admission::<1>::new(limits));
@@ -295,13 +295,13 @@ fn draining_comes_to_an_end_whoever_goes_on_connecting() {
         let took = start.elapsed();
         let accepted = server.counters().accept.accepted;
         done.store(true, std::sync::atomic::Ordering::Relaxed);
-        // A backlog, and what waited when the server began.
+        // One full backlog, and the connections that waited at the start.
         assert!(accepted <= 4096, "{accepted} in {took:?}");
     });
 }
 
 #[test]
-fn the_longest_times_are_times() {
+fn the_longest_durations_are_accepted() {
     let mut slots = slots(4);
     let server = Server::new(&mut slots[..]).unwrap().with_idle_timeout(Some(Duration::MAX));
     let (mut server, addr) = listening(server.with_lingering_timeout(Duration::MAX));

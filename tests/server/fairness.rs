@@ -1,4 +1,4 @@
-//! Listeners among themselves: a crowd at one of them does not keep the clients of the others waiting.
+//! Fairness: a busy listener does not keep the clients of the others waiting.
 
 use super::*;
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Clients that connect, are answered and leave, again and again, until this is dropped.
+/// Clients that connect, are answered and leave in a loop, until this is dropped.
 struct Crowd {
     done: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<()>>,
@@ -42,7 +42,7 @@ impl Drop for Crowd {
     }
 }
 
-/// Whatever becomes of it is the crowd's own affair.
+/// Errors of these clients do not matter.
 fn come_and_go(addr: SocketAddr) -> std::io::Result<()> {
     use std::io::{Read, Write};
     let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
@@ -51,8 +51,8 @@ fn come_and_go(addr: SocketAddr) -> std::io::Result<()> {
     stream.read_exact(&mut [0])
 }
 
-/// Comes once to each address it is given, and says how long it took to be served. Its descriptors are those of the
-/// thread that it was made in.
+/// Connects once to each address and reports how long it took to be served. Shares the descriptor table of the thread
+/// that made it.
 struct Visitor {
     addrs: mpsc::Sender<Endpoint>,
     served: mpsc::Receiver<Duration>,
@@ -72,8 +72,8 @@ impl Visitor {
         Self { addrs, served }
     }
 
-    /// Each of the other listeners' clients is served soon, wherever among the listeners the crowd is: within a second
-    /// on a machine with nothing else to do.
+    /// The clients of the other listeners are served soon, whichever listener is busy: within a second on an otherwise
+    /// idle machine.
     fn assert_fair(&self, server: &mut Server<'_, u32>, addrs: &[Endpoint], crowded: usize) {
         let mut longest = Duration::ZERO;
         for (index, addr) in addrs.iter().enumerate().filter(|(index, _)| *index != crowded) {
@@ -102,23 +102,23 @@ fn listen_often(server: &mut Server<'_, u32>) -> Vec<Endpoint> {
 }
 
 #[test]
-fn with_few_slots_a_crowd_at_one_listener_does_not_starve_the_others() {
+fn with_few_slots_a_busy_listener_does_not_starve_the_others() {
     for crowded in [0, LISTENERS_MAX / 2, LISTENERS_MAX - 1] {
         let mut slots = slots(4);
         let mut server = Server::new(&mut slots[..]).unwrap();
         let addrs = listen_often(&mut server);
         let _crowd = Crowd::at(addrs[crowded], 16);
-        // The crowd is there.
+        // The crowd has connected.
         echo_until(&mut server, |server| server.counters().admitted > 50);
         Visitor::new().assert_fair(&mut server, &addrs, crowded);
     }
 }
 
 #[test]
-fn with_few_descriptors_a_crowd_at_one_listener_does_not_starve_the_others() {
+fn with_few_descriptors_a_busy_listener_does_not_starve_the_others() {
     for crowded in [0, LISTENERS_MAX / 2, LISTENERS_MAX - 1] {
         let (to_crowd, from_server) = mpsc::channel::<Endpoint>();
-        // Its descriptors are in another table than the server's.
+        // The crowd's descriptors are not in the server's table.
         let crowd = thread::spawn(move || Crowd::at(from_server.recv().unwrap(), 16));
         let visitor = Visitor::new();
         with_own_descriptors(move || {
@@ -136,9 +136,9 @@ fn with_few_descriptors_a_crowd_at_one_listener_does_not_starve_the_others() {
     }
 }
 
-/// Ten a second, after the first few that come sooner, however many listeners there are.
+/// Ten attempts a second after the first few, however many listeners there are.
 #[test]
-fn without_descriptors_all_listeners_together_try_as_rarely_as_one() {
+fn without_descriptors_all_listeners_together_retry_as_rarely_as_one() {
     with_own_descriptors(|| {
         let mut slots = slots(64);
         let mut server = Server::new(&mut slots[..]).unwrap();

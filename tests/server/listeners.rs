@@ -1,20 +1,20 @@
-//! Listeners that come and go.
+//! Adding, removing and losing listeners.
 
 use super::*;
 
 #[test]
-fn a_listener_that_is_gone_is_told_and_the_others_serve_on() {
+fn a_listener_that_is_gone_is_reported_and_the_others_keep_serving() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let gone = any_listener();
     let shut = rustix::fd::AsFd::as_fd(&gone).try_clone_to_owned().unwrap();
     let id = server.listen(gone).unwrap();
     rustix::net::shutdown(&shut, rustix::net::Shutdown::Both).unwrap();
-    let told_id = told(&mut server, |event| match event {
+    let reported_id = wait_for(&mut server, |event| match event {
         Event::ListenerGone(id, error) => Some((id, error.errno())),
         _ => None,
     });
-    assert_eq!(told_id, (id, Some(anet::Errno::INVAL)));
+    assert_eq!(reported_id, (id, Some(anet::Errno::INVAL)));
     assert_eq!(server.listeners().count(), 1);
     let client = client_at(addr);
     client.write_all(b"x").unwrap();
@@ -22,7 +22,7 @@ fn a_listener_that_is_gone_is_told_and_the_others_serve_on() {
 }
 
 #[test]
-fn there_is_room_for_so_many_listeners_at_a_time() {
+fn the_number_of_listeners_is_limited() {
     let mut slots = slots(1);
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let ids: Vec<_> = (0..LISTENERS_MAX).map(|_| server.listen(unix_listener()).unwrap()).collect();
@@ -34,7 +34,7 @@ fn there_is_room_for_so_many_listeners_at_a_time() {
 }
 
 #[test]
-fn a_listener_that_is_given_back_keeps_its_backlog_and_its_connections() {
+fn a_removed_listener_keeps_its_backlog_and_its_connections() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let (client, key) = watched_client(&mut server, addr);
@@ -56,7 +56,7 @@ fn shut_down(listener: &Listener) -> impl FnOnce() + use<> {
 }
 
 #[test]
-fn a_listener_that_is_gone_is_told_when_there_is_room_and_nothing_spins_before() {
+fn a_listener_that_is_gone_is_reported_once_there_is_room_without_spinning() {
     for listener in [any_listener(), unix_listener()] {
         let mut slots = slots(1);
         let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
@@ -70,21 +70,21 @@ fn a_listener_that_is_gone_is_told_when_there_is_room_and_nothing_spins_before()
         assert!(waits(&mut server, SHORT) <= 3);
         server.close(key);
         eventually(PATIENCE, || {
-            let told = events(&mut server, SHORT);
-            // Who waited at a Unix listener is served all the same.
-            told.iter().for_each(|event| {
+            let reported = events(&mut server, SHORT);
+            // Connections in a Unix listener's backlog are still served.
+            reported.iter().for_each(|event| {
                 if let Event::Opened(key) = event {
                     let _ = server.close(*key);
                 }
             });
-            told.iter().any(|event| matches!(event, Event::ListenerGone(gone, _) if *gone == id)).then_some(())
+            reported.iter().any(|event| matches!(event, Event::ListenerGone(gone, _) if *gone == id)).then_some(())
         });
         assert_eq!(server.listeners().count(), 0);
     }
 }
 
 #[test]
-fn a_listener_that_is_gone_while_it_pauses_does_not_make_the_server_spin() {
+fn a_listener_that_is_gone_during_a_pause_does_not_make_the_server_spin() {
     with_own_descriptors(|| {
         let mut slots = slots(4);
         let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
@@ -102,19 +102,19 @@ fn a_listener_that_is_gone_while_it_pauses_does_not_make_the_server_spin() {
         assert!(matches!(events(&mut server, PATIENCE)[..], [Event::AcceptFailed(..)]));
         shut();
         drop(occupied);
-        // The hang-up, and the end of the pause; the wait that is told of it is the last.
+        // One wait for the hang-up, one for the end of the pause; the last one reports the loss.
         let mut waits = 0;
-        let told = eventually(PATIENCE, || {
+        let reported = eventually(PATIENCE, || {
             waits += 1;
             events(&mut server, SECOND).pop()
         });
-        assert!(matches!(told, Event::ListenerGone(..)) && waits <= 4, "{told:?} after {waits} waits");
+        assert!(matches!(reported, Event::ListenerGone(..)) && waits <= 4, "{reported:?} after {waits} waits");
     });
 }
 
-/// Its accepts say `EAGAIN` and its poller that it is readable, both for ever.
+/// Accepting fails with `EAGAIN` and the poller reports it readable, both indefinitely.
 #[test]
-fn a_unix_listener_that_is_gone_is_told_once_who_waits_there_is_served() {
+fn a_unix_listener_that_is_gone_is_reported_once_its_backlog_is_served() {
     let mut slots = slots(4);
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let listener = unix_listener();
@@ -122,10 +122,10 @@ fn a_unix_listener_that_is_gone_is_told_once_who_waits_there_is_served() {
     let shut = shut_down(&listener);
     server.listen(listener).unwrap();
     shut();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     eventually(PATIENCE, || {
-        told.extend(events(&mut server, SHORT));
-        told.iter().any(|event| matches!(event, Event::ListenerGone(..))).then_some(())
+        reported.extend(events(&mut server, SHORT));
+        reported.iter().any(|event| matches!(event, Event::ListenerGone(..))).then_some(())
     });
     assert_eq!(server.len(), 2);
     assert!(waits(&mut server, SHORT) <= 3);

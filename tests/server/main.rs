@@ -1,4 +1,4 @@
-//! The server: who is served, who waits, who is turned away, and how connections end.
+//! The server: serving, waiting in the backlog, rejection, and how connections end.
 
 mod admission;
 mod deadlines;
@@ -34,7 +34,7 @@ fn slots(count: usize) -> Vec<Slot<u32>> {
     std::iter::repeat_with(|| Slot::VACANT).take(count).collect()
 }
 
-/// A server with a listener, and where that is.
+/// A server with a listener, and the listener's address.
 fn listening(server: Server<'_, u32>) -> (Server<'_, u32>, Endpoint) {
     let mut server = server;
     let listener = any_listener();
@@ -47,7 +47,7 @@ fn server(slots: &mut [Slot<u32>]) -> (Server<'_, u32>, Endpoint) {
     listening(Server::new(slots).unwrap())
 }
 
-/// What is told in one turn, which has an end.
+/// The events of one turn, which must end.
 fn events<const N: usize>(server: &mut Server<'_, u32, N>, time: Duration) -> Vec<Event> {
     server.wait(Some(time)).unwrap();
     let events: Vec<_> = std::iter::from_fn(|| server.next_event()).take(10_000).collect();
@@ -55,8 +55,8 @@ fn events<const N: usize>(server: &mut Server<'_, u32, N>, time: Duration) -> Ve
     events
 }
 
-/// Waits until something of this kind has been told, and returns what.
-fn told<T, const N: usize>(server: &mut Server<'_, u32, N>, mut what: impl FnMut(Event) -> Option<T>) -> T {
+/// Waits for the first event that `what` picks, and returns what it picked.
+fn wait_for<T, const N: usize>(server: &mut Server<'_, u32, N>, mut what: impl FnMut(Event) -> Option<T>) -> T {
     eventually(PATIENCE, || {
         server.wait(Some(SHORT)).unwrap();
         while let Some(event) = server.next_event() {
@@ -72,15 +72,15 @@ fn opened(event: Event) -> Option<Key> {
     if let Event::Opened(key) = event { Some(key) } else { None }
 }
 
-/// A client that has connected and has not spoken, and its key, once the server watches it.
+/// A silent client and its key, once the server watches it.
 fn watched_client<const N: usize>(server: &mut Server<'_, u32, N>, addr: Endpoint) -> (Stream, Key) {
     let client = client_at(addr);
-    let key = told(server, opened);
+    let key = wait_for(server, opened);
     while server.next_event().is_some() {}
     (client, key)
 }
 
-/// One turn of a server that sends back what it reads and counts the bytes.
+/// One turn of an echo server that counts the bytes.
 fn echo_once<const N: usize>(server: &mut Server<'_, u32, N>) {
     server.wait(Some(SHORT)).unwrap();
     while let Some(event) = server.next_event() {
@@ -119,7 +119,7 @@ fn assert_reads(client: &Stream, text: &str) {
     assert_eq!(String::from_utf8_lossy(&buffer), text);
 }
 
-/// The end, and not a reset.
+/// The client must read the end of the stream, not a reset.
 fn assert_ends(client: &Stream) {
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(client.read(&mut [0; 64]), Ok(0));
@@ -134,7 +134,7 @@ trait ReadNow {
 }
 
 impl ReadNow for Stream {
-    /// Reads an `x` if it has come.
+    /// Reads an `x` if it has arrived.
     fn read_now(&self) -> bool {
         self.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         match self.read(&mut [0; 8]) {
@@ -154,7 +154,7 @@ fn admitting(limits: Limits, slots: &mut [Slot<u32>]) -> (Server<'_, u32, 8>, En
     (server, addr)
 }
 
-/// How many waits there are in this time of a server that has nothing to do.
+/// The number of waits that an idle server makes in this time.
 fn waits<const N: usize>(server: &mut Server<'_, u32, N>, time: Duration) -> usize {
     let start = Instant::now();
     let mut waits = 0;
@@ -169,8 +169,8 @@ fn closing(event: &Event) -> Option<(Key, CloseReason)> {
     if let Event::Closing(key, reason) = event { Some((*key, *reason)) } else { None }
 }
 
-/// The test says when it began and whether it held, which it must if it took less than this time. On a host that is too
-/// busy for that it is made again.
+/// `test` returns when it started and whether it held, which it must if it took less than this time. On a host too busy
+/// for that, it runs again.
 fn in_less_than(time: Duration, mut test: impl FnMut() -> (Instant, bool)) {
     eventually(PATIENCE, || {
         let (start, held) = test();

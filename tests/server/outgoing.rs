@@ -1,8 +1,8 @@
-//! Connections that the server makes, and those that come from elsewhere.
+//! Outgoing connections, and connections inserted by the caller.
 
 use super::*;
 
-/// A listener whose backlog is full, so that the kernel drops what comes.
+/// A listener whose backlog is full, so the kernel drops new connections.
 fn full_listener() -> (Listener, Vec<Stream>) {
     let listener = listen::tcp(any_local_address(), &SocketOptions::new().with_backlog(0)).unwrap();
     let clients = (0..64).map_while(|_| {
@@ -32,7 +32,7 @@ fn an_outgoing_connection_is_reported_and_carries_bytes_both_ways() {
         let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
         let key = server.connect(&addrs, &Connector::new(), 7).unwrap();
         assert!(server.get(key).unwrap().is_connecting() && server.is_empty());
-        assert_eq!(told(&mut server, connected), key);
+        assert_eq!(wait_for(&mut server, connected), key);
         let (peer, _) = accept_within(&listener, SECOND);
         let connection = server.get(key).unwrap();
         assert_eq!((connection.data, connection.peer_addr(), connection.listener()), (7, &addrs[0], None));
@@ -41,7 +41,7 @@ fn an_outgoing_connection_is_reported_and_carries_bytes_both_ways() {
         eventually(SECOND, || peer.read(&mut [0; 4]).ok());
         peer.write_all(b"x").unwrap();
         let readable = |event| if let Event::Readable(key) = event { Some(key) } else { None };
-        assert_eq!(told(&mut server, readable), key);
+        assert_eq!(wait_for(&mut server, readable), key);
         echo(&mut server, key);
         assert_eq!(eventually(SECOND, || peer.read(&mut [0; 4]).ok()), 1);
     }
@@ -59,7 +59,7 @@ fn an_address_that_refuses_gives_way_to_the_next() {
     let mut slots = slots(1);
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let key = server.connect(&addrs, &Connector::new(), 0).unwrap();
-    assert_eq!(told(&mut server, connected), key);
+    assert_eq!(wait_for(&mut server, connected), key);
     assert_eq!(server.get(key).unwrap().peer_addr(), &addrs[2]);
 }
 
@@ -73,9 +73,9 @@ fn when_every_address_refuses_the_last_error_is_the_reason_and_nothing_stays_ope
         let before = open_fds();
         for _ in 0..20 {
             let key = server.connect(&addrs, &Connector::new(), 5).unwrap();
-            let (failed, error) = told(&mut server, failure);
+            let (failed, error) = wait_for(&mut server, failure);
             assert_eq!((failed, error.errno()), (key, Some(anet::Errno::CONNREFUSED)));
-            // The data can be taken out now, and only now.
+            // The data can be taken out only now.
             assert_eq!(server.get(key).unwrap().data, 5);
             assert!(server.next_event().is_none() && server.get(key).is_none());
             assert_eq!(open_fds(), before);
@@ -84,7 +84,7 @@ fn when_every_address_refuses_the_last_error_is_the_reason_and_nothing_stays_ope
 }
 
 #[test]
-fn what_fails_at_once_comes_back_with_its_error() {
+fn an_immediate_failure_returns_its_error() {
     let mut slots = slots(1);
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let nowhere = Endpoint::from(UnixAddr::path("/nonexistent/socket").unwrap());
@@ -107,7 +107,7 @@ fn an_address_that_does_not_answer_gives_way_after_the_attempts_timeout() {
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let start = Instant::now();
     let key = server.connect(&addrs, &Connector::new().with_attempt_timeout(Some(2 * SHORT)), 0).unwrap();
-    assert_eq!(told(&mut server, connected), key);
+    assert_eq!(wait_for(&mut server, connected), key);
     assert!((2 * SHORT..SECOND).contains(&start.elapsed()), "{:?}", start.elapsed());
     assert_eq!(server.get(key).unwrap().peer_addr(), &addrs[1]);
 }
@@ -121,7 +121,7 @@ fn the_timeout_of_all_addresses_ends_the_attempts() {
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let start = Instant::now();
     let key = server.connect(&addrs, &connector, 0).unwrap();
-    let (failed, error) = told(&mut server, failure);
+    let (failed, error) = wait_for(&mut server, failure);
     assert_eq!((failed, error.errno()), (key, Some(anet::Errno::TIMEDOUT)));
     assert!((3 * SHORT..SECOND).contains(&start.elapsed()), "{:?}", start.elapsed());
 }
@@ -145,7 +145,7 @@ fn many_connections_share_a_list_and_too_many_lists_are_refused() {
         drop(events(&mut server, SHORT));
         (server.len() == made).then_some(())
     });
-    // They are not in use any more.
+    // The lists are no longer in use.
     server.connect(&lists[lists.len() - 1], &Connector::new(), 0).unwrap();
 }
 
@@ -173,13 +173,13 @@ fn draining_gives_up_connections_that_are_being_made_when_the_grace_is_over() {
     let key = server.connect_to(full.local_addr().unwrap(), &Connector::new(), 9).unwrap();
     server.drain(SHORT).unwrap();
     assert!(!server.is_drained());
-    let closed = told(&mut server, |event| closing(&event));
+    let closed = wait_for(&mut server, |event| closing(&event));
     assert_eq!(closed, (key, CloseReason::DrainTimeout));
     assert!(server.next_event().is_none() && server.is_drained());
 }
 
 #[test]
-fn a_connection_from_elsewhere_is_served_like_any_other() {
+fn an_inserted_connection_is_served_like_any_other() {
     let mut slots = slots(1);
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let (client, stream) = connected_pair();

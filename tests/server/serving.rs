@@ -1,9 +1,9 @@
-//! Who is served, and what is told.
+//! Serving connections, and the events that the server reports.
 
 use super::*;
 
 #[test]
-fn clients_of_all_listeners_are_served_each_with_data_of_its_own() {
+fn clients_of_all_listeners_are_served_with_separate_data() {
     if lacks_ipv6() {
         return;
     }
@@ -39,7 +39,7 @@ fn clients_of_all_listeners_are_served_each_with_data_of_its_own() {
 }
 
 #[test]
-fn a_client_that_leaves_is_read_to_its_end_and_its_slot_is_used_again() {
+fn a_client_that_leaves_is_read_to_its_end_and_its_slot_is_reused() {
     with_own_descriptors(|| {
         let before = open_fds();
         let mut slots = slots(2);
@@ -60,11 +60,11 @@ fn a_client_that_leaves_is_read_to_its_end_and_its_slot_is_used_again() {
 }
 
 #[test]
-fn a_server_that_speaks_first_is_told_of_a_silent_client_once() {
+fn a_server_that_speaks_first_sees_a_silent_client_opened_once() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let client = client_at(addr);
-    let key = told(&mut server, opened);
+    let key = wait_for(&mut server, opened);
     server.get_mut(key).unwrap().write_all(b"220 ready\r\n").unwrap();
     assert_reads(&client, "220 ready\r\n");
     assert!(events(&mut server, SHORT).into_iter().all(|event| opened(event).is_none()));
@@ -74,7 +74,7 @@ fn a_server_that_speaks_first_is_told_of_a_silent_client_once() {
 }
 
 #[test]
-fn the_clock_tells_how_long_a_client_is_idle() {
+fn the_clock_shows_how_long_a_client_has_been_idle() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let (client, key) = watched_client(&mut server, addr);
@@ -83,18 +83,18 @@ fn the_clock_tells_how_long_a_client_is_idle() {
     events(&mut server, Duration::ZERO);
     assert!((SHORT..PATIENCE).contains(&idle(&server)), "{:?}", idle(&server));
     client.write_all(b"x").unwrap();
-    told(&mut server, |event| matches!(event, Event::Readable(_)).then_some(()));
+    wait_for(&mut server, |event| matches!(event, Event::Readable(_)).then_some(()));
     assert_eq!(idle(&server), Duration::ZERO);
 }
 
 #[test]
-fn a_key_names_nobody_once_its_connection_is_closed() {
+fn a_key_is_invalid_once_its_connection_is_closed() {
     let mut slots = slots(1);
     let (mut server, addr) = server(&mut slots);
     let mut keys = Vec::new();
     for _ in 0..20 {
         let _client = client_at(addr);
-        let key = told(&mut server, opened);
+        let key = wait_for(&mut server, opened);
         server.get_mut(key).unwrap().data = 7;
         assert!(!keys.contains(&key));
         assert!(keys.iter().all(|&old| server.get(old).is_none() && server.close(old).is_none()));
@@ -105,7 +105,7 @@ fn a_key_names_nobody_once_its_connection_is_closed() {
 }
 
 #[test]
-fn an_event_of_a_connection_that_was_closed_meanwhile_is_not_told() {
+fn pending_events_of_a_closed_connection_are_discarded() {
     let mut slots = slots(8);
     let (mut server, addr) = server(&mut slots);
     let (clients, keys): (Vec<_>, Vec<_>) = (0..4).map(|_| watched_client(&mut server, addr)).unzip();
@@ -118,15 +118,15 @@ fn an_event_of_a_connection_that_was_closed_meanwhile_is_not_told() {
     assert!(server.next_event().is_none());
 }
 
-/// The slots are all those that were closed, and the events are for the old keys.
+/// The new connection reuses a closed slot; pending events have the old keys.
 #[test]
-fn an_event_does_not_reach_the_next_one_in_the_slot() {
+fn an_event_does_not_reach_the_next_connection_in_the_slot() {
     let mut slots = slots(2);
     let (mut server, addr) = server(&mut slots);
     let (old, keys): (Vec<_>, Vec<_>) = (0..2).map(|_| watched_client(&mut server, addr)).unzip();
     old.iter().for_each(|client| client.write_all(b"x").unwrap());
     let _new = client_at(addr);
-    // The events of the two come before that of the listener or after it.
+    // The events of the two may come before the listener's or after it.
     server.wait(Some(PATIENCE)).unwrap();
     assert!(keys.iter().all(|key| server.close(*key).is_some()));
     let events: Vec<_> = std::iter::from_fn(|| server.next_event()).collect();
@@ -137,7 +137,7 @@ fn an_event_does_not_reach_the_next_one_in_the_slot() {
 }
 
 #[test]
-fn what_is_told_is_what_the_interest_asks_for() {
+fn only_events_of_the_interest_are_reported() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let (client, key) = watched_client(&mut server, addr);
@@ -151,26 +151,26 @@ fn what_is_told_is_what_the_interest_asks_for() {
     );
     server.set_interest(key, Interest::empty());
     assert!(events(&mut server, SHORT).is_empty());
-    // A reset is told to whoever does not want to be told of anything.
+    // A reset is reported even with an empty interest.
     anet::option::set_linger(&client, Some(Duration::ZERO)).unwrap();
     drop(client);
     assert!(matches!(events(&mut server, PATIENCE)[..], [Event::Readable(k)] if k == key));
 }
 
 #[test]
-fn a_new_connection_can_wait_for_room_to_write_first() {
+fn a_new_connection_can_wait_to_be_writable_first() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let client = client_at(addr);
     client.write_all(b"x").unwrap();
-    let key = told(&mut server, opened);
+    let key = wait_for(&mut server, opened);
     server.set_interest(key, Interest::WRITABLE);
     assert!(server.next_event().is_none());
     assert!(matches!(events(&mut server, PATIENCE)[..], [Event::Writable(k)] if k == key));
 }
 
 #[test]
-fn connections_are_numbered_and_know_when_they_came() {
+fn connections_have_a_number_and_an_accept_time() {
     let mut slots = slots(1);
     let (mut server, addr) = server(&mut slots);
     let mut before = server.now();
@@ -186,14 +186,14 @@ fn connections_are_numbered_and_know_when_they_came() {
 }
 
 #[test]
-fn a_descriptor_of_the_callers_own_is_reported_with_its_id() {
+fn a_watched_descriptor_is_reported_with_its_id() {
     let mut slots = slots(1);
     let (mut server, _) = server(&mut slots);
     let waker = Waker::new().unwrap();
     let watched = server.watch(&waker, Interest::READABLE).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| waker.wake().unwrap());
-        let id = told(&mut server, |event| match event {
+        let id = wait_for(&mut server, |event| match event {
             Event::Watched(id, ready) if ready.is_readable() => Some(id),
             _ => None,
         });
@@ -208,8 +208,11 @@ fn a_connection_can_be_given_away() {
     let mut slots = slots(2);
     let (mut server, addr) = server(&mut slots);
     for is_watched in [true, false] {
-        let (client, key) =
-            if is_watched { watched_client(&mut server, addr) } else { (client_at(addr), told(&mut server, opened)) };
+        let (client, key) = if is_watched {
+            watched_client(&mut server, addr)
+        } else {
+            (client_at(addr), wait_for(&mut server, opened))
+        };
         let (stream, peer, data) = server.take(key).unwrap();
         assert_eq!((peer, data), (client.local_addr().unwrap(), 0));
         client.write_all(b"x").unwrap();
@@ -218,9 +221,9 @@ fn a_connection_can_be_given_away() {
     }
 }
 
-/// As when an event is handled with an early return.
+/// A handler that returns early leaves events unread.
 #[test]
-fn events_that_were_not_taken_out_are_told_after_the_next_wait() {
+fn unread_events_are_reported_after_the_next_wait() {
     let mut slots = slots(8);
     let (mut server, addr) = server(&mut slots);
     let clients: Vec<_> = (0..5).map(|_| client_at(addr)).collect();
@@ -239,18 +242,18 @@ fn events_that_were_not_taken_out_are_told_after_the_next_wait() {
 }
 
 #[test]
-fn what_a_server_leaves_in_its_slots_is_closed_by_the_next() {
+fn connections_left_in_slots_are_closed_by_the_next_server() {
     with_own_descriptors(|| {
         let mut slots = slots(2);
         let (mut first, addr) = server(&mut slots);
         let client = client_at(addr);
-        told(&mut first, opened);
-        // Its slots stay as they are.
+        wait_for(&mut first, opened);
+        // The slots keep their connections.
         std::mem::forget(first);
         let before = open_fds();
         let second = Server::<u32>::new(&mut slots[..]).unwrap();
         assert!(second.is_empty());
-        // The connection is closed, and there is a poller more.
+        // The connection is closed; the new server adds a poller.
         assert_eq!(open_fds(), before);
         assert_ends(&client);
     });
@@ -269,7 +272,7 @@ fn a_half_closed_client_is_answered() {
 }
 
 #[test]
-fn a_one_shot_interest_is_made_ready_again_by_setting_it_again() {
+fn setting_a_one_shot_interest_again_rearms_it() {
     let mut slots = slots(4);
     let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let (client, key) = watched_client(&mut server, addr);
@@ -283,7 +286,7 @@ fn a_one_shot_interest_is_made_ready_again_by_setting_it_again() {
 }
 
 #[test]
-fn setting_an_edge_triggered_interest_again_tells_of_what_is_there() {
+fn setting_an_edge_triggered_interest_again_reports_pending_input() {
     let mut slots = slots(4);
     let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let (client, key) = watched_client(&mut server, addr);
@@ -298,7 +301,7 @@ fn setting_an_edge_triggered_interest_again_tells_of_what_is_there() {
 }
 
 #[test]
-fn who_is_not_to_be_told_any_more_is_not_told_in_the_same_turn() {
+fn clearing_an_interest_takes_effect_in_the_same_turn() {
     let mut slots = slots(4);
     let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let clients = [(); 2].map(|()| watched_client(&mut server, addr));
@@ -314,7 +317,7 @@ fn who_is_not_to_be_told_any_more_is_not_told_in_the_same_turn() {
 
 /// `EPOLLEXCLUSIVE` cannot be combined with `EPOLLRDHUP`.
 #[test]
-fn who_cannot_be_watched_is_told_and_closed() {
+fn a_connection_that_cannot_be_watched_is_reported_and_closed() {
     let mut slots = slots(4);
     let (mut server, addr) = listening(Server::new(&mut slots[..]).unwrap());
     let client = client_at(addr);
@@ -335,7 +338,7 @@ fn who_cannot_be_watched_is_told_and_closed() {
 }
 
 #[test]
-fn something_can_be_given_to_all() {
+fn a_message_can_be_sent_to_all_connections() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let (clients, keys): (Vec<_>, Vec<_>) = (0..3).map(|_| watched_client(&mut server, addr)).unzip();

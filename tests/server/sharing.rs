@@ -1,4 +1,4 @@
-//! Descriptors that are open elsewhere too, and what is reported of what was closed here.
+//! Descriptors shared with other processes: a close here must stop their events.
 
 use super::*;
 use anet::fd::{AsFd, OwnedFd};
@@ -7,7 +7,7 @@ fn duplicate(fd: impl AsFd) -> OwnedFd {
     fd.as_fd().try_clone_to_owned().unwrap()
 }
 
-/// A process like one that writes a snapshot: it has every descriptor of this one, and lives on without `exec`.
+/// A child like a snapshot writer: it inherits every descriptor and does not call `exec`.
 struct Child(libc::pid_t);
 
 impl Child {
@@ -41,20 +41,20 @@ fn a_connection_that_lives_on_in_a_child_is_not_reported_after_its_close() {
         let (mut server, addr) = server(&mut slots);
         let (leaving, _) = watched_client(&mut server, addr);
         let (staying, _) = watched_client(&mut server, addr);
-        // It has this end of the connections too, which is why they are shut down.
+        // The child has this end of the connections too, so they are shut down.
         let _child = Child::new();
         leaving.shutdown(Shutdown::Both).unwrap();
         echo_until(&mut server, |server| server.len() == 1);
         let spins = waits(&mut server, 4 * SHORT);
         println!("{spins} waits in 200 ms");
         assert!(spins <= 10, "{spins}");
-        // What is still there is still watched, and so are the listener and those that come.
+        // Open connections, the listener and new connections are still watched.
         staying.write_all(b"x").unwrap();
         echo_until(&mut server, |_| staying.read_now());
         let next = client_at(addr);
         next.write_all(b"x").unwrap();
         echo_until(&mut server, |_| next.read_now());
-        // From now on one wait is not spent on it either.
+        // From now on it costs no wait either.
         let _second_child = Child::new();
         next.shutdown(Shutdown::Both).unwrap();
         echo_until(&mut server, |server| server.len() == 1);
@@ -62,7 +62,7 @@ fn a_connection_that_lives_on_in_a_child_is_not_reported_after_its_close() {
     });
 }
 
-/// Everything that the poller watches is watched by the next one too.
+/// The new poller watches everything that the old one watched.
 #[test]
 fn after_a_close_that_a_duplicate_outlives_everything_is_still_watched() {
     let mut slots = slots(16);
@@ -104,7 +104,7 @@ fn with_shared_descriptors_nothing_is_ever_reported_after_its_close() {
     assert_eq!(waits(&mut server, SHORT), 1);
 }
 
-/// The poller says readable, and nothing else; accepting says `EAGAIN`.
+/// The poller reports readable and nothing else; accepting fails with `EAGAIN`.
 #[test]
 fn a_unix_listener_whose_reading_half_was_shut_down_elsewhere_is_gone() {
     for listener in [unix_listener(), path_listener(), seqpacket_listener()] {
@@ -114,7 +114,7 @@ fn a_unix_listener_whose_reading_half_was_shut_down_elsewhere_is_gone() {
         let id = server.listen(listener).unwrap();
         assert!(events(&mut server, Duration::ZERO).is_empty());
         rustix::net::shutdown(&shared, rustix::net::Shutdown::Read).unwrap();
-        let gone = told(&mut server, |event| match event {
+        let gone = wait_for(&mut server, |event| match event {
             Event::ListenerGone(id, error) => Some((id, error.errno())),
             _ => None,
         });
@@ -140,7 +140,7 @@ fn seqpacket_listener() -> Listener {
 }
 
 #[test]
-fn an_event_of_what_is_no_longer_watched_reaches_nothing_else() {
+fn an_event_of_an_unwatched_descriptor_reaches_no_other() {
     let mut slots = slots(8);
     let mut server = Server::<u32>::new(&mut slots[..]).unwrap();
     let wakers = [(); 3].map(|()| Waker::new().unwrap());
@@ -161,7 +161,7 @@ fn an_event_of_what_is_no_longer_watched_reaches_nothing_else() {
 }
 
 #[test]
-fn a_panic_while_data_is_made_loses_no_place() {
+fn a_panic_while_data_is_made_leaks_no_slot() {
     let mut slots: Vec<Slot<u32>> = std::iter::repeat_with(|| Slot::VACANT).take(2).collect();
     let admission = Admission::<4>::new(Limits::new().with_max_clients(1).with_max_per_source(Some(1)));
     let server = Server::with_data(&mut slots[..], |incoming| match incoming.tag {
@@ -174,17 +174,17 @@ fn a_panic_while_data_is_made_loses_no_place() {
     server.listen(refused).unwrap();
     server.listen_with(served, ListenOptions::new().with_tag(7)).unwrap();
     let first = client_at(addrs[0]);
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| told(&mut server, opened)));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_for(&mut server, opened)));
     assert!(panicked.is_err() && server.admission().clients() == 0);
     assert_ends(&first);
     let _second = client_at(addrs[1]);
-    let key = told(&mut server, opened);
+    let key = wait_for(&mut server, opened);
     let connection = server.get(key).unwrap();
     assert_eq!((connection.data, connection.tag(), server.admission().clients()), (7, 7, 1));
 }
 
 #[test]
-fn a_server_can_go_to_another_thread() {
+fn a_server_can_move_to_another_thread() {
     let mut slots = slots(4);
     let (mut server, addr) = server(&mut slots);
     let client = client_at(addr);

@@ -1,6 +1,6 @@
-//! The fallbacks that a test is compiled with, for what it compiles itself.
+//! The forced fallbacks of a test, passed on to the programs it compiles.
 
-/// The flags of the compiler that force them.
+/// The compiler flags that force them.
 pub fn forced() -> Vec<&'static str> {
     let mut flags = Vec::new();
     if cfg!(anet_force_accept_fallback) {

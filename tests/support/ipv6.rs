@@ -1,4 +1,4 @@
-//! IPv6, which a host need not have: many containers do without.
+//! Detects hosts without IPv6, such as many containers.
 
 use std::{
     env,
@@ -7,8 +7,8 @@ use std::{
     thread,
 };
 
-/// Whether this host has no IPv6 on its loopback device. The test leaves out what needs it then, and passes; a line on
-/// the standard error says so, past the test harness, which keeps what passing tests print to itself.
+/// Whether this host has no IPv6 on its loopback device. If so, the test skips the parts that need it and passes; a
+/// line on standard error reports that, past the test harness, which hides the output of passing tests.
 ///
 /// # Panics
 ///
@@ -25,6 +25,6 @@ fn skip() {
     let thread = thread::current();
     let test = thread.name().unwrap_or_default();
     assert!(env::var_os("ANET_TESTS_SKIP_NOTHING").is_none(), "{test} needs IPv6, which this host does not have");
-    // Only the macros are captured. A message that is lost is no reason to fail.
+    // The harness captures only the macros. A lost message is no reason to fail.
     let _ = writeln!(io::stderr(), "\nSKIPPED: {test}: this host has no IPv6");
 }

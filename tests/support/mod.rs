@@ -1,4 +1,4 @@
-//! The words that the tests speak.
+//! The vocabulary of the tests.
 #![allow(dead_code, unused_imports, reason = "every test file uses some of them")]
 
 use std::{
@@ -23,7 +23,7 @@ pub mod namespace;
 pub use ipv6::lacks_ipv6;
 
 pub const SECOND: Duration = Duration::from_secs(1);
-/// Longer than anything takes that works, however busy the host is.
+/// Longer than any step takes unless it hangs, however busy the host is.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn any_local_address() -> SocketAddr {
@@ -43,7 +43,7 @@ pub fn any_local_addresses() -> Vec<SocketAddr> {
     addrs
 }
 
-/// A TCP listener on the loopback address, as the kernel has it.
+/// A TCP listener on the loopback address, with default options.
 pub fn any_listener() -> Listener {
     listen::tcp(any_local_address(), &SocketOptions::new()).unwrap()
 }
@@ -65,7 +65,7 @@ pub fn connected_pair() -> (Stream, Stream) {
     (client, server)
 }
 
-/// Accepts, once a connection has come.
+/// Waits for a connection and accepts it.
 pub fn accept_within(listener: &Listener, time: Duration) -> (Stream, Endpoint) {
     eventually(time, || match listener.accept() {
         Err(error) if error.is_would_block() => None,
@@ -73,7 +73,7 @@ pub fn accept_within(listener: &Listener, time: Duration) -> (Stream, Endpoint) 
     })
 }
 
-/// Tries until it is there.
+/// Retries until it returns a value.
 pub fn eventually<T>(time: Duration, mut attempt: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -95,11 +95,11 @@ pub fn open_fds() -> usize {
     std::fs::read_dir("/proc/thread-self/fd").unwrap().count() - 1
 }
 
-/// Runs `test` in a thread whose descriptor table is its own and has nothing but the standard streams, so that
-/// [`open_fds`] counts what the test opens, and what the test closes is closed: a descriptor that another table has a
-/// copy of keeps its socket listening, its connection open and its lock held.
+/// Runs `test` in a thread with a separate descriptor table that has only the standard streams, so that [`open_fds`]
+/// counts what the test opens, and a close takes effect: a copy in another table would keep the socket listening, the
+/// connection open and the lock held.
 ///
-/// The table is empty, so `test` makes what it uses itself.
+/// The table is empty, so `test` must open what it uses.
 pub fn with_own_descriptors<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -110,15 +110,15 @@ pub fn with_own_descriptors<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Gives this thread a new table with the standard streams. Nothing else is copied, not even for a moment.
+/// Gives this thread a new table with the standard streams. Nothing else is copied, not even briefly.
 fn leave_all_descriptors() {
     const FIRST: libc::c_uint = libc::STDERR_FILENO as libc::c_uint + 1;
-    // SAFETY: the other threads keep the table as it is, and nothing that this one owns is in it: it has just begun.
+    // SAFETY: the other threads keep their table, and this thread owns nothing in it: it has just started.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_UNSHARE) };
     assert_eq!(answer, 0, "close_range: {}", std::io::Error::last_os_error());
 }
 
-/// Takes every descriptor that this thread's table has left.
+/// Occupies every free descriptor of this thread's table.
 pub fn occupy_all_descriptors() -> Occupied {
     let first = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
     let mut occupied = vec![first];
@@ -128,7 +128,7 @@ pub fn occupy_all_descriptors() -> Occupied {
     Occupied(occupied)
 }
 
-/// Descriptors that are in the way.
+/// Descriptors that fill the table.
 pub struct Occupied(Vec<OwnedFd>);
 
 impl Occupied {
@@ -139,29 +139,29 @@ impl Occupied {
 }
 
 impl Drop for Occupied {
-    /// Closes each row of them with one call: there may be a million.
+    /// Closes each contiguous range with one call: there may be a million.
     fn drop(&mut self) {
         let mut numbers: Vec<_> = self.0.drain(..).map(|fd| fd.into_raw_fd() as libc::c_uint).collect();
         numbers.sort_unstable();
         for row in numbers.chunk_by(|one, next| one + 1 == *next) {
-            // SAFETY: they were taken out of their owners above.
+            // SAFETY: their owners released them above.
             let answer = unsafe { libc::syscall(libc::SYS_close_range, row[0], row[row.len() - 1], 0) };
             assert_eq!(answer, 0, "close_range: {}", std::io::Error::last_os_error());
         }
     }
 }
 
-/// A TCP port where no socket listens, and which the kernel does not choose for another one while this is there. A
-/// listener or client that asks for it by its number gets it.
+/// A TCP port where no socket listens, and which the kernel does not assign to another socket while this lives. A
+/// listener or client that asks for it by number gets it.
 pub struct HeldPort(TcpListener);
 
 impl HeldPort {
     pub fn new() -> Self {
         let bound = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-        // Where both have it, a socket that does not listen does not keep another one from the port.
+        // With `SO_REUSEADDR` on both, a socket that does not listen does not keep the port from another one.
         anet::option::set_reuse_address(&bound, true).unwrap();
         rustix::net::bind(&bound, &any_local_address()).unwrap();
-        // Which it does not become before `listen`.
+        // It becomes a listener only with `listen`.
         Self(bound.into())
     }
 
@@ -180,13 +180,13 @@ pub fn interrupted<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     // SAFETY: all zeroes is a valid `sigaction`, without flags and with an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = ignore as extern "C" fn(libc::c_int) as usize;
-    // SAFETY: the handler does nothing at all.
+    // SAFETY: the handler does nothing.
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) }, 0);
     let done = &std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (to_main, from_tested) = std::sync::mpsc::channel();
         let tested = scope.spawn(move || {
-            // SAFETY: it only reads the thread's own handle.
+            // SAFETY: it only reads the thread's handle.
             to_main.send(unsafe { libc::pthread_self() }).unwrap();
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test));
             done.store(true, std::sync::atomic::Ordering::SeqCst);

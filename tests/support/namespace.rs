@@ -1,4 +1,4 @@
-//! A network of a test's own.
+//! A network namespace for a test.
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
@@ -7,10 +7,11 @@ use std::{
 
 use super::with_own_descriptors;
 
-/// Runs `test` in a thread with a network and a descriptor table of its own, whose loopback device is up.
+/// Runs `test` in a thread with a separate network namespace, whose loopback device is up, and a separate descriptor
+/// table.
 pub fn in_namespace<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     with_own_descriptors(|| {
-        // SAFETY: it concerns the sockets that this thread is going to make, and its view of `/proc/sys/net`.
+        // SAFETY: it affects only sockets that this thread makes later, and its view of `/proc/sys/net`.
         let answer = unsafe { libc::unshare(libc::CLONE_NEWNET) };
         assert_eq!(answer, 0, "unshare: {}", std::io::Error::last_os_error());
         bring_up_loopback();
@@ -24,7 +25,7 @@ fn bring_up_loopback() {
     configure(libc::SIOCSIFFLAGS, &request);
 }
 
-/// Gives the loopback device one more address.
+/// Adds an address to the loopback device.
 pub fn add_address(ip: Ipv4Addr) {
     let mut request = request_for("lo:1");
     let addr = libc::sockaddr_in {
