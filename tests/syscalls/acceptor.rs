@@ -1,4 +1,4 @@
-//! What the accept acceptor asks the kernel, and what it makes of calls that fail.
+//! The system calls of the acceptor, and how it handles failing ones.
 
 use std::collections::HashSet;
 
@@ -10,11 +10,11 @@ use crate::{
 };
 
 const NOW: Duration = Duration::ZERO;
-/// How the length of a queue is asked for.
+/// The call that reads the length of a queue.
 const COUNT: &str = "getsockopt";
-/// How it is asked whether anybody waits.
+/// The call that checks for a pending connection.
 const POLL: &str = "ppoll";
-/// Clients of the test with one fault in three calls for each of four errors, and how many wait at a time.
+/// Clients of the test that fails one call in three with each of four errors, and how many wait at a time.
 const CLIENTS: usize = 2500;
 const AT_A_TIME: usize = 500;
 
@@ -41,45 +41,45 @@ fn assert_taken(turn: Outcome, accepted: usize, end: BatchEnd) {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_burst_is_as_many_accepts_and_one_question() {
+fn a_burst_costs_one_accept_each_and_one_queue_query() {
     let trace = traced(&[], || assert_taken(one_turn(tcp(&options()), 10, 64), 10, BatchEnd::Drained));
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT], &accepted().repeat(9)].concat());
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn a_burst_beyond_the_limit_is_cut_there() {
+fn a_burst_beyond_the_limit_stops_at_the_limit() {
     let trace = traced(&[], || assert_taken(one_turn(tcp(&options()), 10, 4), 4, BatchEnd::LimitReached));
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT], &accepted().repeat(3)].concat());
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn with_a_limit_of_one_nothing_is_asked() {
+fn with_a_limit_of_one_the_queue_is_not_queried() {
     let trace = traced(&[], || assert_taken(one_turn(tcp(&options()), 2, 1), 1, BatchEnd::LimitReached));
     assert_eq!(trace.between_marks(), accepted());
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn on_a_unix_socket_each_accept_follows_a_question() {
+fn on_a_unix_socket_a_poll_precedes_each_accept() {
     let trace = traced(&[], || assert_taken(one_turn(unix(&SocketOptions::new()), 3, 64), 3, BatchEnd::Drained));
-    // What it is has to be found out once.
+    // The socket's family is looked up once.
     let each = [accepted(), &[POLL]].concat();
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT, POLL], &each.repeat(2)].concat());
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn on_a_unix_socket_nothing_is_asked_at_the_limit() {
+fn on_a_unix_socket_the_limit_ends_polling() {
     let trace = traced(&[], || assert_taken(one_turn(unix(&SocketOptions::new()), 3, 2), 2, BatchEnd::LimitReached));
     assert_eq!(trace.between_marks(), [accepted(), &[COUNT, POLL], accepted()].concat());
 }
 
-/// Another process was faster.
+/// As when another process was faster.
 #[test]
 #[ignore = "needs strace"]
-fn nobody_there_is_one_call_in_vain() {
+fn an_empty_queue_costs_one_failing_call() {
     let trace = traced(&[], || {
         let (listener, mut acceptor) = (tcp(&options()), Acceptor::new());
         between_marks((), |()| assert_taken(acceptor.accept(&listener, NOW, |_, _| {}), 0, BatchEnd::Drained));
@@ -88,7 +88,7 @@ fn nobody_there_is_one_call_in_vain() {
     assert_eq!(trace.between_marks(), [ACCEPT]);
 }
 
-/// Takes connections until nobody waits; each client must be among the peers.
+/// Accepts until the queue is empty; each client must be among the peers.
 fn serve_all(acceptor: &mut Acceptor, listener: &Listener, poller: &Poller) {
     let addr = listener.local_addr().unwrap();
     let clients: Vec<_> = (0..AT_A_TIME).map(|_| connect::blocking(&[addr], LocalAddr::Any).unwrap()).collect();
@@ -104,10 +104,10 @@ fn serve_all(acceptor: &mut Acceptor, listener: &Listener, poller: &Poller) {
     assert!(clients.iter().all(|client| peers.contains(&client.local_addr().unwrap().to_string())));
 }
 
-/// strace makes calls fail before they reach the kernel, so that no client is lost by it: all must be served.
+/// strace makes calls fail before they reach the kernel, so no client is lost: all must be served.
 #[test]
 #[ignore = "needs strace"]
-fn one_fault_in_three_loses_nobody() {
+fn one_fault_in_three_loses_no_connection() {
     for errno in ["ECONNABORTED", "EPROTO", "ENETDOWN", "EINTR"] {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=3+3")], || {
             let (listener, poller, _) = tcp_with_clients(&options(), 0);
@@ -121,7 +121,7 @@ fn one_fault_in_three_loses_nobody() {
         });
         let faults = trace.between_marks_matching("(INJECTED)");
         assert!(faults >= CLIENTS / 3, "{errno}: {faults}");
-        // An interrupted call is made again; the others are connections that failed.
+        // An interrupted call is repeated; the other errors are failed connections.
         let failed = if errno == "EINTR" { 0 } else { faults };
         let said = format!("failed peers {failed} failing calls 0\n");
         assert!(trace.output.contains(&said), "{errno}: {said}{}", trace.output);
@@ -130,7 +130,7 @@ fn one_fault_in_three_loses_nobody() {
 
 #[test]
 #[ignore = "needs strace"]
-fn short_of_resources_it_pauses_and_loses_nobody() {
+fn short_of_resources_it_pauses_and_loses_no_connection() {
     for errno in ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"] {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2..4")], || pauses_three_times(5));
         let refused = trace.between_marks_matching("(INJECTED)");
@@ -164,10 +164,10 @@ fn pauses_three_times(clients: usize) {
     assert_eq!(acceptor.counters(), expected);
 }
 
-/// What a descriptor more would not help is not shed.
+/// An extra descriptor would not help, so nothing is shed.
 #[test]
 #[ignore = "needs strace"]
-fn short_of_memory_nobody_is_shed() {
+fn short_of_memory_no_connection_is_shed() {
     traced(&[&format!("{ACCEPT}:error=ENOMEM:when=1")], || {
         let (listener, _poller, _clients) = tcp_with_clients(&options(), 1);
         let (mut acceptor, mut reserve) = (Acceptor::new(), Reserve::new(b"").unwrap());
@@ -182,7 +182,7 @@ fn short_of_memory_nobody_is_shed() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_reserve_that_cannot_be_refilled_is_told() {
+fn a_reserve_that_cannot_be_refilled_is_reported() {
     let injections = [&format!("{ACCEPT}:error=EMFILE:when=1"), "eventfd2:error=ENFILE:when=2"];
     let trace = traced(&injections, || {
         let (listener, _poller, _clients) = tcp_with_clients(&options(), 2);
@@ -211,7 +211,7 @@ fn assert_shed(trace: &Trace) {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_listener_that_is_gone_is_to_be_watched_no_more() {
+fn a_listener_that_is_gone_is_to_be_unwatched() {
     for errno in ["EINVAL", "EBADF", "ENOTSOCK"] {
         traced(&[&format!("{ACCEPT}:error={errno}:when=1")], || {
             let (listener, mut acceptor) = (tcp(&options()), Acceptor::new());
@@ -224,10 +224,10 @@ fn a_listener_that_is_gone_is_to_be_watched_no_more() {
     }
 }
 
-/// Nothing that is released helps against a filter; time may.
+/// Releasing resources does not help against a filter; time may.
 #[test]
 #[ignore = "needs strace"]
-fn a_filter_that_forbids_accepting_is_asked_seldom() {
+fn a_filter_that_forbids_accepting_is_retried_rarely() {
     traced(&["accept4:error=EPERM", "accept:error=EPERM"], || {
         let (listener, _poller, _clients) = tcp_with_clients(&options(), 1);
         let mut acceptor = Acceptor::new();

@@ -1,4 +1,4 @@
-//! What the largest buffers and UDP sockets cost.
+//! The system calls of the largest buffers and of UDP sockets.
 
 use anet::Datagram;
 
@@ -24,10 +24,10 @@ fn the_largest_buffer_is_found_in_two_calls() {
     assert_eq!(trace.between_marks(), ["setsockopt", "getsockopt"].repeat(2));
 }
 
-/// Where too much is refused, as on the BSDs.
+/// As on the BSDs, which refuse too large a value.
 #[test]
 #[ignore = "needs strace"]
-fn where_the_largest_is_refused_a_handful_of_calls_is_made() {
+fn where_the_largest_is_refused_a_few_calls_find_the_limit() {
     let trace = traced(&["setsockopt:error=ENOBUFS"], || {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         between_marks((), |()| assert!(option::maximize_recv_buffer(&socket).is_err()));
@@ -37,7 +37,7 @@ fn where_the_largest_is_refused_a_handful_of_calls_is_made() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_udp_server_is_made_with_four_calls() {
+fn a_udp_server_costs_four_calls() {
     let trace = traced(&[], || {
         let options = SocketOptions::new();
         between_marks(None, |made| *made = Some(udp(&options)));

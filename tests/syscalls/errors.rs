@@ -1,4 +1,4 @@
-//! Calls that fail, and what comes of the connections behind them.
+//! Failing calls, and the connections behind them.
 
 use crate::{
     trace::{Trace, between_marks, traced},
@@ -27,7 +27,7 @@ fn an_interrupted_accept_is_repeated() {
 #[test]
 #[ignore = "needs strace"]
 fn an_interrupted_wait_is_repeated() {
-    // What is left of the time has parts of a millisecond, which another call counts.
+    // The remaining time has a fraction of a millisecond, for which another call waits.
     let again = if cfg!(anet_force_epoll_fallback) { WAIT } else { "epoll_pwait2" };
     let injections: &[&str] = if cfg!(anet_force_epoll_fallback) {
         &[&format!("{WAIT}:error=EINTR:when=2..3")]
@@ -41,7 +41,7 @@ fn an_interrupted_wait_is_repeated() {
     assert_eq!(trace.between_marks(), [WAIT, again, again]);
 }
 
-/// Before Linux 5.11, or under a filter, the older call takes over for good.
+/// Before Linux 5.11, or under a filter, the older call replaces it permanently.
 #[test]
 #[ignore = "needs strace"]
 fn a_kernel_without_precise_waits_waits_in_milliseconds() {
@@ -52,7 +52,7 @@ fn a_kernel_without_precise_waits_waits_in_milliseconds() {
     }
 }
 
-/// A tracer that is killed can leave one such answer behind.
+/// A killed tracer can leave one such error behind.
 #[test]
 #[ignore = "needs strace"]
 fn one_refusal_among_successes_does_not_disable_precise_waits() {
@@ -81,7 +81,7 @@ fn waits(trace: &Trace) -> Vec<&str> {
 
 #[test]
 #[ignore = "needs strace"]
-fn errors_of_one_connection_are_counted_and_passed_over() {
+fn errors_of_one_connection_are_counted_and_skipped() {
     for errno in OF_ONE_CONNECTION {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
             let (listener, _poller, _clients) = tcp_with_clients(&options(), 3);
@@ -90,7 +90,7 @@ fn errors_of_one_connection_are_counted_and_passed_over() {
                 assert_eq!(batch, Batch { accepted: 3, failed: 1, end: BatchEnd::Drained });
             });
         });
-        // A socket that cannot accept at all gives this answer too, so it is asked whether it listens.
+        // A socket that cannot accept fails with this error too, so the batch checks that it listens.
         let asked: &[_] = if errno == "EOPNOTSUPP" { &["getsockopt"] } else { &[] };
         let calls = [accepted(), &[ACCEPT], asked, accepted(), accepted(), &[ACCEPT]].concat();
         assert_eq!(trace.between_marks(), calls, "{errno}");
@@ -135,7 +135,7 @@ fn a_batch_without_resources_ends_and_the_connections_stay_queued() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_batch_of_a_listener_that_is_gone_ends_and_says_so() {
+fn a_batch_reports_that_the_listener_is_gone() {
     for (errno, number) in [("EINVAL", 22), ("EBADF", 9), ("ENOTSOCK", 88)] {
         let trace = traced(&[&format!("{ACCEPT}:error={errno}:when=2")], || {
             batch_ends_early(|end| matches!(end, BatchEnd::ListenerGone(_)));
@@ -144,7 +144,7 @@ fn a_batch_of_a_listener_that_is_gone_ends_and_says_so() {
     }
 }
 
-/// The second call fails and the number it failed with is printed; nothing is lost by that.
+/// The second call fails and its error number is printed; no connection is lost.
 fn batch_ends_early(expected: impl Fn(BatchEnd) -> bool) {
     let (listener, _poller, _clients) = tcp_with_clients(&options(), 3);
     let mut end = BatchEnd::Drained;

@@ -7,7 +7,7 @@ use crate::{
 
 #[test]
 #[ignore = "needs strace"]
-fn a_missing_accept4_is_asked_for_once() {
+fn a_missing_accept4_is_tried_once() {
     let trace = traced(&["accept4:error=ENOSYS"], || accept_all_configured(3));
     let once: &[_] = if cfg!(anet_force_accept_fallback) { &[] } else { &["accept4"] };
     assert_eq!(trace.between_marks(), [once, &STEP_BY_STEP.repeat(3)].concat());

@@ -1,7 +1,7 @@
-//! What the kernel is asked, counted by strace, and what happens when it answers with an error.
+//! System calls counted by strace, and the crate's reaction to injected errors.
 //!
-//! Each test runs itself again under strace: there it does its work between two marks in the trace and checks what came
-//! of it, and here the calls between the marks are compared. strace also makes calls fail that would not.
+//! Each test runs itself again under strace: the child does its work between two marks in the trace and checks the
+//! result, and the parent compares the calls between the marks. strace also injects errors.
 
 #![cfg(target_os = "linux")]
 
@@ -30,22 +30,22 @@ use anet::{
 
 use trace::between_marks;
 
-/// Connections in a test that counts.
+/// Connections in a test that counts calls.
 const MANY: usize = 10;
 const IDLE: Duration = Duration::from_secs(300);
 /// Longer than anything on this host takes.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 
-/// What a wait costs; the newer architectures do not have the call without a signal mask.
+/// The call of a wait; the newer architectures lack the one without a signal mask.
 const WAIT: &str =
     if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) { "epoll_pwait" } else { "epoll_wait" };
-/// What a connection costs where `accept4` is missing or not to be used.
+/// The calls of a connection without `accept4`.
 const STEP_BY_STEP: [&str; 4] = ["accept", "fcntl", "fcntl", "fcntl"];
 
-/// The call that takes a connection, to count and to make fail.
+/// The call that accepts a connection, to count and to inject errors into.
 const ACCEPT: &str = if cfg!(anet_force_accept_fallback) { "accept" } else { "accept4" };
 
-/// What a connection costs.
+/// The calls of a connection.
 fn accepted() -> &'static [&'static str] {
     if cfg!(anet_force_accept_fallback) { &STEP_BY_STEP } else { &["accept4"] }
 }
@@ -58,7 +58,7 @@ fn tcp(options: &SocketOptions) -> Listener {
     listen::tcp(([127, 0, 0, 1], 0).into(), options).unwrap()
 }
 
-/// A listener whose queue has this many connections, and a poller that watches it.
+/// A listener with this many queued connections, and a poller that watches it.
 fn tcp_with_clients(options: &SocketOptions, clients: usize) -> (Listener, Poller, Vec<Stream>) {
     with_clients(tcp(options), clients)
 }
@@ -72,7 +72,7 @@ fn with_clients(listener: Listener, clients: usize) -> (Listener, Poller, Vec<St
     let clients = (0..clients).map(|_| connect::blocking(&[addr], LocalAddr::Any).unwrap()).collect();
     let poller = Poller::new().unwrap();
     poller.add(&listener, 0, Interest::READABLE).unwrap();
-    // The first reading of the clock in a process finds out how to read it without a system call.
+    // The first clock reading of a process looks up how to read it without a system call.
     poller.wait(&mut Events::<1>::new(), Some(Duration::from_millis(1))).unwrap();
     (listener, poller, clients)
 }
@@ -88,7 +88,7 @@ fn wait_and_accept(poller: &Poller, listener: &Listener, streams: &mut Vec<Strea
     }
 }
 
-/// Accepts as many as have connected; each must be as the options say and have the address of its client.
+/// Accepts as many as have connected; each must have the options set and the address of its client.
 fn accept_all_configured(connections: usize) {
     let (listener, _poller, clients) = tcp_with_clients(&options(), connections);
     let streams: Vec<(Stream, Endpoint)> = between_marks(Vec::with_capacity(connections), |streams| {

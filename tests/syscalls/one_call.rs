@@ -1,4 +1,4 @@
-//! What a connection costs when all goes well.
+//! The system calls of a connection when all goes well.
 
 use crate::{
     trace::{between_marks, traced},
@@ -14,7 +14,7 @@ fn a_tcp_connection_with_nodelay_and_keepalive_costs_one_call_beside_the_wait() 
         streams.iter().for_each(assert_configured);
     });
     assert_eq!(trace.between_marks(), [&[WAIT], accepted()].concat().repeat(MANY));
-    // In the words of the kernel, too.
+    // In the kernel's units, too.
     for answer in ["TCP_NODELAY, [1]", "SO_KEEPALIVE, [1]", "TCP_KEEPIDLE, [300]", "TCP_KEEPINTVL, [100]"] {
         assert_eq!(trace.answers_after(answer), MANY, "{answer}");
     }
@@ -95,7 +95,7 @@ fn assert_unix_options(stream: &Stream) {
     assert_eq!(option::priority(stream), Ok(3));
     assert_eq!(option::recv_timeout(stream), Ok(PATIENCE));
     assert_eq!(option::send_timeout(stream), Ok(PATIENCE));
-    // The kernel doubles both, for its own bookkeeping.
+    // The kernel doubles both for bookkeeping.
     assert_eq!(option::recv_buffer_size(stream), Ok(100_000));
     assert_eq!(option::send_buffer_size(stream), Ok(120_000));
 }

@@ -1,4 +1,4 @@
-//! A connection that comes through while it is being asked about.
+//! A connection that completes while its state is being checked.
 
 use std::thread;
 
@@ -9,11 +9,11 @@ use crate::{
     *,
 };
 
-/// The answer is waited for between the look for a peer and the look whether the socket is ready: at first the
-/// listener's queue is full, and the client's next attempt, one second later or three, finds room.
+/// The connection completes between the check for a peer and the check for readiness: at first the listener's queue is
+/// full, and the client's next attempt, one or three seconds later, finds room.
 #[test]
 #[ignore = "needs strace"]
-fn a_connection_made_between_two_looks_at_it_is_a_connection() {
+fn a_connection_established_between_two_checks_is_reported() {
     traced(&["ppoll:delay_enter=5000000"], || {
         let listener = listen::tcp(([127, 0, 0, 1], 0).into(), &SocketOptions::new().with_backlog(0)).unwrap();
         let addr = listener.local_addr().unwrap();

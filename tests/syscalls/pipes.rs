@@ -1,4 +1,4 @@
-//! Pipes, with `pipe2` and without.
+//! Pipes with and without `pipe2`.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn a_pipe_costs_one_call_if_its_ends_are_alike() {
     assert_eq!(trace.between_marks(), if cfg!(anet_force_pipe_fallback) { forced } else { vec!["pipe2"; 2] });
 }
 
-/// Where there is no `pipe` either the call is `pipe2` without flags.
+/// On architectures without `pipe` the replacement is `pipe2` without flags.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64", target_arch = "arm"))]
 #[test]
 #[ignore = "needs strace"]
@@ -40,7 +40,7 @@ fn a_missing_pipe2_is_replaced_with_the_same_outcome() {
     assert_eq!(names.iter().filter(|&&name| name == "pipe").count(), 4, "{names:?}");
     let asked = if cfg!(anet_force_pipe_fallback) { 0 } else { 4 };
     assert_eq!(names.iter().filter(|&&name| name == "pipe2").count(), asked, "{names:?}");
-    // Close-on-exec on eight ends, and two calls for each of the four that do not block.
+    // Close-on-exec on eight ends, and two calls for each of the four non-blocking ones.
     assert_eq!(names.iter().filter(|&&name| name == "fcntl").count(), 16, "{names:?}");
     assert_eq!(names.len(), 20 + asked, "{names:?}");
 }

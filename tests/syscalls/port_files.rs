@@ -11,16 +11,16 @@ use crate::{
 
 const CALLS: [&str; 8] = ["getsockname", "open", "openat", "write", "fsync", "renameat", "close", "close"];
 
-/// Writes a file and checks what there is afterwards.
+/// Writes a file and checks the result.
 fn write_one() {
-    // With the clock read before.
+    // The clock has been read before.
     let (listener, ..) = tcp_with_clients(&SocketOptions::new(), 0);
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("port-file-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let path = directory.join("ports");
     between_marks((), |()| port_file::write(&path, [&listener], []).unwrap());
     let text = format!("TCP INET: {}\n", listener.local_addr().unwrap().port().unwrap());
-    // Of a write that was only made believe, the first part is missing.
+    // strace faked a partial write, so its bytes are missing.
     assert!(text.ends_with(&fs::read_to_string(&path).unwrap()));
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     fs::remove_dir_all(directory).unwrap();
@@ -48,7 +48,7 @@ fn an_interrupted_write_is_repeated() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_short_write_goes_on_where_it_has_ended() {
+fn a_short_write_resumes_where_it_ended() {
     let trace = traced(&["write:retval=4:when=1"], || {
         write_one();
     });

@@ -1,4 +1,4 @@
-//! What a connection costs in the programs of `examples`: servers of the same shape, whose clients run beside them.
+//! The system calls of a connection in programs shaped like those of `examples`, whose clients run beside them.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -18,12 +18,12 @@ use crate::{
     *,
 };
 
-/// One after the other.
+/// In sequence.
 const CONNECTIONS: usize = 500;
 
-/// Listens, and handles events until as many connections as count have come and gone.
+/// Listens, and handles events until all counted connections have closed.
 fn serve<'t, T: Default>(server: &mut Server<'t, T>, mut handle: impl FnMut(&mut Server<'t, T>, Event)) {
-    // A connection comes with its request, however slow the client is.
+    // A connection is reported with its request, however slow the client is.
     let listener = tcp(&options().with_tcp_defer_accept(PATIENCE));
     println!("port {}", listener.local_addr().unwrap().as_inet().unwrap().port());
     server.listen(listener).unwrap();
@@ -37,13 +37,13 @@ fn serve<'t, T: Default>(server: &mut Server<'t, T>, mut handle: impl FnMut(&mut
     });
 }
 
-/// What as many clients do, one after the other.
+/// Runs that many clients in sequence.
 fn clients(said: &mut BufReader<ChildStdout>, client: impl Fn(TcpStream)) {
     let port: u16 = said.lines().find_map(|line| line.unwrap().split_once("port ")?.1.parse().ok()).unwrap();
     (0..CONNECTIONS).for_each(|_| client(TcpStream::connect(("127.0.0.1", port)).unwrap()));
 }
 
-/// Where `accept4` is not to be used, what stands in for it is more.
+/// Without `accept4` its replacement costs more calls.
 #[track_caller]
 fn assert_at_most(tenths_of_a_call: usize, calls: usize) {
     println!("{calls} calls for {CONNECTIONS} connections");
@@ -51,7 +51,7 @@ fn assert_at_most(tenths_of_a_call: usize, calls: usize) {
     assert!((CONNECTIONS..=most).contains(&calls), "{calls}");
 }
 
-/// Answers each request and ends the connection.
+/// Answers each request and closes the connection.
 fn serve_closing_first(close: impl Fn(&mut Server<'_, ()>, Key)) {
     let mut slots = [const { Slot::VACANT }; 4];
     serve(&mut Server::new(&mut slots[..]).unwrap(), |server, event| {
@@ -87,7 +87,7 @@ fn a_connection_that_the_server_closes_first_costs_at_most_six_calls() {
     assert_at_most(60, trace.between_marks().len());
 }
 
-/// For the client's own end there is an `epoll_ctl`, a read and, unless the next client comes at the same time, a wait.
+/// The client's close costs an `epoll_ctl`, a read and, unless the next client connects at the same time, a wait.
 #[test]
 #[ignore = "needs strace"]
 fn a_connection_that_the_server_closes_lingering_costs_at_most_nine_calls() {
@@ -100,7 +100,7 @@ fn a_connection_that_the_server_closes_lingering_costs_at_most_nine_calls() {
     assert_at_most(91, trace.between_marks().len());
 }
 
-/// A side of a proxy: its other side, and what is to be sent to it once it is connected.
+/// A side of a proxy: its other side, and the bytes to send once that is connected.
 #[derive(Debug, Default)]
 struct Side {
     other: Option<Key>,
@@ -154,7 +154,7 @@ fn proxy(upstreams: &[Endpoint]) {
     });
 }
 
-/// Answers each connection's question, and ends when its client does.
+/// Answers each connection's request, and closes when its client does.
 fn answer_all(upstream: &TcpListener) {
     for _ in 0..CONNECTIONS {
         let (mut proxy, _) = upstream.accept().unwrap();
@@ -164,7 +164,7 @@ fn answer_all(upstream: &TcpListener) {
     }
 }
 
-/// Two connections, two questions and answers, two ends: on mio 22, with the same options on both sides.
+/// Two connections, two requests and answers, two closes: 22 on mio, with the same options on both sides.
 #[test]
 #[ignore = "needs strace"]
 fn a_proxied_short_connection_costs_at_most_23_calls() {

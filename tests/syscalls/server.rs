@@ -1,4 +1,4 @@
-//! What a server's connection costs, and what becomes of one that cannot be watched.
+//! The system calls of a server's connection, and a connection that cannot be watched.
 
 use std::{
     io::{BufRead, Read},
@@ -12,12 +12,12 @@ use crate::{
     *,
 };
 
-/// One after the other.
+/// In sequence.
 const CONNECTIONS: usize = 1000;
 const READ: &str = "recvfrom";
 const WRITE: &str = "sendto";
 
-/// Answers whoever asks, closes who has closed, and tells of everything else.
+/// Echoes input, closes connections whose peer has closed, and passes every other event to `tell`.
 fn serve_once(server: &mut Server<'_, u32>, mut tell: impl FnMut(Event)) {
     server.wait(PATIENCE).unwrap();
     while let Some(event) = server.next_event() {
@@ -35,7 +35,7 @@ fn serve_once(server: &mut Server<'_, u32>, mut tell: impl FnMut(Event)) {
     }
 }
 
-/// A server, before whose listener a client waits.
+/// A server with one client in its listener's backlog.
 fn with_server(client_asks: bool, test: impl FnOnce(Server<'_, u32>, Stream)) {
     let (listener, _poller, mut clients) = tcp_with_clients(&options(), 1);
     let client = clients.remove(0);
@@ -54,7 +54,7 @@ fn serve_between_marks(server: &mut Server<'_, u32>) {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_connection_that_asks_and_goes_at_once_is_never_watched() {
+fn a_connection_that_closes_after_its_request_is_never_watched() {
     let trace = traced(&[], || {
         with_server(true, |mut server, client| {
             client.shutdown(anet::stream::Shutdown::Write).unwrap();
@@ -83,11 +83,11 @@ fn a_connection_that_stays_is_watched_after_its_first_turn() {
     assert_eq!(trace.between_marks(), [&first[..], &[WAIT, READ, WRITE], &[WAIT, READ, "close"]].concat());
 }
 
-/// The amortised cost, with all waits and all questions. However slow the client is, there is no connection before it
-/// has asked, and its question comes with the end of the stream.
+/// The amortised cost, all waits and queries included. However slow the client is, its connection is reported only with
+/// its request, which carries the end of the stream.
 #[test]
 #[ignore = "needs strace"]
-fn short_connections_one_after_the_other_cost_at_most_seven_calls_each() {
+fn short_connections_in_sequence_cost_at_most_seven_calls_each() {
     let work = || {
         let mut slots = [const { Slot::VACANT }; 4];
         let mut server = Server::new(&mut slots[..]).unwrap();
@@ -106,23 +106,23 @@ fn short_connections_one_after_the_other_cost_at_most_seven_calls_each() {
     });
     let calls = trace.between_marks().len();
     println!("{calls} calls for {CONNECTIONS} connections");
-    // Where `accept4` is not to be used, what stands in for it is more.
+    // Without `accept4` its replacement costs more calls.
     let most = 7 + accepted().len() - 1;
     assert!((5 * CONNECTIONS..=most * CONNECTIONS).contains(&calls), "{calls}");
 }
 
 fn ask_and_go(port: u16) {
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    // Held back until there is more, which is the end.
+    // Held back until the end of the stream follows.
     rustix::net::send(&client, b"?", rustix::net::SendFlags::MORE).unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
     client.read_exact(&mut [0]).unwrap();
 }
 
-/// Those who wait to be spoken to, or think before they speak.
+/// Clients that wait for the server to speak first, or are slow to send a request.
 #[test]
 #[ignore = "needs strace"]
-fn silent_connections_are_soon_not_read_from_any_more() {
+fn silent_connections_are_soon_no_longer_read() {
     let trace = traced(&[], || {
         let (listener, _poller, _clients) = tcp_with_clients(&options(), MANY);
         let mut slots = [const { Slot::VACANT }; MANY];
@@ -133,29 +133,29 @@ fn silent_connections_are_soon_not_read_from_any_more() {
     });
     let calls = trace.between_marks();
     let reads = calls.iter().filter(|call| **call == READ).count();
-    // At once and at the end of the turn, of the first, the second, the third, the sixth.
+    // Two reads, at once and at the end of the turn, for each of the first, second, third and sixth connection.
     assert_eq!((calls.iter().filter(|call| **call == "epoll_ctl").count(), reads), (MANY, 8));
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn a_connection_that_cannot_be_watched_is_told_and_closed() {
+fn a_connection_that_cannot_be_watched_is_reported_and_closed() {
     for errno in ["ENOSPC", "ENOMEM"] {
         let trace = traced(&[&format!("epoll_ctl:error={errno}:when=3+")], || {
             with_server(false, |mut server, client| {
-                let mut told = Vec::new();
+                let mut reported = Vec::new();
                 between_marks((), |()| {
                     serve_once(&mut server, |event| {
                         if let Event::Closing(_, CloseReason::Unwatched(error)) = event {
-                            told.push(error.op());
+                            reported.push(error.op());
                         }
                     });
                 });
-                assert_eq!((told, server.len()), (vec![Op::EventControl], 0));
+                assert_eq!((reported, server.len()), (vec![Op::EventControl], 0));
                 assert_eq!(client.read(&mut [0]), Ok(0));
             });
         });
-        // Once to watch it, and once for the reason, which may have passed.
+        // One call to watch it, and one to learn the reason, which may have passed.
         assert_eq!(trace.between_marks_matching("(INJECTED)"), 2);
     }
 }

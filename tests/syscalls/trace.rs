@@ -7,13 +7,13 @@ use std::{
     process::{self, ChildStdout, Command, Output, Stdio},
 };
 
-/// Set in a test that is traced.
+/// Set in a traced test.
 const TRACED: &str = "ANET_TRACED";
-/// Paths that do not exist; looking at them shows in the trace.
+/// Paths that do not exist; accessing them leaves a mark in the trace.
 const BEGIN: &str = "/anet/mark/begin";
 const END: &str = "/anet/mark/end";
 
-/// Does the work that counts. What it makes is given room before and kept until after, so that neither shows.
+/// Does the counted work. Its result is allocated before and kept until after, so neither shows in the trace.
 pub(crate) fn between_marks<T>(mut made: T, work: impl FnOnce(&mut T)) -> T {
     mark(BEGIN);
     work(&mut made);
@@ -25,21 +25,21 @@ fn mark(path: &str) {
     assert!(fs::metadata(path).is_err());
 }
 
-/// The system calls of the thread that has left marks.
+/// The system calls of the thread that left marks.
 pub(crate) struct Trace {
-    /// One call a line, with its arguments and its answer.
+    /// One call a line, with its arguments and its result.
     lines: Vec<String>,
-    /// What the process printed.
+    /// The output of the process.
     pub(crate) output: String,
 }
 
-/// Runs the test that `work` is written in again under strace, with these calls made to fail, and returns its trace.
-/// In that process, does the work and does not return.
+/// Runs the test that contains `work` again under strace, with these injections, and returns its trace. In that
+/// process, does the work and does not return.
 pub(crate) fn traced<F: FnOnce()>(injections: &[&str], work: F) -> Trace {
     traced_beside(injections, work, |_| {})
 }
 
-/// The same; meanwhile does what is to be done `beside` it at full speed, with what the traced process prints.
+/// The same; meanwhile runs `beside`, untraced, with the output of the traced process.
 pub(crate) fn traced_beside<F: FnOnce()>(
     injections: &[&str],
     work: F,
@@ -62,7 +62,7 @@ pub(crate) fn traced_beside<F: FnOnce()>(
     Trace { lines: dir.marked_lines(), output: text }
 }
 
-/// What is left of its output when the work beside it is done.
+/// The rest of its output when the work beside it is done.
 fn run(mut command: Command, beside: impl FnOnce(&mut BufReader<ChildStdout>)) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.unwrap_or_else(|error| panic!("strace, which this test needs: {error}"));
@@ -74,7 +74,7 @@ fn run(mut command: Command, beside: impl FnOnce(&mut BufReader<ChildStdout>)) -
     Output { stdout: rest, ..output }
 }
 
-/// The name of the test that a closure is written in.
+/// The name of the test that contains a closure.
 fn test_of<F>() -> &'static str {
     // `syscalls::module::test::{{closure}}`
     let name = any::type_name::<F>();
@@ -82,9 +82,9 @@ fn test_of<F>() -> &'static str {
 }
 
 impl Trace {
-    /// The names of the calls between the marks, in their order.
+    /// The names of the calls between the marks, in order.
     ///
-    /// With debug assertions std looks at a descriptor before it closes it; that is not the crate's call.
+    /// With debug assertions std checks a descriptor before it closes it; those calls are left out.
     pub(crate) fn between_marks(&self) -> Vec<&str> {
         let lines: Vec<_> = self.marked().collect();
         let is_closed_next = |at: usize| lines.get(at + 1).is_some_and(|line| line.starts_with("close("));
@@ -119,7 +119,7 @@ impl Trace {
     }
 }
 
-/// Where strace writes a file for each thread, so that lines are never interrupted by those of another.
+/// The directory where strace writes a file for each thread, so threads never interleave lines.
 struct TraceDir(PathBuf);
 
 impl TraceDir {
@@ -130,7 +130,7 @@ impl TraceDir {
         Self(dir)
     }
 
-    /// The lines of the one thread that has left both marks.
+    /// The lines of the one thread that left both marks.
     fn marked_lines(&self) -> Vec<String> {
         let files = fs::read_dir(&self.0).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
         let mut marked = files.filter(|trace| trace.contains(BEGIN) && trace.contains(END));
@@ -143,7 +143,7 @@ impl TraceDir {
 
 impl Drop for TraceDir {
     fn drop(&mut self) {
-        // What is left lies in the target directory.
+        // A leftover lies in the target directory.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
