@@ -1,4 +1,4 @@
-//! Requests as datagrams, and the file that tells the ports.
+//! Requests as datagrams, and the port file.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::{server::*, support::lacks_ipv6};
 
-/// A client that sends from a port of its own.
+/// A client with a separate source port.
 fn udp_client(server: SocketAddr) -> UdpSocket {
     let any = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     let client = UdpSocket::bind(any).unwrap();
@@ -93,7 +93,7 @@ fn an_empty_datagram_is_not_the_end_of_anything() {
     assert_eq!(ask(&client, b"PING\r\n"), "+PONG\r\n");
 }
 
-/// What servers that speak RESP2 reply. An answer to one of them would be read before the one to the ping.
+/// Replies of RESP2 servers. An answer to one of them would arrive before the one to the ping.
 #[test]
 fn a_reply_is_never_answered() {
     let replies = [
@@ -165,7 +165,7 @@ fn no_reply_is_a_request_to_another_server() {
 }
 
 #[test]
-fn where_there_is_nothing_to_say_no_datagram_is_sent() {
+fn an_empty_reply_is_not_sent() {
     let server = Server::start(&["--udp"]);
     let [v4, _] = addrs(&server);
     let client = udp_client(v4);
@@ -184,7 +184,7 @@ mod forged {
     use super::*;
     use crate::support::namespace::in_namespace;
 
-    /// Sends a datagram that says it comes from another port of this host.
+    /// Sends a datagram with another port of this host as its source.
     fn forge(from: u16, to: u16, payload: &[u8]) {
         let len = u16::try_from(8 + payload.len()).unwrap();
         // No checksum, as IPv4 allows.
@@ -193,7 +193,7 @@ mod forged {
         raw.send_to(&[&header, payload].concat(), (Ipv4Addr::LOCALHOST, 0)).unwrap();
     }
 
-    /// A server that has answered this has dealt with all that came before.
+    /// A server that has answered this has handled all earlier datagrams.
     fn catch_up(servers: [&Server; 2]) {
         for server in servers {
             assert_eq!(ask(&udp_client(addrs(server)[0]), b"PING\r\n"), "+PONG\r\n");
@@ -202,7 +202,7 @@ mod forged {
 
     #[test]
     #[ignore = "needs CAP_SYS_ADMIN and CAP_NET_RAW"]
-    fn two_servers_do_not_go_on_answering_each_other() {
+    fn two_servers_do_not_answer_each_other_forever() {
         in_namespace(|| {
             let [victim, other] = [(); 2].map(|()| Server::start(&["--udp"]));
             let received = |server: &Server| info(&mut server.client(), "total_net_input_bytes");
@@ -213,7 +213,7 @@ mod forged {
                 catch_up([&other, &victim]);
                 let before = [&other, &victim].map(received);
                 (0..10).for_each(|_| catch_up([&other, &victim]));
-                // The pings, and the question how much it was.
+                // The pings, and the query of the counter.
                 let asked = 10 * "PING\r\n".len() + "*1\r\n$4\r\nINFO\r\n".len();
                 assert_eq!([&other, &victim].map(received), before.map(|bytes| bytes + asked as u64), "{request:?}");
             }
@@ -221,7 +221,7 @@ mod forged {
     }
 }
 
-/// A client in another language, with nothing of this crate in it.
+/// A client in another language, without this crate.
 #[test]
 fn a_python_client_is_answered() {
     const CLIENT: &str = "\
@@ -243,8 +243,8 @@ print('done')
 }
 
 #[test]
-fn without_the_flag_no_datagram_is_taken() {
-    // Of all tests this one alone has sockets at this address, so that the port is not that of another one's.
+fn without_the_flag_datagrams_are_not_received() {
+    // No other test has sockets at this address, so the port belongs to this one.
     let server = Server::start(&["--bind", "127.0.81.1"]);
     let client = udp_client(SocketAddr::from(([127, 0, 81, 1], server.port)));
     client.send(b"PING\r\n").unwrap();
@@ -252,7 +252,7 @@ fn without_the_flag_no_datagram_is_taken() {
 }
 
 #[test]
-fn the_port_file_tells_the_ports_in_use() {
+fn the_port_file_lists_the_ports_in_use() {
     if lacks_ipv6() {
         return;
     }

@@ -1,9 +1,9 @@
-//! What the flags may be, and what is said of those that are wrong.
+//! Valid flags, and the errors for wrong ones.
 
 use crate::server::*;
 
 #[test]
-fn a_flag_that_is_wrong_is_told_in_one_line() {
+fn a_wrong_flag_is_reported_in_one_line() {
     let long_path = "x".repeat(108);
     let cases: [&[&str]; 18] = [
         &["--bind", "127.0.0.1:x"],
@@ -34,7 +34,7 @@ fn a_flag_that_is_wrong_is_told_in_one_line() {
 }
 
 #[test]
-fn a_wrong_value_is_shown_cut_and_in_quotes() {
+fn a_wrong_value_is_shown_truncated_and_quoted() {
     let huge = "é9".repeat(20_000);
     let shown = format!("{:?}...", "é9".repeat(32));
     for name in ["--bind", "--port", "--unixsocket", "--unixsocketperm", "--protected-mode", "--timeout"] {

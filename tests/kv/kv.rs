@@ -1,4 +1,5 @@
-//! `examples/kv.rs` as its clients meet it: the `redis` crate as a real one, bare sockets for what no real one sends.
+//! `examples/kv.rs` from its clients' side: the `redis` crate as a real client, bare sockets for input that no real
+//! client sends.
 
 use std::{
     fs,
@@ -25,7 +26,7 @@ mod support;
 use server::*;
 use support::lacks_ipv6;
 
-/// So few clients that no host's limit of descriptors is worth a warning.
+/// So few clients that no host's descriptor limit causes a warning.
 const FEW: &[&str] = &["--maxclients", "100"];
 
 #[test]
@@ -81,7 +82,7 @@ fn ten_thousand_pipelined_commands_are_answered_in_order() {
 }
 
 #[test]
-fn a_value_of_a_megabyte_comes_back_whole() {
+fn a_value_of_a_megabyte_is_returned_intact() {
     let server = Server::start(&[]);
     let value: Vec<u8> = (0..1 << 20).map(|at| (at % 251) as u8).collect();
     for mut client in [server.client(), server.client_unix()] {
@@ -122,7 +123,7 @@ fn connections_that_drop_mid_command_leave_the_others_alone() {
 }
 
 #[test]
-fn a_request_that_comes_byte_by_byte_is_served() {
+fn a_request_sent_byte_by_byte_is_served() {
     let server = Server::start(&[]);
     let mut socket = server.socket();
     for byte in b"*2\r\n$4\r\nECHO\r\n$3\r\nabc\r\nPING\r\n" {
@@ -147,7 +148,7 @@ fn incr_refuses_what_is_not_an_integer_and_what_would_overflow() {
 }
 
 #[test]
-fn clients_learn_what_they_ask_of_the_server() {
+fn clients_can_query_the_server() {
     let server = Server::start(&["--maxclients", "77"]);
     let mut client = server.client();
     let pairs: Vec<String> = cmd("CONFIG").arg("Get").arg("save").arg("maxclients").query(&mut client).unwrap();
@@ -163,7 +164,7 @@ fn clients_learn_what_they_ask_of_the_server() {
 }
 
 #[test]
-fn commands_are_refused_in_the_words_of_redis() {
+fn commands_are_refused_in_redis_wording() {
     let cases = [
         ("FOO a 'b c'", "-ERR unknown command 'FOO', with args beginning with: 'a' 'b c' \r\n"),
         ("Get", "-ERR wrong number of arguments for 'get' command\r\n"),
@@ -203,7 +204,7 @@ fn inline_requests_are_split_at_blanks_outside_of_quotes() {
 }
 
 #[test]
-fn a_protocol_error_is_told_and_ends_the_connection() {
+fn a_protocol_error_is_reported_and_ends_the_connection() {
     let long = "1".repeat(70_000);
     let cases = [
         ("*x\r\n", "invalid multibulk length"),
@@ -222,14 +223,14 @@ fn a_protocol_error_is_told_and_ends_the_connection() {
     let server = Server::start(&[]);
     for (request, text) in cases {
         let mut socket = server.socket();
-        // The server may have closed before it has all.
+        // The server may have closed before it has read everything.
         let _ = socket.write_all(request.as_bytes());
         assert_eq!(read_to_end(&mut socket), format!("-ERR Protocol error: {text}\r\n"), "{request:.20}");
     }
 }
 
 #[test]
-fn a_request_over_128_mib_is_refused_before_it_has_come() {
+fn a_request_over_128_mib_is_refused_before_it_has_arrived() {
     let server = Server::start(&[]);
     let mut socket = server.socket();
     let largest = "$67108864\r\n";
@@ -240,7 +241,7 @@ fn a_request_over_128_mib_is_refused_before_it_has_come() {
 }
 
 #[test]
-fn what_came_before_a_protocol_error_or_quit_is_answered_and_nothing_behind_it() {
+fn requests_before_a_protocol_error_or_quit_are_answered_and_none_after_it() {
     let server = Server::start(&[]);
     for (ending, reply) in [("*x", "-ERR Protocol error: invalid multibulk length"), ("QUIT", "+OK")] {
         for mut socket in server.sockets() {
@@ -278,7 +279,7 @@ fn input_that_is_never_looked_at_does_not_reset_the_connection() {
     let server = Server::start(&[]);
     let mut other = server.client();
     for (mut socket, left) in server.sockets().into_iter().zip([2, 1]) {
-        // Stopped, so that all has come when it reads for the first time.
+        // Stopped, so that everything has arrived when it reads for the first time.
         server.signal(Signal::STOP);
         socket.write_all(b"QUIT\r\n").unwrap();
         socket.write_all(&[b'x'; 90_000]).unwrap();
@@ -316,7 +317,7 @@ fn a_client_that_does_not_read_is_dropped_while_others_are_served() {
 }
 
 #[test]
-fn a_client_over_the_limit_reads_why_and_then_the_end() {
+fn a_client_over_the_limit_reads_the_reason_and_then_the_end() {
     let server = Server::start(&["--maxclients", "1"]);
     let mut client = server.client();
     cmd("PING").exec(&mut client).unwrap();
@@ -346,7 +347,7 @@ fn connections_wait_while_there_are_no_descriptors_and_the_server_does_not_spin(
 }
 
 #[test]
-fn sigterm_and_sigint_end_the_server_well_and_its_socket_file_is_gone() {
+fn sigterm_and_sigint_end_the_server_cleanly_and_remove_its_socket_file() {
     for signal in [Signal::TERM, Signal::INT] {
         let server = Server::start(&["--unixsocketperm", "750"]);
         let _connected = server.client();
@@ -367,7 +368,7 @@ fn a_socket_file_that_another_server_has_put_there_stays() {
 }
 
 #[test]
-fn an_address_in_use_is_told_in_the_words_of_redis() {
+fn an_address_in_use_is_reported_in_redis_wording() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap();
     let output = kv(&[FEW, &["--port", &addr.port().to_string()]].concat());
@@ -376,7 +377,7 @@ fn an_address_in_use_is_told_in_the_words_of_redis() {
 }
 
 #[test]
-fn a_unix_path_in_use_is_told_in_the_words_of_redis() {
+fn a_unix_path_in_use_is_reported_in_redis_wording() {
     let server = Server::start(&[]);
     let output = kv(&[FEW, &["--port", "0", "--unixsocket", server.path.to_str().unwrap()]].concat());
     let text = "Failed opening Unix socket: bind: Address already in use\n";
@@ -386,7 +387,7 @@ fn a_unix_path_in_use_is_told_in_the_words_of_redis() {
 
 #[test]
 fn an_address_of_another_host_is_a_warning_where_it_is_optional() {
-    // 192.0.2.0/24 is for documentation, so it is nobody's.
+    // 192.0.2.0/24 is reserved for documentation, so no host has it.
     let server = Server::start(&[FEW, &["--bind", "127.0.0.1 -192.0.2.1"]].concat());
     assert!(cmd("PING").exec(&mut server.client()).is_ok());
     assert_eq!(server.end(Signal::TERM), Some(0));

@@ -1,4 +1,4 @@
-//! Who is served and for how long: `--protected-mode`, `--max-per-source`, `--timeout`, descriptors, the end.
+//! Limits: `--protected-mode`, `--max-per-source`, `--timeout`, descriptors, shutdown.
 
 use std::{
     io::{Read, Write},
@@ -17,14 +17,14 @@ fn client_list(client: &mut Connection) -> Vec<String> {
     list.lines().map(str::to_owned).collect()
 }
 
-/// One field of a line of `CLIENT LIST`, as Redis's clients take it apart.
+/// One field of a line of `CLIENT LIST`, split as Redis's clients do.
 fn field<'a>(line: &'a str, name: &str) -> &'a str {
     let value = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
     value.unwrap_or_else(|| panic!("no {name} in {line:?}"))
 }
 
 #[test]
-fn the_client_list_tells_of_everybody_in_the_order_in_which_they_came() {
+fn the_client_list_shows_all_clients_in_order_of_arrival() {
     if lacks_ipv6() {
         return;
     }
@@ -50,7 +50,7 @@ fn the_client_list_tells_of_everybody_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn the_client_list_tells_who_is_idle_and_since_when_they_are_there() {
+fn the_client_list_shows_age_and_idle_time() {
     let server = Server::start(&[]);
     let mut idle = server.client();
     cmd("PING").exec(&mut idle).unwrap();
@@ -64,7 +64,7 @@ fn the_client_list_tells_who_is_idle_and_since_when_they_are_there() {
 }
 
 #[test]
-fn who_is_idle_for_too_long_is_closed_and_who_is_active_is_not() {
+fn idle_clients_are_closed_and_active_ones_kept() {
     let server = Server::start(&["--timeout", "3"]);
     let mut active = server.client();
     let mut idle = server.sockets();
@@ -93,13 +93,13 @@ fn without_a_timeout_an_idle_client_stays() {
 }
 
 #[test]
-fn clients_of_one_address_are_limited_and_told_so() {
+fn clients_of_one_address_are_limited_and_read_the_reason() {
     if lacks_ipv6() {
         return;
     }
     let server = Server::start(&["--max-per-source", "2"]);
     let mut clients = [server.client(), server.client()];
-    // Those of another address and of the Unix socket are not counted there.
+    // Clients of another address and of the Unix socket do not count.
     let _others = [server.client_v6(), server.client_unix(), server.client_unix(), server.client_unix()];
     let error = cmd("PING").exec(&mut server.try_client().unwrap()).unwrap_err();
     assert_eq!(error.detail(), Some("max number of clients from this address reached"), "{error:?}");
@@ -111,31 +111,31 @@ fn clients_of_one_address_are_limited_and_told_so() {
 }
 
 #[test]
-fn the_limits_can_be_asked_for() {
+fn the_limits_can_be_queried() {
     let flags = ["--max-per-source", "7", "--timeout", "30", "--protected-mode", "no", "--tcp-backlog", "99"];
     let server = Server::start(&flags);
     let mut client = server.client();
     for pair in flags.chunks(2) {
         let name = pair[0].strip_prefix("--").unwrap();
-        let told: Vec<String> = cmd("CONFIG").arg("GET").arg(name).query(&mut client).unwrap();
-        assert_eq!(told, [name, pair[1]]);
+        let values: Vec<String> = cmd("CONFIG").arg("GET").arg(name).query(&mut client).unwrap();
+        assert_eq!(values, [name, pair[1]]);
     }
     let server = Server::start(&[]);
     let names = &["max-per-source", "protected-mode", "timeout"];
-    let told: Vec<String> = cmd("CONFIG").arg("GET").arg(names).query(&mut server.client()).unwrap();
-    assert_eq!(told, ["max-per-source", "0", "protected-mode", "yes", "timeout", "0"]);
+    let values: Vec<String> = cmd("CONFIG").arg("GET").arg(names).query(&mut server.client()).unwrap();
+    assert_eq!(values, ["max-per-source", "0", "protected-mode", "yes", "timeout", "0"]);
 }
 
 /// 24 descriptors are less than 10,000 clients need, and about half of these 40 have to wait.
 #[test]
-fn clients_for_whom_there_is_no_descriptor_wait_and_are_served_when_others_leave() {
+fn clients_without_a_descriptor_wait_and_are_served_when_others_leave() {
     let server = Server::start_with_descriptors(24);
     let mut waiting: Vec<_> = (0..40).map(|_| server.socket()).collect();
     for socket in &mut waiting {
         socket.write_all(b"PING\r\n").unwrap();
     }
     wait_until(|| server.open_fds() >= 24);
-    // The first to come are the first to be served; each leaves when it has been.
+    // Clients are served in order of arrival; each leaves once it is served.
     for mut socket in waiting {
         assert_eq!(read(&mut socket, 7), "+PONG\r\n");
     }
@@ -150,7 +150,7 @@ fn clients_for_whom_there_is_no_descriptor_wait_and_are_served_when_others_leave
 }
 
 #[test]
-fn a_low_limit_of_descriptors_is_raised_as_far_as_it_may_be() {
+fn a_low_descriptor_limit_is_raised_as_far_as_allowed() {
     let server = Server::start_with_descriptors_raisable(24, 600);
     let mut clients: Vec<_> = (0..100).map(|_| server.client()).collect();
     assert_eq!(info(&mut clients[99], "connected_clients"), 100);
@@ -159,7 +159,7 @@ fn a_low_limit_of_descriptors_is_raised_as_far_as_it_may_be() {
     assert!(server.stderr().contains("Current maximum open files is 600"));
 }
 
-/// More than the socket buffers take, and what was not read when the signal came is answered too.
+/// More than the socket buffers take; requests unread when the signal arrived are answered too.
 #[test]
 fn a_client_that_is_owed_replies_gets_them_all_after_the_signal() {
     let len = "$1048576\r\n\r\n".len() + (1 << 20);
@@ -175,7 +175,7 @@ fn a_client_that_is_owed_replies_gets_them_all_after_the_signal() {
         }
         let signalled = Instant::now();
         server.signal(Signal::TERM);
-        // A client that is owed nothing is closed meanwhile.
+        // A client without pending replies is closed meanwhile.
         wait_until(|| cmd("PING").exec(&mut idle).is_err());
         let replies = sockets.each_mut().map(|socket| {
             let mut replies = Vec::new();
@@ -189,7 +189,7 @@ fn a_client_that_is_owed_replies_gets_them_all_after_the_signal() {
 }
 
 #[test]
-fn a_request_that_has_come_before_the_signal_is_answered() {
+fn a_request_received_before_the_signal_is_answered() {
     let server = Server::start(&[]);
     let mut sockets = server.sockets();
     for socket in &mut sockets {
@@ -222,11 +222,11 @@ fn the_second_signal_ends_the_server_at_once() {
     });
 }
 
-/// What the server gives its clients after the first signal.
+/// The grace that the server gives its clients after the first signal.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The test says when it sent that signal and whether it held, which it must unless the grace was over by then. Then
-/// the host was too busy, and the test is made again.
+/// The test returns when it sent that signal and whether it held, which it must unless the grace was over by then. In
+/// that case the host was too busy, and the test runs again.
 fn within_the_grace(mut test: impl FnMut() -> (Instant, bool)) {
     let held = (0..10).any(|_| {
         let (signalled, held) = test();
@@ -236,7 +236,7 @@ fn within_the_grace(mut test: impl FnMut() -> (Instant, bool)) {
     assert!(held, "the grace was always over");
 }
 
-/// It is owed more than the socket buffers take.
+/// Its pending replies exceed the socket buffers.
 fn client_that_does_not_read(server: &Server) -> TcpStream {
     cmd("SET").arg("big").arg(vec![b'x'; 8 << 20]).exec(&mut server.client()).unwrap();
     let mut deaf = server.socket();
@@ -246,7 +246,7 @@ fn client_that_does_not_read(server: &Server) -> TcpStream {
 }
 
 #[test]
-fn the_end_does_not_wait_for_ever_for_a_client_that_does_not_read() {
+fn shutdown_does_not_wait_forever_for_a_client_that_does_not_read() {
     let server = Server::start(&[]);
     let deaf = client_that_does_not_read(&server);
     deaf.shutdown(Shutdown::Write).unwrap();
@@ -264,7 +264,7 @@ mod elsewhere {
         support::namespace::{add_address, in_namespace},
     };
 
-    /// Not a loopback address, though the packets take that device.
+    /// Not a loopback address, although packets to it take the loopback device.
     const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(10, 20, 30, 40);
 
     fn ping(server: &Server, ip: Ipv4Addr) -> redis::RedisResult<()> {
@@ -273,7 +273,7 @@ mod elsewhere {
 
     #[test]
     #[ignore = "needs CAP_SYS_ADMIN"]
-    fn protected_mode_serves_this_machine_alone_and_tells_others_why() {
+    fn protected_mode_serves_only_this_host_and_gives_others_the_reason() {
         in_namespace(|| {
             add_address(ELSEWHERE);
             let server = Server::start(&["--bind", "0.0.0.0"]);
@@ -291,7 +291,7 @@ mod elsewhere {
 
     #[test]
     #[ignore = "needs CAP_SYS_ADMIN"]
-    fn protected_mode_is_deaf_to_datagrams_from_elsewhere() {
+    fn protected_mode_ignores_datagrams_from_other_hosts() {
         in_namespace(|| {
             add_address(ELSEWHERE);
             for (mode, is_answered) in [("yes", false), ("no", true)] {
@@ -303,7 +303,7 @@ mod elsewhere {
                     client
                 };
                 let [elsewhere, here] = [ELSEWHERE, Ipv4Addr::LOCALHOST].map(asked);
-                // The one that is answered shows that the server has seen the one before.
+                // The answer shows that the server has seen the datagram before it.
                 assert_eq!(here.recv(&mut [0; 16]).unwrap(), "+PONG\r\n".len());
                 elsewhere.set_nonblocking(true).unwrap();
                 assert_eq!(elsewhere.recv(&mut [0; 16]).is_ok(), is_answered, "{mode}");

@@ -1,4 +1,4 @@
-//! The example as a process, and how the tests talk to it.
+//! The example as a process, and its clients.
 
 use std::{
     env, fs,
@@ -19,13 +19,13 @@ use redis::{Connection, IntoConnectionInfo, RedisResult, cmd};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// Longer than anything takes that works.
+/// Longer than any step takes unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server, ended with the test.
 pub(crate) struct Server {
     pub(crate) child: Arc<Mutex<Child>>,
-    /// Tells the watchdog that the test is over.
+    /// Informs the watchdog that the test is over.
     _alive: Sender<()>,
     pub(crate) port: u16,
     pub(crate) path: PathBuf,
@@ -33,19 +33,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// On a port of its own, and with a Unix socket.
+    /// On a port that the kernel chooses, and with a Unix socket.
     pub(crate) fn start(flags: &[&str]) -> Self {
         let mut command = Command::new(executable());
         command.args(flags);
         Self::spawn(command)
     }
 
-    /// With no more than so many descriptors.
+    /// With at most this many descriptors.
     pub(crate) fn start_with_descriptors(limit: u32) -> Self {
         Self::start_with_descriptors_raisable(limit, limit)
     }
 
-    /// With so many descriptors, and no more than `most` if it asks for more.
+    /// With this many descriptors, which it can raise to `most`.
     pub(crate) fn start_with_descriptors_raisable(limit: u32, most: u32) -> Self {
         let mut command = Command::new("sh");
         let script = format!("ulimit -Sn {limit}; ulimit -Hn {most}; exec \"$0\" \"$@\"");
@@ -72,10 +72,10 @@ impl Server {
         panic!("the server has ended: {}", server.stderr());
     }
 
-    /// Without a read timeout: a socket that has one answers `EINTR` when another test's server ends, which the client
-    /// takes for a failure. It is the watchdog that bounds the wait.
+    /// Without a read timeout: with one, a read fails with `EINTR` when another test's server exits, which the client
+    /// takes for a failure. The watchdog bounds the wait.
     ///
-    /// The client does not tell its name first: it would not look at the answer, which is where a rejection is.
+    /// The client does not send its name first: it would ignore the answer, which may be a rejection.
     pub(crate) fn connect(&self, url: String) -> RedisResult<Connection> {
         let info = url.into_connection_info()?;
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
@@ -128,14 +128,14 @@ impl Server {
         self.wait()
     }
 
-    /// The exit status of a server that ends.
+    /// The exit status of a server that exits by itself.
     pub(crate) fn wait(&self) -> Option<i32> {
         let mut child = self.child.lock().unwrap();
         wait_until(|| child.try_wait().unwrap().is_some());
         child.wait().unwrap().code()
     }
 
-    /// What an ended server has written there.
+    /// The output of a server that has exited.
     pub(crate) fn stderr(&self) -> String {
         let mut text = String::new();
         let stderr = self.child.lock().unwrap().stderr.take();
@@ -168,7 +168,7 @@ impl Drop for Server {
     }
 }
 
-/// Ends a server whose test does not, so that nothing in the test waits for ever.
+/// Kills the server of a test that hangs, so that nothing in the test waits forever.
 pub(crate) fn watchdog(child: Arc<Mutex<Child>>) -> Sender<()> {
     let (alive, watched) = mpsc::channel();
     thread::spawn(move || {
@@ -180,7 +180,7 @@ pub(crate) fn watchdog(child: Arc<Mutex<Child>>) -> Sender<()> {
 }
 
 pub(crate) fn end(child: &Mutex<Child>) {
-    // A test that has failed with the lock held leaves it poisoned.
+    // A test that fails with the lock held poisons it.
     let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = child.kill();
     let _ = child.wait();
@@ -222,7 +222,7 @@ pub(crate) fn executable() -> PathBuf {
     path
 }
 
-/// Runs the server until it ends by itself.
+/// Runs the server until it exits.
 pub(crate) fn kv(flags: &[&str]) -> Output {
     Command::new(executable()).args(flags).output().unwrap()
 }
@@ -248,7 +248,7 @@ pub(crate) fn refusal(answer: RedisResult<i64>) -> String {
     format!("{} {}", error.code().unwrap_or_default(), error.detail().unwrap_or_default())
 }
 
-/// One number of `INFO`.
+/// A number from `INFO`.
 pub(crate) fn info(client: &mut Connection, name: &str) -> u64 {
     let text: String = cmd("INFO").query(client).unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
