@@ -1,4 +1,4 @@
-/* Taking connections. */
+/* Accepting connections. */
 #include "check.h"
 
 #include <netinet/in.h>
@@ -38,7 +38,7 @@ static void the_peer_is_told(int listener, const char *ip) {
     close(client), close(listener);
 }
 
-/* It has reset the connection before it was taken; getpeername says ENOTCONN by then. */
+/* The peer reset the connection before it was accepted; getpeername fails with ENOTCONN. */
 static void a_peer_that_is_gone_is_told(void) {
     int listener = listener_v4(), client = client_of(listener), port = -7, clients = port_of(client);
     struct linger reset;
@@ -68,7 +68,7 @@ static void unix_peers_have_one_name(void) {
     remove_folder();
 }
 
-/* Neither the buffer nor the port is touched by a failure. */
+/* A failure touches neither the buffer nor the port. */
 static void check_refused(int fd, const char *reason, int number) {
     char ip[46];
     int port = -7;
@@ -97,7 +97,7 @@ static void what_cannot_be_taken(void) {
     leave_descriptors(0);
     check_refused(listener, "accept: Too many open files", EMFILE);
     restore_descriptors();
-    /* It has waited. */
+    /* The call has waited. */
     check_accepted(anetTcpAccept(NULL, listener, NULL, 0, NULL));
     close(listener), close(file), close(idle), close(datagram), close(client);
 }

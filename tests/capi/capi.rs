@@ -1,5 +1,5 @@
-//! The C ABI from C: the libraries are made by the README's commands and examined, and C and C++ programs are linked
-//! with them.
+//! The C ABI from C: builds and examines the libraries with the README's commands, and links C and C++ programs with
+//! them.
 
 #![cfg(target_os = "linux")]
 
@@ -15,7 +15,7 @@ mod readme;
 
 use std::{ffi::OsString, path::PathBuf, process::Command};
 
-/// What a command prints; one that is missing or fails is a failure of the test.
+/// The output of a command; a missing or failing command fails the test.
 fn output(command: &mut Command) -> String {
     let program = command.get_program().to_owned();
     let output = command.output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
@@ -30,12 +30,12 @@ fn source(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// A place for what a test makes, a name for each.
+/// A directory for the files of a test, one per name.
 fn made(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// A flag with a path behind it.
+/// A flag followed by a path.
 fn flag(name: &str, path: PathBuf) -> OsString {
     let mut flag = OsString::from(name);
     flag.push(path);

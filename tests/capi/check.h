@@ -1,4 +1,4 @@
-/* The words that the C tests speak. A check that fails says where and ends the program. Valid C99 and C++17. */
+/* The vocabulary of the C tests. A failing check prints its place and exits. Valid C99 and C++17. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -63,7 +63,7 @@
         }                                                                                                              \
     } while (0)
 
-/* What stands in memory that nobody may write, and how many of them stand behind a buffer. */
+/* The fill byte of memory that must stay untouched, and how many follow a buffer. */
 #define CANARY '#'
 #define CANARIES 16
 
@@ -75,7 +75,7 @@ void check_cut(const char *buf, size_t len, const char *whole, const char *file,
 char *canaries(size_t len);
 int untouched(const char *bytes, size_t from, size_t to);
 
-/* A text that a function takes as `char *` and does not change. */
+/* A string that a function takes as `char *` and does not change. */
 char *text(const char *literal);
 
 int is_nonblocking(int fd);
@@ -87,39 +87,39 @@ int open_fds(void);
 /* Waits until the descriptor is ready, for a minute at most. */
 void await(int fd, short events);
 
-/* A number that is open nowhere. */
+/* A descriptor that is not open. */
 #define CLOSED 1000
 
-/* A descriptor that is no socket, to be closed. */
+/* A descriptor that is no socket; the caller closes it. */
 int not_a_socket(void);
 /* Whether this host has IPv6 on its loopback device. */
 int has_ipv6(void);
 /* A listener on 127.0.0.1 or ::1, non-blocking. */
 int listener_v4(void);
 int listener_v6(void);
-/* A socket that has a port of 127.0.0.1 and does not listen, so that none other does there while this is open. */
+/* A socket bound to a port of 127.0.0.1 that does not listen, so the port stays closed while it is open. */
 int silent_port(void);
 /* A blocking client of the listener. */
 int client_of(int listener);
-/* Takes the connection that comes next. */
+/* Accepts the next connection. */
 int accept_next(int listener);
 /* Two connected TCP sockets. */
 void connected_pair(int *client, int *server);
 
-/* Leaves room for this many descriptors more. */
+/* Leaves room for this many more descriptors. */
 void leave_descriptors(int count);
 void restore_descriptors(void);
 
-/* An empty folder with a short path, and what removes it with the files in it. */
+/* An empty directory with a short path, and its removal with the files in it. */
 const char *new_folder(void);
 void remove_folder(void);
-/* A path in that folder. */
+/* A path in that directory. */
 char *path_in_folder(const char *name);
 
-/* What the C library's resolver says to a host of this family. */
+/* The C library's answer for a host of this family. */
 const char *resolver_text(const char *host, int family, int flags);
 
-/* The tests, a file each. */
+/* The tests, one per file. */
 void test_accept(void);
 void test_connect(void);
 void test_faults(void);

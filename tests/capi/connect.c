@@ -1,9 +1,9 @@
-/* Connections that are begun and not waited for. */
+/* Connections started without waiting. */
 #include "check.h"
 
 #include <poll.h>
 
-/* It is on its way, arrives, and comes from where it should. */
+/* It is in progress, completes, and has the expected source. */
 static void check_arrives(int fd, int number, int listener, const char *source) {
     char ip[46];
     int port = -7;
@@ -73,7 +73,7 @@ static void refused_at_once(void) {
     const char *unreachable = "creating socket: Network is unreachable", *host = "224.0.0.1";
     CHECK_FAILS(anetTcpNonBlockConnect(err, host, 6379), unreachable, ENETUNREACH);
     CHECK_FAILS(anetTcpNonBlockBestEffortBindConnect(err, host, 6379, "127.0.0.1"), unreachable, ENETUNREACH);
-    /* A link-local address is none without its link. */
+    /* A link-local address needs a scope. */
     const char *invalid = "creating socket: Invalid argument";
     if (has_ipv6()) CHECK_FAILS(anetTcpNonBlockConnect(err, "fe80::1", 6379), invalid, EINVAL);
     leave_descriptors(0);
@@ -93,7 +93,7 @@ static void what_is_no_port(void) {
     }
 }
 
-/* None of them gets as far as a name server. */
+/* None of them reaches a name server. */
 static void what_is_no_host(void) {
     const char *const hosts[] = {"", "no such host", "a..b", "[::1]"};
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {

@@ -1,4 +1,4 @@
-/* An echo server: prints its address, and what a client writes comes back. Who does not read it is dropped. */
+/* An echo server that prints its address. A client that does not read its replies is dropped. */
 #include "anet.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* As in Redis: a listener is not to keep the clients waiting. */
+/* As in Redis: a listener must not keep the clients waiting. */
 #define ACCEPTS_PER_WAKEUP 10
 
 static char err[ANET_ERR_LEN];

@@ -14,9 +14,9 @@ use crate::{
     source,
 };
 
-/// Longer than the server takes for anything.
+/// Longer than any step of the server takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// At once, within the limit of 1024 descriptors that a process may have.
+/// At once, within the usual limit of 1024 descriptors a process.
 const AT_ONCE: usize = 250;
 
 #[test]
@@ -35,7 +35,7 @@ fn a_thousand_clients_get_their_echo_and_leave_no_descriptor_behind() {
     server.await_descriptors(descriptors);
 }
 
-/// A different one for each client, of up to several segments.
+/// A different message for each client, of up to several segments.
 fn text(number: usize) -> Vec<u8> {
     format!("client {number} ").repeat(1 + number % 100).into_bytes()
 }
@@ -77,7 +77,7 @@ impl Server {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
-    /// It learns late of clients whose sockets were copied to a compiler that a test beside this one has started.
+    /// It sees a close late if a compiler that another test started inherited the client's socket.
     fn await_descriptors(&self, expected: usize) {
         let start = Instant::now();
         while self.descriptors() != expected {
@@ -89,7 +89,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

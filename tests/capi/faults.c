@@ -1,6 +1,6 @@
 /*
- * System calls that fail where they do not on this machine. Each test runs in a child with a seccomp filter, which lets
- * a call with a certain argument return an error number.
+ * Injected failures of system calls. Each test runs in a child with a seccomp filter, which makes
+ * a call with a given argument return an error number.
  */
 #include "check.h"
 
@@ -32,7 +32,7 @@ static void add(unsigned short code, unsigned k, unsigned char jump_if_true, uns
     filter[filter_len++] = instruction;
 }
 
-/* From here on `call` fails with `number` if its argument at `place` is `value`. The low half of it is looked at. */
+/* From here on `call` fails with `number` if its argument at `place` is `value`. Only its low half is compared. */
 static void let_fail(long call, int place, unsigned value, int number) {
     unsigned char to_the_next = place == ANY_ARGUMENT ? 1 : 3;
     add(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
@@ -53,7 +53,7 @@ static void install(void) {
     CHECK_INT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
-/* Runs a test with the rules that have been said, and forgets them. */
+/* Runs a test with the rules set so far, and clears them. */
 static void in_a_child(void (*test)(void)) {
     int status = -1;
     pid_t child = fork();
@@ -108,7 +108,7 @@ static void no_chmod(void) {
 static void no_getfl(void) {
     int fds[2] = {-7, -7};
     char byte;
-    /* A new pipe has no flags: nobody has to ask. */
+    /* A new pipe has no flags, so F_GETFL is not needed. */
     CHECK_INT(anetPipe(fds, O_NONBLOCK, 0), 0);
     CHECK_INT(read(fds[0], &byte, 1), -1);
     CHECK_INT(errno, EAGAIN);

@@ -1,4 +1,4 @@
-//! `anet.h` is written by hand, and declares what the code has: cbindgen reads the code.
+//! `anet.h`, which is written by hand, agrees with the header that cbindgen generates from the code.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -23,7 +23,7 @@ fn header() -> String {
     fs::read_to_string(source("src/capi/anet.h")).unwrap()
 }
 
-/// What cbindgen makes of the code.
+/// The header that cbindgen generates.
 fn generated() -> String {
     let config = Config {
         language: Language::C,
@@ -52,7 +52,7 @@ fn declarations(header: &str) -> BTreeSet<String> {
     constants.chain(functions).filter(|declaration| !declaration.is_empty()).collect()
 }
 
-/// The text without what stands between two marks, and without the marks.
+/// The text without the parts between two marks, and without the marks.
 fn without(mut text: String, begin: &str, end: &str) -> String {
     while let Some(at) = text.find(begin) {
         let len = text[at..].find(end).expect(end) + end.len();
@@ -70,7 +70,7 @@ fn tokens(code: &str) -> String {
         })
         .collect();
     let mut tokens: Vec<_> = apart.split_whitespace().collect();
-    // C takes an array for a pointer, and cbindgen has the pointer.
+    // An array parameter is a pointer in C, and cbindgen writes the pointer.
     while let Some(bracket) = tokens.iter().position(|&token| token == "[") {
         let name = tokens[bracket - 1];
         tokens.splice(bracket - 1..bracket + 3, ["*", name]);

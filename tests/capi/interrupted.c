@@ -1,4 +1,4 @@
-/* To be run while fcntl is interrupted: the flag is set and told all the same. */
+/* Run while fcntl is interrupted: the flag is still set and reported. */
 #include "anet.h"
 
 int main(void) {

@@ -1,4 +1,4 @@
-//! `libanet.a` and `libanet.so`: how they are made, and what they show to the world.
+//! `libanet.a` and `libanet.so`: how they are built, and what they export.
 
 use std::{
     collections::BTreeSet,
@@ -10,13 +10,13 @@ use std::{
 
 use crate::{fallbacks, header, output, readme, source};
 
-/// The target folder in which the README's commands have made both libraries, once for all tests.
+/// The target directory where the README's commands built both libraries, once for all tests.
 pub fn target() -> &'static Path {
     static TARGET: OnceLock<PathBuf> = OnceLock::new();
     TARGET.get_or_init(build)
 }
 
-/// Where a C compiler finds them.
+/// The directory where a C compiler finds them.
 pub fn folder() -> PathBuf {
     target().join("release")
 }
@@ -27,7 +27,7 @@ fn build() -> PathBuf {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut cargo = Command::new(cargo);
         cargo.args(command.split_whitespace().skip(1)).args(["--offline", "--locked", "--target-dir"]).arg(&target);
-        // It comes before all other ways to give flags: those of this test (a sanitizer's, say) are not for C.
+        // It overrides all other sources of flags: those of this test (a sanitizer's, say) do not suit the library.
         cargo.env("CARGO_ENCODED_RUSTFLAGS", fallbacks::forced().join("\x1f"));
         output(cargo.env_remove("CARGO_BUILD_TARGET").current_dir(source("")));
     }

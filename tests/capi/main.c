@@ -1,4 +1,4 @@
-/* Runs every test and looks for descriptors that one has left open. */
+/* Runs every test and checks that it left no descriptor open. */
 #include "check.h"
 
 #include <signal.h>

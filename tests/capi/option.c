@@ -70,7 +70,7 @@ static void timeouts(void) {
         CHECK_INT(anetRecvTimeout(NULL, fd, times[i] * 2), ANET_OK);
         CHECK_INT(timeout_of(fd, SO_RCVTIMEO), times[i] * 2);
     }
-    /* Less than a tick of the kernel is one. */
+    /* Less than a kernel tick is rounded up to one. */
     CHECK_INT(anetSendTimeout(NULL, fd, 1), ANET_OK);
     CHECK(timeout_of(fd, SO_SNDTIMEO) >= 1);
     CHECK_INT(anetSendTimeout(NULL, fd, LLONG_MAX), ANET_OK);
@@ -128,7 +128,7 @@ static void keepalive(void) {
 static void mark(void) {
     int fd = socket(AF_INET, SOCK_STREAM, 0), file = not_a_socket();
     const unsigned other = 7;
-    /* Whoever may set a mark can do so here too, and nobody else. */
+    /* It succeeds only with the privilege that setsockopt needs. */
     if (setsockopt(fd, SOL_SOCKET, SO_MARK, &other, sizeof other) == 0) {
         CHECK_INT(anetSetSockMarkId(NULL, fd, 4294967295U), ANET_OK);
         CHECK_INT((unsigned)option_of(fd, SOL_SOCKET, SO_MARK), 4294967295U);

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{flag, ipv6::lacks_ipv6, library, made, output, source};
 
-/// How to make a program.
+/// How to build a program.
 #[derive(Clone, Copy)]
 pub struct Compiler {
     program: &'static str,
@@ -20,7 +20,7 @@ pub const C99: Compiler = Compiler { program: "cc", flags: &["-std=c99"] };
 const CPP17: Compiler = Compiler { program: "c++", flags: &["-x", "c++", "-std=c++17"] };
 
 const WARNINGS: [&str; 3] = ["-Wall", "-Wextra", "-Werror"];
-/// A finding ends the program.
+/// A finding aborts the program.
 const SANITIZERS: [&str; 3] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"];
 
 /// The tests in C: all sources but the programs of their own.
@@ -30,19 +30,19 @@ fn tests() -> Vec<PathBuf> {
     in_c.filter(|path| !path.ends_with("echo.c") && !path.ends_with("interrupted.c")).collect()
 }
 
-/// The command that makes a program, but for the library.
+/// The command that builds a program, without the library.
 fn compile(compiler: Compiler, sources: &[PathBuf], to: &PathBuf) -> Command {
     let mut command = Command::new(compiler.program);
     command.args(compiler.flags).args(WARNINGS).arg(flag("-I", source("src/capi"))).arg("-o").arg(to).args(sources);
     if cfg!(anet_force_accept_fallback) {
         command.arg("-DANET_FORCE_ACCEPT_FALLBACK");
     }
-    // What follows is no source any more.
+    // The following arguments are not sources.
     command.args(["-x", "none"]);
     command
 }
 
-/// A program with the static library in it.
+/// A program linked with the static library.
 pub fn linked(name: &str, compiler: Compiler, sources: &[PathBuf], flags: &[&str]) -> PathBuf {
     let program = made(name);
     output(compile(compiler, sources, &program).arg(library::folder().join("libanet.a")).args(flags));
@@ -53,15 +53,15 @@ fn run_tests(name: &str, compiler: Compiler, flags: &[&str]) {
     run(&linked(name, compiler, &tests(), flags));
 }
 
-/// They leave out what they cannot do without IPv6, and say nothing of it.
+/// They silently skip what needs IPv6 where the host has none.
 fn run(program: &Path) {
     let printed = output(&mut Command::new(program));
     assert!(printed.ends_with("all passed\n"), "{printed}");
     lacks_ipv6();
 }
 
-/// Whether a compiler can make a program with these flags, and the program runs. If not, that is said where it is seen
-/// although tests are silent.
+/// Whether a compiler can build a program with these flags, and the program runs. If not, a message is printed past the
+/// test harness.
 fn works(compiler: Compiler, name: &str, flags: &[&str]) -> bool {
     let (probe, program) = (made(&format!("{name}_probe.c")), made(&format!("{name}_probe")));
     fs::write(&probe, "int main(void) { return 0; }\n").unwrap();

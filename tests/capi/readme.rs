@@ -1,4 +1,4 @@
-//! What the guide for C says holds, command by command.
+//! The README's commands for C work.
 
 use std::{fs, os::unix::fs::symlink, process::Command};
 
@@ -6,7 +6,7 @@ use crate::{library, made, output, source};
 
 const GUIDE: &str = include_str!("../../src/capi/guide.md");
 
-/// The commands of the guide's shell blocks that begin so.
+/// The commands of the README's shell blocks that start with this.
 pub fn commands_that_begin_with(begin: &str) -> Vec<&'static str> {
     let commands: Vec<_> = GUIDE.lines().filter(|line| line.starts_with(begin)).collect();
     assert!(!commands.is_empty(), "the guide has no {begin}");
@@ -14,9 +14,9 @@ pub fn commands_that_begin_with(begin: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_program_of_the_guide_is_made_by_its_commands_and_listens() {
-    let folder = made("guide");
-    // What an earlier run has left.
+fn the_program_of_the_readme_is_made_by_its_commands_and_listens() {
+    let folder = made("readme");
+    // Left by an earlier run.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     symlink(source("src"), folder.join("src")).unwrap();

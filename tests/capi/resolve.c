@@ -1,4 +1,4 @@
-/* From names and texts to addresses. */
+/* Resolving names and address texts. */
 #include "check.h"
 
 #include <arpa/inet.h>

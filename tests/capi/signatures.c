@@ -1,4 +1,4 @@
-/* What C servers have compiled against since Redis 7.0: a declaration that does not agree with ours is an error. */
+/* The declarations C servers have compiled against since Redis 7.0; one that disagrees with ours is an error. */
 #include "anet.h"
 
 #ifdef __cplusplus

@@ -43,7 +43,7 @@ static void any_backlog(void) {
     }
 }
 
-/* IPv6 leaves IPv4 alone, so both can have a port; one that another program has is tried in vain. */
+/* IPv6 excludes IPv4, so both can have a port; one that another program holds is in use. */
 static void both_families_share_a_port(void) {
     int v6 = ANET_ERR;
     for (int tries = 10; v6 == ANET_ERR && tries > 0; tries--) {
@@ -84,7 +84,7 @@ static void what_is_no_port(void) {
     }
 }
 
-/* None of them gets as far as a name server. */
+/* None of them reaches a name server. */
 static void what_is_no_address(void) {
     const char *const hosts[] = {"", "::1", "::*", "no such host", "a..b", "-"};
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {

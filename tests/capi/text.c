@@ -23,7 +23,7 @@ static void format_any_text_and_number(void) {
         CHECK_EVERY_LENGTH(CHECK_INT(anetFormatAddr(buf, len, ip, port), written), whole);
         CHECK_INT(anetFormatAddr(NULL, 0, ip, port), written);
         CHECK_INT(anetFormatAddr(NULL, 100, ip, port), written);
-        /* Behind the text nothing is written, however much room there is said to be. */
+        /* Nothing is written after the text, however large the stated length. */
         size_t len = strlen(whole) + 1;
         char *buf = canaries(len + CANARIES);
         CHECK_INT(anetFormatAddr(buf, SIZE_MAX, ip, port), written);
@@ -33,7 +33,7 @@ static void format_any_text_and_number(void) {
     CHECK_EVERY_LENGTH(CHECK_INT(anetFormatAddr(buf, len, NULL, 80), 3), ":80");
 }
 
-/* A buffer has all of an address, or that of nobody: a part of one would be another one. */
+/* A buffer gets a whole address or "?": a truncated one would be another address. */
 static void check_whole_or_nobody(int fd, int type, const char *ip, int port) {
     for (size_t len = 0; len <= strlen(ip) + 3; len++) {
         char *buf = canaries(len + CANARIES);
@@ -47,7 +47,7 @@ static void check_whole_or_nobody(int fd, int type, const char *ip, int port) {
     }
 }
 
-/* Own name and peer's, alone and formatted, for one descriptor. */
+/* Local and peer address, plain and formatted, for one descriptor. */
 static void check_names(int fd, int type, const char *ip, int port, const char *both) {
     check_whole_or_nobody(fd, type, ip, port);
     int number = -7;
@@ -76,7 +76,7 @@ static void both_ends_of_a_connection(int listener, const char *ip, const char *
     check_names(client, FD_TO_SOCK_NAME, ip, port_of(client), own);
     check_names(client, FD_TO_PEER_NAME, ip, port_of(listener), peers);
     check_names(server, FD_TO_PEER_NAME, ip, port_of(client), own);
-    /* Any other type is the own name, as in Redis. */
+    /* Any other type means the local address, as in Redis. */
     check_names(client, -5, ip, port_of(client), own);
     check_no_name(listener, FD_TO_PEER_NAME, ENOTCONN);
     close(client), close(server), close(listener);

@@ -83,7 +83,7 @@ static void paths_that_are_taken(void) {
     CHECK_INT(mode_of(path), 0700);
     int client = client_of(live);
     close(client), close(live);
-    /* What a dead server has left. */
+    /* Left by a dead server. */
     close(serve(path, 0770));
     CHECK_INT(mode_of(path), 0770);
 
