@@ -1,7 +1,7 @@
-//! Nothing allocates: a counting allocator watches what a server does all day.
+//! Nothing allocates: a counting allocator watches the operations of a server.
 //!
-//! Each thread counts for itself, so the test harness and other tests do not disturb. What is counted is the work
-//! given to [`allocations`]; clients connect outside it.
+//! Each thread counts for itself, so the test harness and other tests do not disturb. Only the work given to
+//! [`allocations`] counts; clients connect outside it.
 
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
@@ -33,7 +33,7 @@ use anet::{
 
 use support::HeldPort;
 
-/// How often each thing is done.
+/// How often each operation is repeated.
 const TIMES: usize = 10_000;
 /// Connections that wait at a time; below the backlog and the usual limit of descriptors.
 const GROUP: usize = 100;
@@ -49,29 +49,29 @@ thread_local! {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes on to `System` as it is. Counting does not allocate: the cell is initialised at compile time
-// and has no destructor to register.
+// SAFETY: every call is forwarded to `System` unchanged. Counting does not allocate: the cell is initialised at compile
+// time and has no destructor to register.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller upholds the contract of `System`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller upholds the contract of `System`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller upholds the contract of `System`.
         unsafe { System.realloc(at, layout, size) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller upholds the contract of `System`.
         unsafe { System.dealloc(at, layout) }
     }
 }
@@ -179,7 +179,7 @@ fn waiting_does_not_allocate() {
 #[test]
 fn connecting_does_not_allocate() {
     let source = LocalAddr::BestEffort(([127, 0, 0, 1], 0).into());
-    // Outside the range that the kernel chooses from, so that no other test can come to listen there.
+    // Outside the range that the kernel chooses from, so no other test can listen there.
     let closed = "127.0.0.1:1".parse().unwrap();
     for listener in [tcp(&options()), unix(&options())] {
         let addr = listener.local_addr().unwrap();
@@ -198,7 +198,7 @@ fn connecting_does_not_allocate() {
 fn failing_to_connect_does_not_allocate() {
     let held = HeldPort::new();
     let closed = held.endpoint();
-    let nowhere = Endpoint::Unix(UnixAddr::abstract_name("anet-no-alloc-nobody").unwrap());
+    let nowhere = Endpoint::Unix(UnixAddr::abstract_name("anet-no-alloc-absent").unwrap());
     let count = allocations(|| {
         for _ in 0..TIMES {
             let error =
@@ -283,7 +283,7 @@ fn tcp(options: &SocketOptions) -> Listener {
     listen::tcp(([127, 0, 0, 1], 0).into(), options).unwrap()
 }
 
-/// The kernel chooses a name that nobody has.
+/// The kernel chooses an unused name.
 fn unix(options: &SocketOptions) -> Listener {
     listen::unix(&UnixAddr::UNNAMED, options, &Access::default()).unwrap()
 }
@@ -363,7 +363,7 @@ fn wait(fd: impl AsFd, interest: Interest) {
     assert_eq!(poller.wait(&mut Events::<1>::new(), PATIENCE), Ok(1));
 }
 
-/// Bytes in every way there is; `client` blocks, `server` does not.
+/// Transfers of every kind; `client` blocks, `server` does not.
 fn exchange(client: &Stream, server: &Stream) {
     let mut buf = [0; 8];
     assert!(server.read(&mut buf).unwrap_err().is_would_block());
@@ -402,7 +402,7 @@ fn set_and_get(client: &Stream, server: &Stream) {
     option::set_linger(client, PATIENCE).unwrap();
     option::set_linger(client, None).unwrap();
     option::set_priority(client, 1).unwrap();
-    // Refused to a user without privilege; either way is a path to count.
+    // Fails without privilege; both outcomes are worth counting.
     let _ = black_box(option::set_mark(client, 1));
     assert!(option::set_mark(Poller::new().unwrap(), 1).unwrap_err().to_text().as_str().ends_with("non-socket"));
     option::set_nonblocking(client, false).unwrap();

@@ -1,4 +1,4 @@
-//! A server's loop: accepting with an acceptor, and everything that the server does with a connection.
+//! A server's loop: accepting with an acceptor, and all operations of the server on a connection.
 
 use anet::{
     accept::{Acceptor, Admission, Limits, Watch},
@@ -9,7 +9,7 @@ use anet::{
 use super::*;
 
 const ROUNDS: usize = TIMES / GROUP;
-/// Of a group, those who find a place.
+/// The clients of a group that are admitted.
 const ADMITTED: usize = GROUP * 4 / 5;
 
 #[test]
@@ -33,7 +33,7 @@ fn an_engine_does_not_allocate() {
     }
 }
 
-/// Of each group a fifth finds no place and is told why; the others are answered, and then idle for too long.
+/// A fifth of each group is rejected with the reason; the others are answered, and then exceed the idle timeout.
 #[test]
 fn serving_rejecting_and_timing_out_do_not_allocate() {
     let mut slots: Vec<Slot<u32>> = std::iter::repeat_with(|| Slot::VACANT).take(GROUP).collect();
@@ -47,7 +47,7 @@ fn serving_rejecting_and_timing_out_do_not_allocate() {
             let server = Server::new(&mut slots[..]).unwrap().with_admission(Admission::<4>::new(limits));
             let mut server = server.with_rejection(|reason| redis::rejection(reason).as_bytes());
             server.listen(listener).unwrap();
-            // The clients' own allocations are the test's.
+            // The clients' allocations do not count.
             let before = COUNT.get();
             let clients: Vec<_> = (0..GROUP).map(|_| client_that_asks(addr)).collect();
             COUNT.set(before);
@@ -67,7 +67,7 @@ fn client_that_asks(addr: Endpoint) -> Stream {
     client
 }
 
-/// Until all are gone. None is idle for too long before all have been answered, however long that takes.
+/// Runs until all are closed. No idle timeout expires before all have been answered, however long that takes.
 fn serve(server: &mut Server<'_, u32, 4>) {
     let mut answered = 0;
     while answered < ADMITTED || server.counters().rejected < (GROUP - ADMITTED) as u64 {
@@ -81,7 +81,7 @@ fn serve(server: &mut Server<'_, u32, 4>) {
     server.drain(Duration::ZERO).unwrap();
 }
 
-/// Sends back what has come, and says to how many.
+/// Echoes input and returns to how many clients.
 fn answer(server: &mut Server<'_, u32, 4>) -> usize {
     let mut answered = 0;
     server.wait(PATIENCE).unwrap();

@@ -1,6 +1,5 @@
-//! Tells the linker to take nothing from the system: no start files, no libraries, and an executable that needs no
-//! loader. The code is position-independent and may be linked to a fixed place all the same; a static-pie would have to
-//! relocate itself.
+//! Makes the linker take nothing from the system: no start files, no libraries, and an executable that needs no loader.
+//! The position-independent code is linked to a fixed address; a static-pie would have to relocate itself.
 
 fn main() {
     for argument in ["-nostartfiles", "-nostdlib", "-static", "-no-pie"] {

@@ -1,8 +1,8 @@
-//! The crate without std, libc and allocator: the package in `tests/no_libc` is linked that way, examined and used.
+//! The crate without std, libc and allocator: links the package in `tests/no_libc` that way, examines it and runs it.
 //!
-//! The crate's own tests cannot show it: std's test harness brings all three along.
+//! Ordinary tests cannot show this: std's test harness links all three.
 
-// The package begins with a few instructions of its own, which are written for this architecture.
+// The package's entry point is written in assembly for this architecture.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 #[path = "../support/fallbacks.rs"]
@@ -21,13 +21,13 @@ use std::{
 };
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Longer than the server takes for anything.
+/// Longer than any step of the server takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// More than the server needs and less than a part of std would add.
+/// More than the server needs, and less than it would be with a part of std.
 const SIZE_MAX: u64 = 230_000;
 
 #[test]
-fn a_server_without_libc_echoes_and_exits_when_told() {
+fn a_server_without_libc_echoes_and_exits_on_quit() {
     let mut server = Server::start();
     let mut clients: Vec<_> = (0..16).map(|_| server.connect()).collect();
     for round in 0..100 {
@@ -93,7 +93,7 @@ fn expect_echo(client: &mut TcpStream, text: &[u8]) {
 struct Server {
     child: Child,
     addr: String,
-    /// Kept open: a server that cannot print is another test.
+    /// Kept open, so that the server can print.
     _output: BufReader<ChildStdout>,
 }
 
@@ -127,7 +127,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -148,14 +148,13 @@ fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]).arg(&target_dir);
-    // It comes before all other ways to give flags, and those of this test (a sanitizer's, say) are not for the
-    // package.
+    // It overrides all other sources of flags: those of this test (a sanitizer's, say) do not suit the package.
     command.env("CARGO_ENCODED_RUSTFLAGS", fallbacks::forced().join("\x1f"));
     output(command.current_dir(package()));
     target_dir.join(TARGET).join("release/echo")
 }
 
-/// What a command prints; one that is missing or fails is a failure of the test.
+/// The output of a command; a missing or failing command fails the test.
 fn output(command: &mut Command) -> String {
     let program = command.get_program().to_owned();
     let output = command.output().unwrap_or_else(|error| panic!("{program:?}: {error}"));

@@ -1,6 +1,6 @@
 //! An echo server on `anet` and nothing else: no libc, no std, no allocator.
 //!
-//! It prints the address it listens on, sends back what comes in, and ends when a client sends `quit`.
+//! It prints the address it listens on, echoes its input, and exits when a client sends `quit`.
 
 #![no_std]
 #![no_main]
@@ -19,12 +19,12 @@ use anet::{
 
 use start::Output;
 
-/// More at once wait in the backlog.
+/// Further clients wait in the backlog.
 const CLIENTS: usize = 64;
 
 type Clients<'t> = Server<'t, ()>;
 
-/// Whether to go on.
+/// What to do after an event.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Verdict {
     Keep,
@@ -35,7 +35,7 @@ enum Verdict {
 fn run() -> Result<()> {
     surface::check()?;
     let listener = open()?;
-    // Whether anybody reads it is not the server's business.
+    // A closed output is no error.
     let _ = writeln!(Output::standard(), "listening on {}", listener.local_addr()?);
     let mut slots = [const { Slot::VACANT }; CLIENTS];
     let mut server = Server::new(&mut slots)?.with_idle_timeout(Some(Duration::from_secs(300)));
@@ -67,14 +67,14 @@ fn serve(server: &mut Clients<'_>) -> Result<()> {
     }
 }
 
-/// Only who is on this host, and connected as the options say, is served.
+/// Serves only clients on this host whose connections have the options set.
 fn greet(server: &Clients<'_>, key: Key) -> Verdict {
     let is_welcome =
         |client: &Connection<()>| client.peer_addr().is_loopback() && surface::is_configured(client.stream());
     if server.get(key).is_some_and(is_welcome) { Verdict::Keep } else { Verdict::Drop }
 }
 
-/// Sends back what has come. A client that does not read what it gets is dropped when its buffer is full.
+/// Echoes input. A client that does not read its replies is dropped when its buffer is full.
 fn echo(client: &mut Connection<()>) -> Verdict {
     let mut buf = [0; 4096];
     match client.read(&mut buf) {

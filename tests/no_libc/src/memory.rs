@@ -1,11 +1,11 @@
-//! The functions that compiled code may call without having been told to: copies, fills and comparisons, and the
-//! personality routine that unoptimised `core` names. `compiler_builtins` does not export them on this target.
+//! The functions that the compiler may call implicitly: copies, fills and comparisons, and the personality routine that
+//! unoptimised `core` refers to. `compiler_builtins` does not export them on this target.
 //!
 //! They are string instructions, because loops in Rust may be compiled to a call of the very function they define.
 
 use core::{arch::asm, ffi::c_int};
 
-/// Copies `len` bytes between two places that do not overlap.
+/// Copies `len` bytes between two regions that do not overlap.
 ///
 /// # Safety
 ///
@@ -20,7 +20,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8
     to
 }
 
-/// Copies `len` bytes between two places that may overlap.
+/// Copies `len` bytes between two regions that may overlap.
 ///
 /// # Safety
 ///

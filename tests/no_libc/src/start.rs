@@ -1,4 +1,4 @@
-//! What libc does for a program: the first instruction, output, the end.
+//! The parts that libc provides to a program: entry point, output, exit.
 
 use core::{
     arch::{asm, global_asm},
@@ -12,14 +12,14 @@ compile_error!("the start of the program is written for Linux on x86-64");
 const WRITE: usize = 1;
 const EXIT_GROUP: usize = 231;
 
-// Where the kernel begins: no return address, the frame pointer undefined, and the stack aligned as a `call` wants it.
+// The entry point: no return address, the frame pointer undefined, and the stack aligned as a `call` wants it.
 global_asm!(".globl _start", "_start:", "xor ebp, ebp", "and rsp, -16", "call {main}", "ud2", main = sym main);
 
 extern "C" fn main() -> ! {
     match crate::run() {
         Ok(()) => exit(0),
         Err(error) => {
-            // There is nobody left to tell about a failure to tell.
+            // A failure to write the error cannot be reported.
             let _ = writeln!(Output::errors(), "{}", error.to_text().as_str());
             exit(1)
         }

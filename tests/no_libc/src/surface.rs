@@ -1,4 +1,4 @@
-//! A call to every part of the crate, so that all of it is linked, and right without std.
+//! A call to every part of the crate, so that all of it is linked and checked without std.
 
 use core::{net::SocketAddr, time::Duration};
 
@@ -27,10 +27,10 @@ pub(crate) fn check() -> Result<()> {
     a_list_listens();
     a_list_receives();
     datagrams_pass()?;
-    nobody_listens_on_a_closed_port()
+    a_closed_port_refuses_connections()
 }
 
-/// Whether an accepted connection is as the server's options say.
+/// Whether an accepted connection has the server's options.
 pub(crate) fn is_configured(stream: &Stream) -> bool {
     option::tcp_nodelay(stream) == Ok(true)
         && option::keepalive(stream) == Ok(true)
@@ -151,15 +151,15 @@ fn datagrams_pass() -> Result<()> {
     Ok(())
 }
 
-fn nobody_listens_on_a_closed_port() -> Result<()> {
-    // Outside the range that the kernel chooses from, so that nobody can come to listen there.
+fn a_closed_port_refuses_connections() -> Result<()> {
+    // Outside the range that the kernel chooses from, so no other process comes to listen there.
     let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
     let error = connect::blocking(&[closed], Connector::new().with_attempt_timeout(PATIENCE)).map(drop).unwrap_err();
     assert_eq!(error.to_text().as_str(), "connect 127.0.0.1:1: Connection refused");
     Ok(())
 }
 
-/// Takes the connection that `client` has made.
+/// Accepts the connection of `client`.
 fn accept(listener: &Listener, client: &Stream) -> Result<Stream> {
     wait(listener, Interest::READABLE)?;
     let (server, peer) = listener.accept()?;
