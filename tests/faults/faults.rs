@@ -1,5 +1,5 @@
-//! Every system call that opening, accepting and connecting make, failing with every error number there is: the
-//! number comes back, nothing is left open, and nothing panics.
+//! Fails every system call of opening, accepting and connecting with every error number: the number is returned,
+//! nothing stays open, and nothing panics.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 #[path = "../support/mod.rs"]
@@ -22,7 +22,7 @@ use seccompiler::{
 };
 use support::*;
 
-/// Lets a system call of this thread fail from now on, if its first argument is `first_arg`.
+/// Makes a system call of this thread fail from now on, if its first argument is `first_arg`.
 fn fail(syscall: i64, first_arg: Option<u64>, errno: i32) {
     let rules = first_arg.map(|value| {
         let is_it = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).unwrap();
@@ -37,7 +37,7 @@ fn fail(syscall: i64, first_arg: Option<u64>, errno: i32) {
 /// The call that makes a pipe.
 const PIPE: i64 = if cfg!(anet_force_pipe_fallback) { libc::SYS_pipe } else { libc::SYS_pipe2 };
 
-/// What a fault must come to.
+/// The expected outcome of a fault.
 fn assert_reported(syscall: &str, errno: i32, result: Result<()>, leaked: usize) {
     let expected = Errno::from_raw_os_error(errno);
     if let Err(error) = result {
@@ -46,19 +46,19 @@ fn assert_reported(syscall: &str, errno: i32, result: Result<()>, leaked: usize)
     assert_eq!(leaked, 0, "{syscall} {errno} leaves descriptors open");
 }
 
-/// Runs `scenario` once for each error number, with `syscall` failing; `EINTR` without end is no fault but a hang.
+/// Runs `scenario` once for each error number, with `syscall` failing; an endless `EINTR` would be a hang.
 fn with_every_errno(name: &str, syscall: i64, scenario: impl Fn() -> Result<()> + Sync) {
     with_every_errno_given(name, syscall, || (), |()| scenario());
 }
 
-/// The same with something that is made each time before the call begins to fail.
+/// The same, with a value made before the call starts to fail.
 fn with_every_errno_given<T>(
     name: &str,
     syscall: i64,
     given: impl Fn() -> T + Sync,
     scenario: impl Fn(&T) -> Result<()> + Sync,
 ) {
-    // In debug builds std asks `fcntl` whether a descriptor is open, and aborts if it hears `EBADF`.
+    // In debug builds std checks with `fcntl` whether a descriptor is open, and aborts on `EBADF`.
     let hurts_std = |errno| syscall == libc::SYS_fcntl && errno == libc::EBADF;
     for errno in (1..=133).filter(|&errno| errno != libc::EINTR && !hurts_std(errno)) {
         let (result, leaked) = with_own_descriptors(|| {
@@ -107,7 +107,7 @@ fn opening_a_bind_list_survives_every_fault() {
     }
 }
 
-/// A Unix path alone, so that every fault meets it: with an error there is no file, without one there is the listener.
+/// Only a Unix path, so every fault hits it: an error leaves no file, success a listener.
 #[test]
 fn a_unix_path_survives_every_fault() {
     let directory = tempfile::tempdir().unwrap();
@@ -127,7 +127,7 @@ fn a_unix_path_survives_every_fault() {
     ] {
         for errno in (1..=133).filter(|&errno| errno != libc::EINTR) {
             let result = with_own_descriptors(|| {
-                // Somebody has died here before, so that all of the way is gone.
+                // A dead server's file is there, so that opening makes all of its calls.
                 let _ = std::fs::remove_file(&path);
                 drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
                 let before = open_fds();
@@ -137,17 +137,17 @@ fn a_unix_path_survives_every_fault() {
                 result.map(drop)
             });
             match (name, result) {
-                // Without the lock nothing is removed.
+                // Without the lock no file is removed.
                 ("flock", result) => {
                     let error = result.unwrap_err().error();
                     assert_eq!(error, Error::new(Op::Lock, Errno::from_raw_os_error(errno)));
                     assert!(path.exists());
                 }
-                // What cannot be renamed stays.
+                // A file that cannot be renamed stays.
                 ("renameat", result) => assert!(result.is_err() && path.exists()),
-                // The mode has another way.
+                // The mode has a fallback.
                 ("fchmodat2", Ok(())) => assert!([libc::EPERM, libc::ENOSYS].contains(&errno)),
-                // Whoever does not refuse, or may be alive, keeps the path.
+                // A server that does not refuse, or may be alive, keeps the path.
                 ("connect", Ok(())) => assert!([libc::ECONNREFUSED, libc::ENOENT].contains(&errno)),
                 ("connect", Err(error)) => {
                     assert!(error.kind() == ErrorKind::AddrInUse && path.exists(), "{errno} {error:?}");
@@ -192,7 +192,7 @@ fn opening_a_bind_list_for_udp_survives_every_fault() {
         let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
         let set = ListenerSet::open_with(&list, Protocols::TcpAndUdp, &busy_options(), &Access::default());
         let set = set.map_err(|failed| failed.error)?;
-        // What is missing was passed over, for both protocols.
+        // The missing address was skipped for both protocols.
         assert_eq!((set.as_slice().len(), set.datagrams().len()), (2 - set.skipped().len(), 2 - set.skipped().len()));
         Ok(())
     };
@@ -273,7 +273,7 @@ fn writing_a_port_file_survives_every_fault() {
 }
 
 #[test]
-fn a_port_file_that_cannot_be_created_says_so() {
+fn a_port_file_that_cannot_be_created_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ports");
     // The kernel's number; libc's is 0, because there every file is large.
@@ -377,7 +377,7 @@ fn waiting_and_pipes_survive_every_fault() {
     }
 }
 
-/// A kernel booted without IPv6 says so when the socket is made.
+/// A kernel booted without IPv6 fails when the socket is made.
 #[test]
 fn a_host_without_ipv6_serves_the_rest_of_the_list() {
     let open = |list| ListenerSet::open(&BindList::parse(list, 0).unwrap(), &SocketOptions::new(), &Access::default());
@@ -404,9 +404,9 @@ fn a_kernel_without_pipe2_has_pipes() {
     });
 }
 
-/// Without `IP_BIND_ADDRESS_NO_PORT` (before Linux 4.2) the source is bound with a port of its own.
+/// Without `IP_BIND_ADDRESS_NO_PORT` (before Linux 4.2) the source is bound to a separate port.
 #[test]
-fn a_kernel_that_cannot_share_ports_connects_all_the_same() {
+fn a_kernel_that_cannot_share_ports_still_connects() {
     let listener = any_listener();
     let server = [listener.local_addr().unwrap()];
     with_own_descriptors(|| {
@@ -421,7 +421,7 @@ fn fail_option(level: i32, option: i32, errno: i32) {
     fail_if(libc::SYS_setsockopt, &[(1, level), (2, option)], errno);
 }
 
-/// Lets a system call of this thread fail from now on, if its arguments at these positions have these values.
+/// Makes a system call of this thread fail from now on, if its arguments at these positions have these values.
 fn fail_if(syscall: i64, args: &[(u8, i32)], errno: i32) {
     let equals = |&(arg, value): &(u8, i32)| {
         SeccompCondition::new(arg, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value as u32 as u64).unwrap()

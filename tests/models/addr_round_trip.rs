@@ -20,7 +20,7 @@ fn socket_addrs() -> impl Strategy<Value = SocketAddr> {
     prop_oneof![zoned, plain]
 }
 
-/// Bytes of every value, and more than chance gives of those that are special.
+/// Bytes of every value, with the special ones more frequent.
 fn names() -> impl Strategy<Value = Vec<u8>> {
     let special = proptest::sample::select(b"\0\\/x@:; ,-\n\x1b\x7f\xc2\x85\xe2\x80\xae\xff".to_vec());
     vec(prop_oneof![any::<u8>(), special], 0..=112)
@@ -32,7 +32,7 @@ fn endpoints() -> impl Strategy<Value = Endpoint> {
     prop_oneof![socket_addrs().prop_map(Endpoint::Inet), unix, path]
 }
 
-/// Texts of items, most of them good.
+/// Texts of items, most of them valid.
 fn items() -> impl Strategy<Value = String> {
     let text = prop_oneof![
         socket_addrs().prop_map(|addr| addr.to_string()),

@@ -17,7 +17,7 @@ use proptest::{
 
 use super::config;
 
-/// The text of a source: found without the code under test, and the same for what counts as the same.
+/// The text of a source, derived without the code under test; sources that count as one have the same text.
 fn source_text(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(v4) => v4.to_string(),
@@ -28,7 +28,7 @@ fn source_text(ip: IpAddr) -> String {
     }
 }
 
-/// Few enough that they meet again, of all forms.
+/// Addresses of all forms, few enough to repeat.
 fn ips() -> impl Strategy<Value = IpAddr> {
     let v4 = (0..12_u8).prop_map(|host| IpAddr::from([127, 0, 0, host]));
     let mapped = (0..12_u16).prop_map(|host| IpAddr::from([0, 0, 0, 0, 0, 0xffff, 0x7f00, host]));
@@ -44,7 +44,7 @@ fn peers() -> impl Strategy<Value = Endpoint> {
     ]
 }
 
-/// The rule, said in one piece for a list of all clients. The flag of a client: whether it counts for its source.
+/// The rule, stated for a list of all clients. A client's flag: whether it counts for its source.
 struct Server {
     limits: (u32, Option<u32>, bool),
     clients: Vec<(Endpoint, bool)>,
@@ -157,10 +157,10 @@ proptest! {
                     }
                 }
                 Visit::Leaves(_) if tickets.is_empty() => {}
-                Visit::Leaves(who) => {
-                    let who = who.index(tickets.len());
-                    admission.release(tickets.swap_remove(who));
-                    server.clients.swap_remove(who);
+                Visit::Leaves(client) => {
+                    let client = client.index(tickets.len());
+                    admission.release(tickets.swap_remove(client));
+                    server.clients.swap_remove(client);
                 }
                 Visit::Limits(clients, per_source, protected) => {
                     server.limits = (clients, per_source, protected);

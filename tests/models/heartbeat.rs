@@ -1,4 +1,4 @@
-//! A connection's heartbeat, against a list of all that happened to it.
+//! A connection's heartbeat, against a list of all its events.
 
 use core::time::Duration;
 
@@ -13,13 +13,13 @@ use super::{Scale, config, scales};
 
 #[derive(Clone, Copy, Debug)]
 enum Beat {
-    /// A byte comes.
+    /// A byte arrives.
     Received,
-    /// The caller asks.
+    /// The caller polls the heartbeat.
     Tick,
 }
 
-/// All that happened, and nothing else: what to do is found by looking back.
+/// The list of all events; the next action is found by looking back.
 struct History {
     interval: Duration,
     misses: usize,
@@ -52,7 +52,7 @@ fn beats() -> impl Strategy<Value = Beat> {
 proptest! {
     #![proptest_config(config())]
 
-    /// At readings of any order.
+    /// At clock readings in any order.
     #[test]
     fn a_heartbeat_follows_from_what_happened(
         base in scales(),
@@ -79,8 +79,8 @@ proptest! {
         }
     }
 
-    /// Asked late by what is given, a silent peer gets all its pings and is dead no earlier than promised, and no later
-    /// than the delays add up to.
+    /// Polled with these delays, a silent peer gets all its pings and is dead no earlier than promised, and no later
+    /// than the sum of the delays.
     #[test]
     fn a_silent_peer_dies_on_time(interval_ms in 1..1000_u64, misses in 1..=255_u8, late_ms in vec(0..5_u64, 256)) {
         let interval = Duration::from_millis(interval_ms);

@@ -1,4 +1,4 @@
-//! The state machines without system calls, against models that are too simple to be wrong.
+//! The state machines without system calls, against models simple enough to be obviously right.
 
 mod admission;
 mod heartbeat;
@@ -16,7 +16,7 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases: 1000, rng_seed: RngSeed::Fixed(20), failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// What numbers of a script mean as times: near both ends of time, in units small and large.
+/// Maps the numbers of a script to times: near both ends of the range, in small and large units.
 #[derive(Clone, Copy, Debug)]
 struct Scale {
     base: Duration,

@@ -24,11 +24,11 @@ enum Step {
         first: u64,
         period: u64,
     },
-    /// Of all timers there ever were, which one.
+    /// An index into all timers made so far.
     Cancel {
         which: Index,
     },
-    /// To any reading, back too, and takes out a few of those that are due.
+    /// Moves the clock to any reading, also backwards, and takes out a few due timers.
     Clock {
         now: u64,
         pops: usize,
@@ -74,7 +74,7 @@ impl Model {
         Some(self.timers.remove(index).key)
     }
 
-    /// Keys are given in the order of making, so they decide between timers of one deadline.
+    /// Keys are assigned in order of creation and break ties between equal deadlines.
     fn earliest(&self) -> Option<(Duration, u64)> {
         self.timers.iter().map(|timer| (timer.deadline, timer.key)).min()
     }
@@ -144,13 +144,13 @@ where
 proptest! {
     #![proptest_config(config())]
     #[test]
-    fn timers_do_what_a_list_does(scale in scales(), script in vec(steps(), 0..120)) {
+    fn timers_behave_like_a_list(scale in scales(), script in vec(steps(), 0..120)) {
         compare(&mut Timers::new([TimerSlot::VACANT; ROOM]), scale, &script)?;
     }
 
-    /// The slots are left as they are by the first script.
+    /// The slots stay as the first script left them.
     #[test]
-    fn used_slots_are_as_good_as_new_ones(
+    fn used_slots_work_like_new_ones(
         scale in scales(),
         before in vec(steps(), 0..120),
         script in vec(steps(), 0..120),
