@@ -1,4 +1,4 @@
-//! Unix listeners: whose path it is, and who may connect.
+//! Unix listeners: ownership of the path, and access to it.
 
 mod support;
 
@@ -53,7 +53,7 @@ impl Place {
         listen::unix(&self.addr(), &SocketOptions::new(), access)
     }
 
-    /// A socket file with nobody behind it.
+    /// A socket file without a listener.
     fn leave_stale_socket(&self) {
         drop(UnixListener::bind(self.path()).unwrap());
         assert!(self.path().exists());
@@ -118,7 +118,7 @@ fn a_datagram_server_is_live() {
 }
 
 #[test]
-fn what_is_no_socket_is_never_removed() {
+fn a_file_that_is_no_socket_is_never_removed() {
     let place = Place::new();
     let target = place.directory.path().join("target");
     fs::write(&target, "kept").unwrap();
@@ -138,7 +138,7 @@ fn what_is_no_socket_is_never_removed() {
 }
 
 #[test]
-fn of_two_starters_at_a_stale_path_exactly_one_serves() {
+fn of_two_starters_at_a_stale_path_one_serves() {
     for _ in 0..50 {
         let place = Place::new();
         place.leave_stale_socket();
@@ -161,7 +161,7 @@ fn of_two_starters_at_a_stale_path_exactly_one_serves() {
 
 #[test]
 fn the_mode_is_the_one_asked_for_whatever_the_umask() {
-    // A umask is the process's, so each one is tried in a process of its own: this test, run again.
+    // The umask belongs to the process, so each one is tried in a separate process that runs this test again.
     const THIS: &str = "the_mode_is_the_one_asked_for_whatever_the_umask";
     const ASKED: &str = "ANET_TEST_MODE";
     if let Ok(asked) = std::env::var(ASKED) {
@@ -172,7 +172,7 @@ fn the_mode_is_the_one_asked_for_whatever_the_umask() {
         return;
     }
     for umask in ["000", "022", "077", "777"] {
-        // A directory that is made under umask 777 is of no use to its owner, unless that is root.
+        // A directory made under umask 777 is unusable to its owner, except root.
         if umask == "777" && !rustix::process::geteuid().is_root() {
             continue;
         }
@@ -180,8 +180,8 @@ fn the_mode_is_the_one_asked_for_whatever_the_umask() {
         for mode in ["700", "770", "777", "600", "666", "622"] {
             let mut child = Command::new("sh");
             child.args(["-c", &again]).arg(std::env::current_exe().unwrap()).env(ASKED, mode);
-            // A child has copies of its parent's descriptors until it executes something: here it must not be those of
-            // the tests beside this one, whose sockets would live on.
+            // A child has copies of its parent's descriptors until it calls exec; here they must not include those of
+            // concurrent tests, whose sockets would live on.
             let output = with_own_descriptors(|| child.output().unwrap());
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(output.status.success(), "umask {umask} mode {mode}: {said}");
@@ -199,7 +199,7 @@ fn without_a_mode_the_umask_decides() {
     assert_eq!(place.mode() & 0o666, by_umask);
 }
 
-/// Another thread looks at the path all the time; the file must never be seen with more than was asked for.
+/// Another thread watches the path; the file must never have more permissions than requested.
 #[test]
 fn the_mode_is_never_wider_than_asked_at_any_instant() {
     let place = Place::new();
@@ -213,7 +213,7 @@ fn the_mode_is_never_wider_than_asked_at_any_instant() {
             }
         });
         let (start, mut rounds) = (Instant::now(), 0);
-        // On a busy host the watcher begins late.
+        // On a busy host the watcher starts late.
         while rounds < 2000 || (widest.load(Ordering::Relaxed) == 0 && start.elapsed() < PATIENCE) {
             place.listen_with(&PRIVATE).unwrap().remove_file().unwrap();
             rounds += 1;
@@ -251,7 +251,7 @@ fn a_group_that_cannot_be_set_is_an_error_that_leaves_no_file() {
 }
 
 #[test]
-fn a_listener_removes_its_own_file_and_no_others() {
+fn a_listener_removes_only_the_file_it_made() {
     let place = Place::new();
     let first = place.listen().unwrap();
     assert!(first.remove_file().unwrap());
@@ -306,7 +306,7 @@ fn an_unnamed_listener_gets_an_abstract_name() {
     client_at(local);
 }
 
-/// A local client can have a name of 108 bytes without terminator; the kernel says its address has 111.
+/// A local client can have a name of 108 bytes without terminator; the kernel reports an address length of 111.
 #[test]
 fn a_peer_with_the_longest_name_is_named_in_full() {
     let place = Place::new();

@@ -9,7 +9,7 @@ use std::{
 
 use crate::place::Place;
 
-/// The path that a test is about when it runs again.
+/// The path that a test uses when it runs again.
 pub(crate) const PATH: &str = "ANET_TEST_PATH";
 
 /// This binary under strace, with system calls delayed.

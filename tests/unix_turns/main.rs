@@ -26,7 +26,7 @@ use place::*;
 use support::*;
 
 #[test]
-fn in_a_directory_that_another_program_has_locked_one_starter_serves() {
+fn in_a_directory_locked_by_another_program_one_starter_serves() {
     for _ in 0..20 {
         let place = Place::with_mode(READABLE);
         let _lock = place.lock();
@@ -49,7 +49,7 @@ fn of_starters_with_and_without_the_lock_one_serves() {
         let lock = place.lock();
         let results = thread::scope(|scope| {
             scope.spawn(|| {
-                // About when they cease to wait.
+                // About when they stop waiting.
                 thread::sleep(Duration::from_millis(95 + 2 * round));
                 drop(lock);
             });
@@ -76,7 +76,7 @@ fn of_starters_that_may_read_the_directory_and_those_that_may_not_one_serves() {
     }
 }
 
-/// Some have the lock when they start and some do not, and half of them leave their file behind.
+/// Some hold the lock when they start and some do not, and half of them leave their file behind.
 #[test]
 fn servers_that_come_leave_and_die_have_the_path_one_at_a_time() {
     let place = Place::with_mode(READABLE);
@@ -118,7 +118,7 @@ fn servers_that_come_leave_and_die_have_the_path_one_at_a_time() {
 #[ignore = "needs strace"]
 fn starters_that_are_slow_to_listen_lose_nothing() {
     for test in [
-        "in_a_directory_that_another_program_has_locked_one_starter_serves",
+        "in_a_directory_locked_by_another_program_one_starter_serves",
         "in_an_unreadable_directory_one_starter_serves",
         "of_starters_with_and_without_the_lock_one_serves",
         "of_starters_that_may_read_the_directory_and_those_that_may_not_one_serves",
@@ -150,7 +150,7 @@ fn a_starter_that_is_slow_to_listen_does_not_serve_a_path_that_another_has_taken
     }
 }
 
-/// A program that does not take turns puts its socket there between the look at the file and the removal.
+/// A program that ignores the lock puts its socket there between the check of the file and its removal.
 #[test]
 #[ignore = "needs strace"]
 fn a_socket_that_comes_while_a_listener_removes_its_file_keeps_the_path() {
@@ -178,12 +178,12 @@ fn a_socket_that_comes_while_a_starter_removes_a_stale_file_keeps_the_path() {
     assert!(replaced_during_removal(&place).contains("bind: Address already in use"));
 }
 
-/// Replaces a file that this test, run again, is about to remove; returns how that ended.
+/// Replaces a file that this test, run again, is about to remove; returns the result.
 fn replaced_during_removal(place: &Place) -> String {
     let mut remover = this_test_again("unlink,unlinkat,renameat:delay_enter=400000", place);
     remover.says("removing");
     thread::sleep(Duration::from_millis(200));
-    // It fails if this machine was too slow.
+    // It fails if this host was too slow.
     let _ = fs::remove_file(place.path());
     let newcomer = place.serve();
     let end = remover.says("ended: ");
@@ -195,7 +195,7 @@ fn replaced_during_removal(place: &Place) -> String {
 }
 
 #[test]
-fn without_the_lock_a_stale_file_stays_and_the_error_says_why() {
+fn without_the_lock_a_stale_file_stays_and_the_error_gives_the_reason() {
     let place = Place::with_mode(READABLE);
     place.leave_stale_socket();
     let lock = place.lock();
@@ -211,7 +211,7 @@ fn without_the_lock_a_stale_file_stays_and_the_error_says_why() {
 }
 
 #[test]
-fn without_the_lock_what_is_there_is_in_use() {
+fn without_the_lock_an_existing_file_is_in_use() {
     let place = Place::with_mode(UNREADABLE);
     let live = place.serve();
     assert_eq!(text_of(unprivileged(|| place.listen())), "bind: Address already in use");

@@ -1,4 +1,4 @@
-//! A path, its starters, and what must be so when they have started.
+//! A path, its starters, and the checks after they have started.
 
 use std::{
     fs::{self, File, Permissions},
@@ -49,20 +49,20 @@ impl Place {
         fs::set_permissions(self.directory.path(), Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A lock that another program has, until it is dropped.
+    /// A lock that another program holds until this is dropped.
     pub(crate) fn lock(&self) -> Lock {
         let directory = File::open(self.directory.path()).unwrap();
         flock(&directory, FlockOperation::LockExclusive).unwrap();
         Lock(directory)
     }
 
-    /// A socket file that no socket has any more, and to which every user may connect.
+    /// A stale socket file to which every user may connect.
     pub(crate) fn leave_stale_socket(&self) {
         drop(self.serve());
         await_end(&self.path());
     }
 
-    /// A server that takes no turns.
+    /// A server that ignores the lock.
     pub(crate) fn serve(&self) -> UnixListener {
         let server = UnixListener::bind(self.path()).unwrap();
         fs::set_permissions(self.path(), Permissions::from_mode(0o777)).unwrap();
@@ -77,7 +77,7 @@ impl Place {
         names
     }
 
-    /// Starters that begin at the same time, each in a thread of its own.
+    /// Starters that run at the same time, each in a separate thread.
     pub(crate) fn contest(&self, begin: impl Fn(usize) + Sync) -> Vec<Result<Listener>> {
         let barrier = Barrier::new(STARTERS);
         let start = |number| {
@@ -91,7 +91,7 @@ impl Place {
         })
     }
 
-    /// That one of the starters serves at the path, and that its file, and no other, goes with it.
+    /// Checks that one of the starters serves at the path, and that only its file is removed with it.
     pub(crate) fn assert_one_serves(&self, results: Vec<Result<Listener>>) {
         let (serving, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
         assert_eq!((serving.len(), refused.len()), (1, STARTERS - 1));
@@ -104,7 +104,7 @@ impl Place {
         assert_eq!(winner.remove_file(), Ok(false));
     }
 
-    /// That clients of the path come to this listener.
+    /// Checks that clients of the path reach this listener.
     pub(crate) fn assert_serves(&self, listener: &Listener) {
         let _client = UnixStream::connect(self.path()).unwrap();
         accept_within(listener, SECOND);
@@ -121,12 +121,12 @@ pub(crate) struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // A process that another test is starting may have the descriptor still.
+        // A process that another test is starting may still have the descriptor.
         flock(&self.0, FlockOperation::Unlock).unwrap();
     }
 }
 
-/// Waits until a socket that was closed is gone: a process that another test is starting may have it still.
+/// Waits until a socket that was closed is gone: a process that another test is starting may still have it.
 pub(crate) fn await_end(path: &Path) {
     eventually(SECOND, || UnixStream::connect(path).err());
 }
@@ -143,16 +143,16 @@ pub(crate) fn text_of(result: Result<Listener>) -> String {
     result.map_or_else(|error| error.to_string(), |_| "serving".to_owned())
 }
 
-/// That the path was taken, or may have been.
+/// Checks that the path was taken, or may have been.
 pub(crate) fn is_refusal(result: &Result<Listener>) -> bool {
     result.as_ref().is_err_and(|error| error.is_addr_in_use() || error.op().to_string() == "flock")
 }
 
-/// Takes root's rights from this thread.
+/// Drops root's rights in this thread.
 pub(crate) fn become_unprivileged() {
     if rustix::process::geteuid().is_root() {
         let unchanged = -1_i64;
-        // SAFETY: without the C library's wrapper it concerns the calling thread, which a test has for itself.
+        // SAFETY: without the C library's wrapper it affects only the calling thread, which belongs to the test.
         let answer = unsafe { libc::syscall(libc::SYS_setresuid, unchanged, 65534_i64, unchanged) };
         assert_eq!(answer, 0);
     }
