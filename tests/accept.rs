@@ -1,4 +1,4 @@
-//! Accepted connections: what they are like, and how a batch ends.
+//! Accepted connections: their options and peers, and how a batch ends.
 
 mod support;
 
@@ -37,7 +37,7 @@ fn an_accepted_stream_is_nonblocking_and_close_on_exec_on_every_transport() {
 }
 
 #[test]
-fn with_nobody_waiting_accept_would_block() {
+fn accept_on_an_empty_queue_would_block() {
     for listener in listeners_with(&SocketOptions::new()) {
         assert_would_block(listener.accept());
     }
@@ -54,7 +54,7 @@ fn the_peer_address_is_the_clients() {
     }
 }
 
-/// `getpeername` has nothing to say of such a peer any more.
+/// `getpeername` fails for such a peer.
 #[test]
 fn the_address_of_a_peer_that_has_reset_the_connection_is_known() {
     let listener = any_listener();
@@ -108,7 +108,7 @@ fn a_stream_has_the_mark_on_every_transport() {
 }
 
 #[test]
-fn a_batch_takes_what_waits_and_ends_drained() {
+fn a_batch_accepts_the_queue_and_ends_drained() {
     for listener in listeners_with(&SocketOptions::new()) {
         let _clients: Vec<_> = (0..3).map(|_| client_of(&listener)).collect();
         let mut peers = Vec::new();
@@ -130,7 +130,7 @@ fn a_batch_takes_no_more_than_its_limit() {
 }
 
 #[test]
-fn a_socket_that_does_not_listen_any_more_is_gone() {
+fn a_socket_that_no_longer_listens_is_gone() {
     let listener = any_listener();
     rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
     let batch = listener.accept_batch(10, |_, _| {});
@@ -140,7 +140,7 @@ fn a_socket_that_does_not_listen_any_more_is_gone() {
 }
 
 #[test]
-fn what_can_never_accept_is_gone() {
+fn a_socket_that_can_never_accept_is_gone() {
     let pipe = rustix::pipe::pipe().unwrap().0;
     let udp = OwnedFd::from(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
     for fd in [pipe, udp] {
@@ -150,7 +150,7 @@ fn what_can_never_accept_is_gone() {
 }
 
 #[test]
-fn without_descriptors_a_batch_is_out_of_resources_and_loses_nobody() {
+fn without_descriptors_a_batch_is_out_of_resources_and_loses_no_connection() {
     with_own_descriptors(|| {
         let listener = any_listener();
         let clients: Vec<_> = (0..5).map(|_| client_of(&listener)).collect();

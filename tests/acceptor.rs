@@ -1,4 +1,4 @@
-//! The accept acceptor: bursts, pressure, and who is turned away.
+//! The acceptor: bursts, resource pressure, and rejection.
 
 #![cfg(target_os = "linux")]
 
@@ -31,7 +31,7 @@ fn clients_of(listener: &Listener, count: usize) -> Vec<Stream> {
     (0..count).map(|_| client_of(listener)).collect()
 }
 
-/// What a turn takes and how it ends.
+/// The number of connections a turn accepts, and how it ends.
 fn take(acceptor: &mut Acceptor, listener: &Listener) -> (usize, BatchEnd) {
     let turn = acceptor.accept(listener, NOW, |_, _| {});
     assert_eq!((turn.failed, turn.shed, turn.watch), (0, 0, Watch::Keep));
@@ -39,7 +39,7 @@ fn take(acceptor: &mut Acceptor, listener: &Listener) -> (usize, BatchEnd) {
 }
 
 #[test]
-fn a_turn_takes_what_waits_up_to_the_limit_and_no_call_fails() {
+fn a_turn_accepts_the_queue_up_to_the_limit_without_a_failing_call() {
     for listener in [any_listener(), unix_listener()] {
         let mut acceptor = Acceptor::new().with_limit(4);
         for (clients, turns) in [
@@ -56,9 +56,9 @@ fn a_turn_takes_what_waits_up_to_the_limit_and_no_call_fails() {
     }
 }
 
-/// Who comes while a burst is taken has to wait for the next turn, and a level-triggered poller tells of him.
+/// A connection that arrives during a burst waits for the next turn; a level-triggered poller reports it.
 #[test]
-fn nobody_is_forgotten_between_turns() {
+fn connections_left_in_the_queue_are_accepted_in_later_turns() {
     for listener in [any_listener(), unix_listener()] {
         let poller = Poller::new().unwrap();
         poller.add(&listener, 0, Interest::READABLE).unwrap();
@@ -75,9 +75,9 @@ fn nobody_is_forgotten_between_turns() {
     }
 }
 
-/// Each may find that the other was faster, and neither makes anything of it.
+/// Either may find that the other was faster, and ignores it.
 #[test]
-fn two_engines_share_a_queue() {
+fn two_acceptors_share_a_queue() {
     let listener = any_listener();
     let clients = clients_of(&listener, 300);
     let counters = std::thread::scope(|scope| {
@@ -101,14 +101,14 @@ fn a_limit_of_zero_still_takes_one() {
 }
 
 #[test]
-fn a_listener_that_was_shut_down_is_to_be_watched_no_more() {
+fn a_listener_that_was_shut_down_is_to_be_unwatched() {
     let listener = any_listener();
     rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
     assert_eq!(Acceptor::new().accept(&listener, NOW, |_, _| {}).watch, Watch::Stop);
 }
 
 #[test]
-fn pauses_double_up_to_the_longest_and_begin_anew_after_a_success() {
+fn pauses_double_up_to_the_longest_and_start_over_after_a_success() {
     with_own_descriptors(|| {
         let listener = any_listener();
         let clients = clients_of(&listener, 2);
@@ -137,7 +137,7 @@ fn pauses_double_up_to_the_longest_and_begin_anew_after_a_success() {
 }
 
 #[test]
-fn no_time_and_no_pause_are_too_long_or_too_short() {
+fn any_clock_reading_and_any_pause_are_accepted() {
     with_own_descriptors(|| {
         let listener = any_listener();
         let _clients = clients_of(&listener, 1);
@@ -152,7 +152,7 @@ fn no_time_and_no_pause_are_too_long_or_too_short() {
 
 const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
 
-/// Reads to the end; an error would be a connection that was reset.
+/// Reads to the end; an error would mean a reset.
 fn all_that_comes(client: &Stream) -> Vec<u8> {
     let (mut text, mut buffer) = (Vec::new(), [0; 64]);
     loop {
@@ -164,7 +164,7 @@ fn all_that_comes(client: &Stream) -> Vec<u8> {
 }
 
 #[test]
-fn with_a_reserve_those_who_find_no_descriptor_are_told_and_counted() {
+fn with_a_reserve_clients_without_a_descriptor_are_rejected_and_counted() {
     for listen in [any_listener, unix_listener] {
         with_own_descriptors(|| {
             let listener = listen();
@@ -188,9 +188,9 @@ fn with_a_reserve_those_who_find_no_descriptor_are_told_and_counted() {
     }
 }
 
-/// A client that has sent something already would read `ECONNRESET` if the server only closed.
+/// A client that has sent something would read `ECONNRESET` if the server only closed.
 #[test]
-fn a_client_that_has_spoken_reads_why_it_is_turned_away() {
+fn a_client_that_has_sent_something_reads_why_it_is_rejected() {
     with_own_descriptors(|| {
         let listener = any_listener();
         let mut reserve = Reserve::new(FULL).unwrap();
@@ -205,25 +205,25 @@ fn a_client_that_has_spoken_reads_why_it_is_turned_away() {
 
 const CLIENTS: usize = 200;
 const DESCRIPTORS: u64 = 64;
-/// How long the server keeps all its descriptors.
+/// How long the server keeps all descriptors open.
 const EXHAUSTED: Duration = Duration::from_secs(2);
 const SERVER: &str = "ANET_LIMITED_SERVER";
 
 /// 64 descriptors, 200 clients, and 2 s in which none is closed. Measured on Linux 6.18, two cores: 25 accepts fail in
-/// these 2 s, and everybody is served within 4 ms of the first close (7 runs). The same loop with `accept_batch` at
-/// each wake-up and no pause, which is what a level-triggered server does by itself, makes 3,584,512 accepts that fail.
+/// these 2 s, and all clients are served within 4 ms of the first close (7 runs). The same loop with `accept_batch` at
+/// each wake-up and no pause, as a plain level-triggered server does, makes 3,584,512 failing accepts.
 ///
-/// In the same scenario, with queues that hold all 200 and calls counted by `strace` too: a loop on mio 1.2.4 that
-/// accepts until an error, and then goes back to waiting, fails 1 to 75 times, once for each time that
-/// it hears of newcomers. But those who wait already are no new edge: 5 s after the closes 142 of the 200 were still
-/// not served. A task on tokio 1.54.1 that accepts again after an error fails 1,400,000 times and keeps a core busy for
-/// all of the 2 s; everybody is served 27 to 32 ms after the first close.
+/// In the same scenario, with queues that hold all 200 and calls also counted by `strace`: a loop on mio 1.2.4 that
+/// accepts until an error, and then goes back to waiting, fails 1 to 75 times, once for each event of new connections.
+/// But connections already queued are no new edge: 5 s after the closes 142 of the 200 were still not served. A task on
+/// tokio 1.54.1 that accepts again after an error fails 1,400,000 times and keeps a core busy for all of the 2 s; all
+/// clients are served 27 to 32 ms after the first close.
 #[test]
-fn out_of_descriptors_it_neither_spins_nor_stalls_nor_loses_anybody() {
+fn out_of_descriptors_it_neither_spins_nor_stalls_nor_loses_a_connection() {
     if env::var_os(SERVER).is_some() {
         return limited_server();
     }
-    let mut server = this_test_as_server("out_of_descriptors_it_neither_spins_nor_stalls_nor_loses_anybody");
+    let mut server = this_test_as_server("out_of_descriptors_it_neither_spins_nor_stalls_nor_loses_a_connection");
     let mut said = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
     let port: u16 = said_number(&mut said, "port ") as u16;
     let clients: Vec<_> = (0..CLIENTS).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
@@ -250,7 +250,7 @@ fn said_number(said: &mut impl Iterator<Item = String>, what: &str) -> u64 {
     said.find_map(|line| line.split_once(what).map(|(_, number)| number.trim().parse().unwrap())).expect(what)
 }
 
-/// Serves everybody with as few descriptors, and says how that went.
+/// Serves all clients with that few descriptors, and prints the figures.
 fn limited_server() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) }).unwrap();
     let mut server = Server::new();
@@ -295,7 +295,7 @@ impl Server {
         self.start.elapsed()
     }
 
-    /// One wait, of which nothing but pauses and clients may be the end.
+    /// One wait, which only the end of a pause or a client may end.
     fn run_once(&mut self) {
         let timeout = self.acceptor.resume_at().map(|at| at.saturating_sub(self.now()));
         let ready = self.poller.wait(&mut Events::<1>::new(), Some(timeout.unwrap_or(SECOND))).unwrap();
@@ -322,7 +322,7 @@ impl Server {
         self.poller.modify(&self.listener, 0, interest).unwrap();
     }
 
-    /// Answers and closes whoever is connected.
+    /// Answers and closes every connection.
     fn close_all(&mut self) {
         let streams: Vec<_> = self.streams.drain(..).collect();
         for stream in streams {

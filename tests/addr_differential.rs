@@ -86,7 +86,7 @@ fn agree_on_text(text: &str) {
     agree_on_socket_text(text);
 }
 
-/// Core is alone in taking leading zeros.
+/// Only core accepts leading zeros.
 fn agree_on_socket_text(text: &str) {
     match (parse::socket_addr(text), text.parse::<SocketAddr>()) {
         (Ok(ours), Ok(cores)) => assert_eq!(ours, cores, "{text:?}"),
@@ -149,7 +149,7 @@ impl Random {
         char::from(ALPHABET[self.below(ALPHABET.len())])
     }
 
-    /// The text of an address with up to three bytes put in, taken out or replaced; now and then pure noise.
+    /// The text of an address with up to three bytes inserted, removed or replaced; sometimes pure noise.
     fn text(&mut self) -> String {
         let mut text: Vec<char> = match self.below(8) {
             0 => Vec::new(),
@@ -279,7 +279,7 @@ fn difference_getaddrinfo_takes_leading_zeros_of_zones() {
     // SAFETY: the text is terminated, the other arguments may be null, and `list` has room for a pointer.
     let result = unsafe { libc::getaddrinfo(text.as_ptr(), core::ptr::null(), core::ptr::null(), &raw mut list) };
     assert_eq!(result, 0);
-    // SAFETY: getaddrinfo succeeded, so the list is its own.
+    // SAFETY: getaddrinfo succeeded, so the list is valid and not yet freed.
     unsafe { libc::freeaddrinfo(list) };
     assert_eq!(HostPort::parse("fe80::1%01").unwrap_err().kind(), ParseErrorKind::LeadingZero);
 }

@@ -1,4 +1,4 @@
-//! Connecting: who is tried, what fails, and what is left over.
+//! Connecting: the order of attempts, failures, and cleanup.
 
 mod support;
 
@@ -19,12 +19,12 @@ use anet::{
 };
 use support::*;
 
-/// An address where nobody listens, and where no other test of this host gets a port.
-fn nobody() -> Endpoint {
+/// An address that refuses connections, with a port that no other test on this host gets.
+fn refusing() -> Endpoint {
     listen::tcp("127.0.79.1:0".parse().unwrap(), &SocketOptions::new()).unwrap().local_addr().unwrap()
 }
 
-/// Sees a non-blocking connection through with a poller, as a server would.
+/// Completes a non-blocking connection with a poller, as a server would.
 fn finished<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
     let poller = Poller::new()?;
     loop {
@@ -41,7 +41,7 @@ fn finished<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
     }
 }
 
-/// What comes after the attempt under way.
+/// The progress after the current attempt.
 fn after<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Progress<L>> {
     loop {
         progress = pending(progress).finish()?;
@@ -52,7 +52,7 @@ fn after<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Progress<L>>
     }
 }
 
-/// The attempt under way.
+/// The current attempt.
 fn pending<L>(progress: Progress<L>) -> Pending<L> {
     match progress {
         Progress::Started(pending) | Progress::Pending(pending) => pending,
@@ -81,7 +81,7 @@ fn a_listener_is_reached_over_every_transport() {
 }
 
 #[test]
-fn a_started_stream_is_nonblocking_and_a_waited_for_one_blocks() {
+fn a_started_stream_is_nonblocking_and_a_blocking_connect_returns_a_blocking_one() {
     let listener = any_listener();
     let [started, waited, timed] =
         connect_both_ways(&[listener.local_addr().unwrap()], LocalAddr::Any).map(Result::unwrap);
@@ -93,10 +93,10 @@ fn a_started_stream_is_nonblocking_and_a_waited_for_one_blocks() {
 }
 
 #[test]
-fn nobody_listening_is_refused_and_leaves_nothing_open() {
+fn a_port_without_listener_refuses_and_leaves_nothing_open() {
     with_own_descriptors(|| {
         let before = open_fds();
-        for result in connect_both_ways(&[nobody(), nobody()], LocalAddr::Any) {
+        for result in connect_both_ways(&[refusing(), refusing()], LocalAddr::Any) {
             assert_eq!(result.unwrap_err().to_string(), "connect: Connection refused");
         }
         assert_eq!(open_fds(), before);
@@ -112,7 +112,7 @@ fn the_next_address_is_tried_when_one_fails_at_once() {
     for result in connect_both_ways(&[unusable, good], LocalAddr::Any) {
         assert_eq!(result.unwrap().peer_addr().unwrap(), good);
     }
-    let waited = connect::blocking(&[nobody(), good], LocalAddr::Any).unwrap();
+    let waited = connect::blocking(&[refusing(), good], LocalAddr::Any).unwrap();
     assert_eq!(waited.peer_addr().unwrap(), good);
 }
 
@@ -120,7 +120,8 @@ fn the_next_address_is_tried_when_one_fails_at_once() {
 fn the_next_address_is_tried_when_one_refuses_after_a_while() {
     let listener = any_listener();
     let good = listener.local_addr().unwrap();
-    for list in [&[nobody(), good][..], &[nobody(), nobody(), good], &[nobody(), "[fe80::1]:1".parse().unwrap(), good]]
+    for list in
+        [&[refusing(), good][..], &[refusing(), refusing(), good], &[refusing(), "[fe80::1]:1".parse().unwrap(), good]]
     {
         for result in connect_both_ways(list, LocalAddr::Any) {
             assert_eq!(result.unwrap().peer_addr().unwrap(), good);
@@ -131,20 +132,20 @@ fn the_next_address_is_tried_when_one_refuses_after_a_while() {
 #[test]
 fn the_last_error_is_reported() {
     let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
-    for result in connect_both_ways(&[unusable, nobody()], LocalAddr::Any) {
+    for result in connect_both_ways(&[unusable, refusing()], LocalAddr::Any) {
         assert_eq!(result.unwrap_err().errno(), Some(Errno::CONNREFUSED));
     }
     if lacks_ipv6() {
         return;
     }
-    for result in connect_both_ways(&[nobody(), unusable], LocalAddr::Any) {
+    for result in connect_both_ways(&[refusing(), unusable], LocalAddr::Any) {
         assert_eq!(result.unwrap_err().cause(), Cause::MissingScope);
     }
 }
 
 #[test]
 fn a_refusal_names_the_address() {
-    let (first, last) = (nobody(), nobody());
+    let (first, last) = (refusing(), refusing());
     let text = format!("connect {last}: Connection refused");
     let refused = connect::blocking(&[first, last], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap_err();
     assert_eq!((refused.to_string(), refused.endpoint()), (text.clone(), Some(&last)));
@@ -166,14 +167,14 @@ fn a_source_that_is_not_here_is_the_address_named() {
     assert_eq!(refused.to_string(), "bind 203.0.113.1:0: Cannot assign requested address");
 }
 
-/// A Unix connection is made at once, and still its descriptor is shown before it is called connected.
+/// A Unix connection is established at once, yet its descriptor is reported before the connection.
 #[test]
 fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once() {
     let listener = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap();
     let good = listener.local_addr().unwrap();
     with_own_descriptors(|| {
         let before = open_fds();
-        let refused = connect::start([nobody(), good], LocalAddr::Any).unwrap();
+        let refused = connect::start([refusing(), good], LocalAddr::Any).unwrap();
         let Progress::Started(next) = after(refused).unwrap() else { panic!("not started anew") };
         assert_eq!((next.peer_addr(), open_fds()), (&good, before + 1));
         let Progress::Connected(stream) = next.finish().unwrap() else { panic!("not connected") };
@@ -184,7 +185,7 @@ fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once
 }
 
 #[test]
-fn an_address_whose_time_is_over_gives_way_to_the_next() {
+fn after_its_timeout_an_address_gives_way_to_the_next() {
     let ((silent, _fills_the_queue), listener) = (silent_listener(), any_listener());
     let (silent, good) = (silent.local_addr().unwrap(), listener.local_addr().unwrap());
     let next = pending(connect::start([silent, good], LocalAddr::Any).unwrap()).time_out().unwrap();
@@ -195,11 +196,11 @@ fn an_address_whose_time_is_over_gives_way_to_the_next() {
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
 }
 
-/// Both addresses refuse a client from there, and the second pass leaves the source out.
+/// Both addresses refuse a client with this source, and the second pass omits the source.
 #[test]
 fn a_best_effort_source_is_left_out_when_all_addresses_have_refused() {
     let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
-    let dead = [nobody(), nobody()];
+    let dead = [refusing(), refusing()];
     let mut attempts = vec![];
     let mut progress = connect::start(&dead, LocalAddr::BestEffort(source)).map_err(|error| error.error());
     while let Ok(Progress::Started(pending)) = progress {
@@ -212,13 +213,13 @@ fn a_best_effort_source_is_left_out_when_all_addresses_have_refused() {
     assert_eq!(attempts, [from("127.0.0.9"), from("127.0.0.1")].concat());
 }
 
-/// A list that is owned makes a table of attempts that borrows nothing.
+/// With an owned list, a table of attempts borrows nothing.
 #[test]
-fn attempts_under_way_can_be_kept_and_sent_elsewhere() {
+fn attempts_in_progress_can_be_stored_and_sent_to_another_thread() {
     fn is_free<T: Send + 'static>(_: &T) {}
     let listener = any_listener();
     let good = listener.local_addr().unwrap();
-    let list: std::sync::Arc<[Endpoint]> = [nobody(), good].into();
+    let list: std::sync::Arc<[Endpoint]> = [refusing(), good].into();
     let table: Vec<_> = (0..3).map(|_| connect::start(list.clone(), LocalAddr::Any).unwrap()).collect();
     is_free(&table);
     for progress in table {
@@ -277,7 +278,7 @@ fn the_source_leaves_the_port_to_be_shared() {
 }
 
 #[test]
-fn asked_too_early_a_connection_is_still_pending() {
+fn a_connection_in_progress_is_pending() {
     let (silent, _fills_the_queue) = silent_listener();
     let pending = pending(connect::start([silent.local_addr().unwrap()], LocalAddr::Any).unwrap());
     assert_eq!(pending.peer_addr(), &silent.local_addr().unwrap());
@@ -285,7 +286,7 @@ fn asked_too_early_a_connection_is_still_pending() {
 }
 
 #[test]
-fn a_connection_under_way_can_be_given_to_somebody_else() {
+fn a_connection_in_progress_can_be_moved_to_another_owner() {
     let listener = any_listener();
     let pending = pending(connect::start([listener.local_addr().unwrap()], LocalAddr::Any).unwrap());
     let stream = Stream::from(OwnedFd::from(pending));
@@ -294,7 +295,7 @@ fn a_connection_under_way_can_be_given_to_somebody_else() {
 }
 
 #[test]
-fn a_listener_that_does_not_answer_is_given_up_in_time() {
+fn a_connect_to_a_silent_listener_times_out() {
     let (silent, _fills_the_queue) = silent_listener();
     let timeout = Duration::from_millis(100);
     let start = Instant::now();
@@ -305,23 +306,23 @@ fn a_listener_that_does_not_answer_is_given_up_in_time() {
     assert!(start.elapsed() >= timeout && start.elapsed() < 5 * SECOND);
 }
 
-/// A listener whose queue is full, so that the kernel drops every further attempt; and what fills it.
+/// A listener whose queue is full, so the kernel drops every further attempt, and the connections that fill it.
 fn silent_listener() -> (Listener, Stream) {
     let listener = listen::tcp(any_local_address(), &SocketOptions::new().with_backlog(0)).unwrap();
     let fills_the_queue = client_of(&listener);
     (listener, fills_the_queue)
 }
 
-/// The port is the client's own ephemeral one, so the kernel completes the handshake with itself.
+/// The port is the client's ephemeral one, so the kernel connects the socket to itself.
 #[test]
 fn a_connection_to_itself_is_an_error() {
-    let own = nobody().as_inet().unwrap();
+    let own = refusing().as_inet().unwrap();
     for result in connect_both_ways(&[own.into()], LocalAddr::Bound(own)) {
         assert_eq!(result.unwrap_err().cause(), Cause::SelfConnected);
     }
 }
 
-/// A Unix listener whose backlog is full, the list of its address, and what fills it.
+/// A Unix listener whose backlog is full, a list of its address, and the connections that fill it.
 fn full_unix_listener() -> (Listener, [Endpoint; 1], Stream) {
     let options = SocketOptions::new().with_backlog(0);
     let listener = listen::unix(&UnixAddr::UNNAMED, &options, &Access::default()).unwrap();
@@ -351,7 +352,7 @@ fn a_wait_for_room_in_a_unix_backlog_ends_in_time_or_with_room() {
             let waiting = scope.spawn(|| {
                 interrupted(|| connect::blocking(&server, Connector::new().with_attempt_timeout(timeout)).unwrap())
             });
-            // Signals must find it waiting.
+            // The signals must arrive during the wait.
             std::thread::sleep(Duration::from_millis(20));
             accept_within(&listener, PATIENCE);
             let stream = waiting.join().unwrap();
@@ -373,7 +374,7 @@ fn signals_do_not_lengthen_a_wait_for_room_in_a_unix_backlog() {
             to_test.send((result, start.elapsed())).unwrap();
         });
         let in_time = from_client.recv_timeout(SECOND);
-        // Whatever came of it, the client must not wait for ever.
+        // Whatever the outcome, the client must not wait forever.
         listener.accept_batch(10, |_, _| {});
         let (result, elapsed) = in_time.expect("not given up within a second");
         assert_eq!(result.unwrap_err(), Error::new(Op::Connect, Errno::TIMEDOUT));
@@ -404,16 +405,17 @@ fn a_unix_path_that_is_not_there_is_an_error() {
     }
 }
 
-/// A signal every 200 us that restarts nothing, while 200 connections are made and refused.
+/// A signal every 200 us without `SA_RESTART`, while 200 connections are established and refused.
 #[test]
 fn signals_do_not_disturb_a_blocking_connect() {
     let listener = any_listener();
     let server = listener.local_addr().unwrap();
-    let nobody = nobody();
+    let refusing = refusing();
     interrupted(|| {
         for _ in 0..200 {
             connect::blocking(&[server], LocalAddr::Any).unwrap();
-            let error = connect::blocking(&[nobody], Connector::new().with_attempt_timeout(Some(SECOND))).unwrap_err();
+            let error =
+                connect::blocking(&[refusing], Connector::new().with_attempt_timeout(Some(SECOND))).unwrap_err();
             assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
             listener.accept_batch(10, |_, _| {});
         }

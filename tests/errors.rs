@@ -16,14 +16,14 @@ fn c_text(number: i32) -> String {
 }
 
 fn c_name(number: i32) -> Option<&'static str> {
-    // SAFETY: the function returns null or a terminated string that lives for ever.
+    // SAFETY: the function returns null or a terminated static string.
     let name = unsafe { strerrorname_np(number) };
     // SAFETY: as above, and it is not null.
     (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_str().unwrap())
 }
 
 #[test]
-fn every_errno_has_the_text_that_libc_has() {
+fn every_errno_has_the_text_of_libc() {
     for number in 1..=4095 {
         let errno = Errno::from_raw_os_error(number);
         assert_eq!(errno::text(errno).to_string(), c_text(number), "errno {number}");
@@ -31,7 +31,7 @@ fn every_errno_has_the_text_that_libc_has() {
 }
 
 #[test]
-fn every_errno_has_the_name_that_libc_has() {
+fn every_errno_has_the_name_of_libc() {
     for number in 1..=4095 {
         assert_eq!(errno::name(Errno::from_raw_os_error(number)), c_name(number), "errno {number}");
     }

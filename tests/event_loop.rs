@@ -1,4 +1,4 @@
-//! The event loop: handlers that change what is still to be delivered, times, and the order of things.
+//! The event loop: handlers that change pending events, timers, and the order of calls.
 
 mod support;
 
@@ -19,7 +19,7 @@ const NOW: Option<Duration> = Some(Duration::ZERO);
 
 type Loop = EventLoop<'static, State>;
 
-/// Streams that are all readable and writable, and what was called.
+/// Streams that are all readable and writable, and the calls made.
 #[derive(Default)]
 struct State {
     streams: Vec<Option<Stream>>,
@@ -53,7 +53,7 @@ fn write(_: &mut EventLoop<'_, State>, state: &mut State, index: u64) {
     state.called.push(("write", index));
 }
 
-/// In memory that is never given back: as much as a test needs.
+/// In leaked memory: as much as a test needs.
 fn any_loop() -> Loop {
     let files = vec![FileSlot::VACANT; 1024].leak();
     EventLoop::new(files, vec![TimerSlot::VACANT; 8].leak()).unwrap()
@@ -67,7 +67,7 @@ fn loop_reading(state: &State, handler: FileHandler<State>) -> Loop {
     events
 }
 
-/// What a turn has called.
+/// The calls of a turn.
 fn turn(events: &mut EventLoop<'_, State>, state: &mut State) -> Vec<(&'static str, u64)> {
     state.called.clear();
     events.run_once(state, NOW).unwrap();
@@ -75,7 +75,7 @@ fn turn(events: &mut EventLoop<'_, State>, state: &mut State) -> Vec<(&'static s
 }
 
 #[test]
-fn handlers_are_called_with_their_number_as_long_as_there_is_reason() {
+fn handlers_are_called_with_their_descriptor_while_it_is_ready() {
     let mut state = State::with_streams(2);
     let mut events = loop_reading(&state, read);
     for _ in 0..2 {
@@ -97,7 +97,7 @@ fn a_handler_may_remove_itself() {
 }
 
 #[test]
-fn a_handler_may_remove_one_whose_event_is_still_to_come() {
+fn a_handler_may_remove_one_whose_event_is_pending() {
     let mut state = State::with_streams(3);
     let mut events = loop_reading(&state, |events, state, index| {
         state.called.push(("read", index));
@@ -110,7 +110,7 @@ fn a_handler_may_remove_one_whose_event_is_still_to_come() {
 }
 
 #[test]
-fn a_registration_made_anew_in_a_handler_waits_for_the_next_turn() {
+fn a_registration_renewed_in_a_handler_waits_for_the_next_turn() {
     let mut state = State::with_streams(2);
     let mut events = loop_reading(&state, |events, state, index| {
         state.called.push(("first", index));
@@ -123,8 +123,8 @@ fn a_registration_made_anew_in_a_handler_waits_for_the_next_turn() {
     assert_eq!(turn(&mut events, &mut state), [("read", 10), ("read", 11)]);
 }
 
-/// The kernel has reported both; the first handler closes the other descriptor and gives its number to a stream that
-/// has nothing to read.
+/// The kernel has reported both; the first handler closes the other descriptor and gives its number to a stream without
+/// input.
 #[test]
 fn an_event_of_a_closed_descriptor_never_reaches_the_one_that_has_its_number_now() {
     fn replace_the_other(events: &mut EventLoop<'_, State>, state: &mut State, index: u64) {
@@ -150,7 +150,7 @@ fn an_event_of_a_closed_descriptor_never_reaches_the_one_that_has_its_number_now
 }
 
 #[test]
-fn a_number_that_was_closed_without_a_word_can_be_registered_again() {
+fn a_descriptor_closed_without_being_removed_can_be_registered_again() {
     with_own_descriptors(|| {
         let mut state = State::with_streams(1);
         let mut events = loop_reading(&state, read);
@@ -168,7 +168,7 @@ fn a_number_that_was_closed_without_a_word_can_be_registered_again() {
     });
 }
 
-/// The number of a descriptor that was closed without being removed, as another file that the kernel cannot watch.
+/// The number of a descriptor closed without being removed, reused by a file that the kernel cannot watch.
 fn reused_by_a_regular_file(state: &mut State) -> OwnedFd {
     let number = state.stream(0).as_fd().as_raw_fd();
     state.streams[0] = None;
@@ -201,7 +201,7 @@ fn both_directions_of_a_number_that_a_regular_file_has_now_can_be_removed_one_by
     });
 }
 
-/// Removing must not begin to watch the stream that has the number now.
+/// Removing must not start watching the stream that now has the number.
 #[test]
 fn removing_a_number_that_another_stream_has_now_leaves_that_unwatched() {
     with_own_descriptors(|| {
@@ -273,14 +273,14 @@ fn ten_thousand_descriptors_are_served() {
         for _ in 0..turns {
             events.run_once(&mut many, Some(PATIENCE)).unwrap();
         }
-        // A level-triggered kernel reports in turn, so nobody is left out while others come twice.
+        // The kernel reports level-triggered descriptors in turn, so none is left out while others are reported twice.
         assert!(many.seen.iter().all(|&seen| seen == 1 || seen == 2), "{:?}", many.seen.iter().max());
         assert_eq!(many.seen.iter().sum::<u32>() as usize, turns * 128);
     });
 }
 
 #[test]
-fn slots_that_another_loop_has_used_are_as_good_as_new_ones() {
+fn slots_used_by_another_loop_work_like_new_ones() {
     let mut state = State::with_streams(1);
     let (mut files, mut times) = (vec![FileSlot::VACANT; 1024], vec![TimerSlot::VACANT; 2]);
     for _ in 0..2 {
@@ -293,10 +293,10 @@ fn slots_that_another_loop_has_used_are_as_good_as_new_ones() {
     }
 }
 
-/// Twelve megabytes of timers and eight of files, made by a thread that has 64 kB.
+/// Twelve megabytes of timers and eight of files, made by a thread with a stack of 64 kB.
 #[test]
 #[cfg(feature = "std")]
-fn tables_of_any_size_are_made_without_passing_over_the_stack() {
+fn tables_of_any_size_are_made_without_using_the_stack() {
     fn make() {
         let mut timers = anet::event::Timers::boxed(200_000);
         let ids: Vec<_> = (0..200_000).map(|key| timers.insert_at(SECOND, key).unwrap()).collect();
@@ -363,7 +363,7 @@ fn a_handler_may_run_the_loop() {
 }
 
 #[test]
-fn times_come_once_or_again_and_again_and_not_too_early() {
+fn timers_fire_once_or_repeatedly_and_not_too_early() {
     let mut state = State::default();
     let mut events = any_loop();
     let start = Instant::now();
@@ -383,7 +383,7 @@ fn times_come_once_or_again_and_again_and_not_too_early() {
 }
 
 #[test]
-fn a_cancelled_time_never_comes_even_if_it_is_due_already() {
+fn a_cancelled_timer_never_fires_even_if_it_is_due() {
     let mut state = State::default();
     let mut events = any_loop();
     events.after(MS, 1, |events, state, _, _| assert!(events.cancel(state.timer.unwrap()))).unwrap();
@@ -393,9 +393,9 @@ fn a_cancelled_time_never_comes_even_if_it_is_due_already() {
     events.run(&mut state).unwrap();
 }
 
-/// Otherwise a time event that makes another one at once would keep files waiting for ever.
+/// Otherwise a timer that renews itself without a delay would starve the files.
 #[test]
-fn a_time_that_a_time_event_makes_comes_with_the_next_turn() {
+fn a_timer_made_by_a_timer_handler_fires_in_the_next_turn() {
     fn again(events: &mut EventLoop<'_, State>, state: &mut State, _: TimerId, number: u64) {
         state.called.push(("time", number));
         events.after(Duration::ZERO, number + 1, again).unwrap();
@@ -409,7 +409,7 @@ fn a_time_that_a_time_event_makes_comes_with_the_next_turn() {
 }
 
 #[test]
-fn a_full_table_of_times_is_an_error() {
+fn a_full_table_of_timers_is_an_error() {
     let mut events = any_loop();
     let ids: Vec<_> = (0..8).map(|number| events.after(SECOND, number, |_, _, _, _| {}).unwrap()).collect();
     assert_eq!(events.after(SECOND, 8, |_, _, _, _| {}), Err(TimerError::Full));

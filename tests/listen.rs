@@ -40,7 +40,7 @@ fn the_kernel_chooses_a_port_for_port_0() {
 }
 
 #[test]
-fn v6_leaves_v4_alone_unless_told_otherwise() {
+fn ipv6_sockets_exclude_ipv4_unless_dual_stack_is_set() {
     if lacks_ipv6() {
         return;
     }
@@ -101,7 +101,7 @@ fn a_busy_port_is_an_error_and_leaves_nothing_open() {
     });
 }
 
-/// What the tests beside it do in the meantime must not keep the listener open.
+/// Concurrent tests must not keep the listener open.
 #[test]
 fn a_listener_that_is_closed_refuses_clients_at_once() {
     let (begun, closed) = (&Barrier::new(2), &Barrier::new(2));
@@ -131,7 +131,7 @@ fn an_address_of_another_host_is_an_error() {
 }
 
 #[test]
-fn an_optional_address_that_is_not_here_is_passed_over() {
+fn an_optional_address_that_is_not_local_is_skipped() {
     let set = open("127.0.0.1 -203.0.113.1").unwrap();
     assert_eq!(set.as_slice().len(), 1);
     let [skipped] = set.skipped() else { panic!("{set:?}") };
@@ -139,7 +139,7 @@ fn an_optional_address_that_is_not_here_is_passed_over() {
 }
 
 #[test]
-fn a_required_address_that_is_not_here_closes_all_and_is_named() {
+fn a_required_address_that_is_not_local_fails_the_list_and_is_named() {
     if lacks_ipv6() {
         return;
     }
@@ -153,14 +153,14 @@ fn a_required_address_that_is_not_here_closes_all_and_is_named() {
 }
 
 #[test]
-fn an_optional_address_that_is_busy_is_an_error_all_the_same() {
+fn an_optional_address_that_is_busy_is_still_an_error() {
     let busy = any_listener();
     let failed = open(&format!("-{}", busy.local_addr().unwrap())).unwrap_err();
     assert!(failed.error.error().is_addr_in_use());
 }
 
 #[test]
-fn a_list_of_which_nothing_is_here_is_an_error() {
+fn a_list_without_a_local_address_is_an_error() {
     let failed = open("-203.0.113.1 -203.0.113.2").unwrap_err();
     assert_eq!((failed.index(), failed.error.errno()), (0, Some(Errno::ADDRNOTAVAIL)));
 }
@@ -233,7 +233,7 @@ fn an_inherited_descriptor_must_listen() {
 }
 
 #[test]
-fn a_list_says_which_address_could_not_be_bound() {
+fn a_failed_list_names_the_address_that_could_not_be_bound() {
     let failed: Box<dyn std::error::Error> = open("127.0.0.1 203.0.113.1:80").unwrap_err().into();
     let text = "place 2 of the bind list: bind 203.0.113.1:80: Cannot assign requested address";
     assert_eq!(failed.to_string(), text);
@@ -262,7 +262,7 @@ fn a_clone_of_a_listener_keeps_it_listening() {
 }
 
 #[test]
-fn an_inherited_descriptor_stays_its_owners() {
+fn an_inherited_descriptor_stays_with_its_owner() {
     use std::os::fd::AsRawFd;
     let owner = TcpListener::bind("127.0.0.1:0").unwrap();
     let set = open(&format!("fd@{}", owner.as_raw_fd())).unwrap();
@@ -283,7 +283,7 @@ fn a_descriptor_that_does_not_listen_is_left_as_it_was() {
 }
 
 #[test]
-fn only_what_listens_is_adopted_and_it_does_not_block_any_more() {
+fn only_a_listening_descriptor_is_adopted_and_it_becomes_nonblocking() {
     let listener = anet::Listener::adopt(TcpListener::bind("127.0.0.1:0").unwrap()).unwrap();
     assert!(option::nonblocking(&listener).unwrap());
     let (client, _server) = connected_pair();
@@ -294,7 +294,7 @@ fn only_what_listens_is_adopted_and_it_does_not_block_any_more() {
 }
 
 #[test]
-fn a_listener_goes_out_and_comes_back_as_a_descriptor() {
+fn a_listener_converts_to_a_descriptor_and_back() {
     let listener = any_listener();
     let addr = listener.local_addr().unwrap();
     let fd: anet::fd::OwnedFd = listener.into();

@@ -77,8 +77,8 @@ fn bytes_of(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }
 
-/// A port that UDP has and TCP has not, at an address from which no test connects: at the usual one, connections of
-/// tests that are over still have thousands of ports.
+/// A port taken for UDP but not for TCP, at an address from which no test connects: at the usual one, connections of
+/// finished tests still hold thousands of ports.
 fn taken_for_udp() -> UdpSocket {
     UdpSocket::bind("127.0.78.1:0").unwrap()
 }
@@ -98,13 +98,13 @@ fn a_port_taken_for_udp_alone_fails_the_list_and_leaves_nothing() {
         assert_eq!((failed.index(), failed.error.error()), (3, Error::new(Op::Bind, Errno::ADDRINUSE)));
         assert_eq!(open_fds(), before);
         assert!(!path.exists());
-        // Nothing stands in the way of TCP.
+        // The port is free for TCP.
         open(&list, Protocols::Tcp).unwrap();
     });
 }
 
 #[test]
-fn a_missing_address_is_passed_over_once_for_both_protocols() {
+fn a_missing_address_is_skipped_once_for_both_protocols() {
     let set = open("127.0.0.1 -203.0.113.1", Protocols::TcpAndUdp).unwrap();
     assert_eq!((set.as_slice().len(), set.datagrams().len()), (1, 1));
     let [skipped] = set.skipped() else { panic!("{set:?}") };
@@ -113,7 +113,7 @@ fn a_missing_address_is_passed_over_once_for_both_protocols() {
     assert_eq!((failed.index(), failed.error.errno()), (0, Some(Errno::ADDRNOTAVAIL)));
 }
 
-/// The port that the kernel has chosen for the first place may be the very one that a later place asks for.
+/// The port that the kernel chooses for the first address may be the one that a later address asks for.
 #[test]
 fn the_same_place_twice_is_an_error_after_a_bounded_number_of_tries() {
     with_own_descriptors(|| {
@@ -140,7 +140,7 @@ fn the_parts_of_a_set_live_on() {
 }
 
 #[test]
-fn a_name_is_every_address_it_has() {
+fn a_name_stands_for_all_its_addresses() {
     if lacks_ipv6() {
         return;
     }
@@ -164,7 +164,7 @@ fn a_name_is_served_without_the_addresses_that_are_taken_or_missing() {
 }
 
 #[test]
-fn a_name_none_of_whose_addresses_can_be_served_is_an_error() {
+fn a_name_without_a_usable_address_is_an_error() {
     let taken = taken_for_udp();
     let list = format!("127.0.0.3 a.internal:{}", taken.local_addr().unwrap().port());
     // TCP has its socket, UDP has none.
@@ -191,7 +191,7 @@ fn a_name_without_address_and_one_with_too_many_are_refused() {
 }
 
 #[test]
-fn the_resolvers_error_is_the_lists() {
+fn a_resolver_error_fails_the_list() {
     let list = BindList::parse("127.0.0.1 a.internal b.internal", 0).unwrap();
     let error = Error::new(Op::Address, Errno::TIMEDOUT);
     let mut asked = Vec::new();
@@ -207,7 +207,7 @@ fn the_resolvers_error_is_the_lists() {
 
 #[cfg(feature = "std")]
 #[test]
-fn the_systems_resolver_knows_localhost_and_no_invalid_name() {
+fn the_system_resolver_knows_localhost_and_no_invalid_name() {
     let open = |list| {
         let list = BindList::parse(list, 0).unwrap();
         let (options, access) = (SocketOptions::new(), Access::default());

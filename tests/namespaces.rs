@@ -1,6 +1,6 @@
-//! Bind lists on hosts that this one is not: without IPv6, with other defaults, with hardly a port left.
+//! Bind lists on hosts with other settings: without IPv6, with other defaults, with hardly a free port.
 //!
-//! Each test makes a network namespace of its own, in a thread of its own, and nothing outside notices.
+//! Each test makes a network namespace in a separate thread, without effects outside.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -50,7 +50,7 @@ fn port(set: &ListenerSet) -> u16 {
     addrs[0].port()
 }
 
-/// What a failed list must come to.
+/// The expected outcome of a failed list.
 fn assert_fails(list: &str, protocols: Protocols, index: usize, errno: Errno) {
     let before = open_fds();
     let failed = open(list, protocols).unwrap_err();
@@ -60,7 +60,7 @@ fn assert_fails(list: &str, protocols: Protocols, index: usize, errno: Errno) {
 
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
-fn ipv6_that_is_disabled_is_passed_over_or_an_error_as_the_list_says() {
+fn disabled_ipv6_is_skipped_if_optional_and_an_error_if_required() {
     in_namespace(|| {
         disable_v6();
         for protocols in ALL_PROTOCOLS {
@@ -70,7 +70,7 @@ fn ipv6_that_is_disabled_is_passed_over_or_an_error_as_the_list_says() {
             assert!(addrs(&set).iter().all(SocketAddr::is_ipv4));
             assert_fails("127.0.0.1 ::1", protocols, 1, Errno::ADDRNOTAVAIL);
             assert_fails("-::1", protocols, 0, Errno::ADDRNOTAVAIL);
-            // Every IPv6 address of a host that has none can be bound all the same.
+            // The IPv6 wildcard can be bound even on a host without an IPv6 address.
             let set = open("* ::*", protocols).unwrap();
             assert_eq!((set.skipped(), addrs(&set).len() % 2), (&[][..], 0));
             port(&set);
@@ -143,10 +143,10 @@ fn an_explicit_port_taken_for_one_family_or_protocol_fails_the_list() {
     });
 }
 
-/// Ten ports, of which nine are taken for one family or protocol: the one left is found, wherever it is.
+/// Ten ports, of which nine are taken for one family or protocol: the free one is found, wherever it is.
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
-fn the_one_port_left_is_found() {
+fn the_only_free_port_is_found() {
     in_namespace(|| {
         set_ephemeral_ports(20000, 20009);
         for free in 20000..20010 {
@@ -166,7 +166,7 @@ fn the_one_port_left_is_found() {
 
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
-fn a_host_without_a_port_left_is_an_error_that_names_who_lacks_it() {
+fn a_host_without_a_free_port_is_an_error_that_names_the_address() {
     in_namespace(|| {
         // Fewer ports than tries, and more.
         for last in [20000, 20009, 20099] {
@@ -199,7 +199,7 @@ fn a_chosen_port_that_a_later_place_asks_for_is_given_up() {
     });
 }
 
-/// What other tests rely on.
+/// Other tests rely on this.
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
 fn a_port_that_is_held_is_not_chosen_and_can_be_asked_for() {

@@ -1,4 +1,4 @@
-//! Every option is set to a value it did not have, and read back.
+//! Sets every option to a value it did not have, and reads it back.
 
 mod support;
 
@@ -91,7 +91,7 @@ fn times_are_set_and_rounded_up() {
 }
 
 #[test]
-fn a_timeout_of_zero_is_refused_as_it_would_mean_for_ever() {
+fn a_timeout_of_zero_is_refused_because_it_would_mean_none() {
     let fd = tcp_socket();
     for set in [option::set_recv_timeout, option::set_send_timeout] {
         let error = set(&fd, Some(Duration::ZERO)).unwrap_err();
@@ -112,7 +112,7 @@ fn keepalive_is_set_as_redis_sets_it() {
     assert_eq!(option::tcp_keepcnt(&fd).unwrap(), 3);
 }
 
-/// The ranges that errors name are the kernel's own: both ends are taken, and their neighbours are not.
+/// The ranges that errors name are the kernel's own: both ends are accepted, and the values beyond them are not.
 #[test]
 fn ranges_are_those_of_the_kernel() {
     let fd = tcp_socket();
@@ -207,10 +207,10 @@ fn a_device_name_has_1_to_15_bytes_and_no_nul() {
 
 #[test]
 fn the_error_of_a_failed_connect_is_taken_once() {
-    let nobody = HeldPort::new();
+    let held = HeldPort::new();
     let fd = tcp_socket();
     option::set_nonblocking(&fd, true).unwrap();
-    let _ = rustix::net::connect(&fd, &nobody.addr());
+    let _ = rustix::net::connect(&fd, &held.addr());
     let taken = eventually(PATIENCE, || option::take_error(&fd).unwrap());
     assert_eq!(taken, Errno::CONNREFUSED);
     assert_eq!(option::take_error(&fd).unwrap(), None);

@@ -14,7 +14,7 @@ use anet::{
 use support::*;
 
 #[test]
-fn each_end_has_its_own_flags_and_both_are_close_on_exec() {
+fn each_end_has_separate_flags_and_both_are_close_on_exec() {
     let all = [EndFlags::empty(), EndFlags::NONBLOCK];
     for (read, write) in all.into_iter().flat_map(|read| all.map(|write| (read, write))) {
         let pipe = pipe(read, write).unwrap();
@@ -26,7 +26,7 @@ fn each_end_has_its_own_flags_and_both_are_close_on_exec() {
 }
 
 #[test]
-fn what_goes_in_comes_out() {
+fn bytes_written_to_a_pipe_are_read() {
     let Pipe { read, write } = pipe(EndFlags::empty(), EndFlags::empty()).unwrap();
     std::fs::File::from(write).write_all(b"through").unwrap();
     let mut out = String::new();
@@ -42,7 +42,7 @@ fn without_descriptors_it_is_an_error_and_nothing_is_left_open() {
         for _ in 0..2 {
             let error = pipe(EndFlags::empty(), EndFlags::NONBLOCK).unwrap_err();
             assert_eq!(error, Error::new(Op::Pipe, Errno::MFILE));
-            // With room for one end only it must fail just the same.
+            // With room for one end only it must also fail.
             occupied.pop();
         }
         pipe(EndFlags::empty(), EndFlags::NONBLOCK).unwrap();
@@ -50,7 +50,7 @@ fn without_descriptors_it_is_an_error_and_nothing_is_left_open() {
 }
 
 #[test]
-fn a_fifo_is_told_from_other_files() {
+fn a_fifo_is_distinguished_from_other_files() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());

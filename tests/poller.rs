@@ -34,7 +34,7 @@ fn ready_keys(poller: &Poller) -> Vec<u64> {
 }
 
 #[test]
-fn a_listener_is_readable_when_somebody_waits() {
+fn a_listener_with_a_pending_connection_is_readable() {
     let poller = Poller::new().unwrap();
     let listener = any_listener();
     poller.add(&listener, 42, Interest::READABLE).unwrap();
@@ -57,7 +57,7 @@ fn readiness_is_reported_until_it_is_gone() {
 }
 
 #[test]
-fn events_say_what_a_descriptor_is_ready_for() {
+fn events_show_what_a_descriptor_is_ready_for() {
     let poller = Poller::new().unwrap();
     let (client, server) = connected_pair();
     poller.add(&server, u64::MAX, Interest::READABLE | Interest::WRITABLE).unwrap();
@@ -75,7 +75,7 @@ fn events_say_what_a_descriptor_is_ready_for() {
 }
 
 #[test]
-fn an_error_is_reported_whatever_was_asked_for() {
+fn an_error_is_reported_whatever_the_interest() {
     let poller = Poller::new().unwrap();
     let (client, server) = connected_pair();
     poller.add(&server, 1, Interest::empty()).unwrap();
@@ -117,7 +117,7 @@ fn misuse_is_a_typed_error() {
 }
 
 #[test]
-fn a_wait_takes_no_more_than_the_array_holds_and_leaves_nobody_out() {
+fn a_wait_fills_the_array_at_most_and_later_waits_report_the_rest() {
     let poller = Poller::new().unwrap();
     let pairs: Vec<_> = (0..10).map(|_| connected_pair()).collect();
     for (key, (_, server)) in pairs.iter().enumerate() {
@@ -142,7 +142,7 @@ fn a_closed_descriptor_is_forgotten() {
 }
 
 #[test]
-fn a_wait_without_events_ends_when_its_time_is_over_and_not_before() {
+fn a_wait_without_events_ends_at_its_timeout_and_not_before() {
     let poller = Poller::new().unwrap();
     for ms in [1, 20] {
         let timeout = Duration::from_millis(ms);
@@ -177,7 +177,7 @@ fn a_poller_can_be_watched_by_another() {
 }
 
 #[test]
-fn the_longest_timeout_is_taken() {
+fn the_longest_timeout_is_accepted() {
     let poller = Poller::new().unwrap();
     let (_client, server) = connected_pair();
     poller.add(&server, 1, Interest::WRITABLE).unwrap();
@@ -185,7 +185,7 @@ fn the_longest_timeout_is_taken() {
 }
 
 #[test]
-fn an_edge_is_told_once_until_something_new_comes() {
+fn an_edge_is_reported_once_until_new_input_arrives() {
     let poller = Poller::new().unwrap();
     let (client, server) = connected_pair();
     poller.add(&server, 1, Interest::READABLE | Interest::EDGE).unwrap();
@@ -197,7 +197,7 @@ fn an_edge_is_told_once_until_something_new_comes() {
 }
 
 #[test]
-fn a_one_shot_registration_is_silent_until_it_is_modified() {
+fn a_one_shot_registration_reports_nothing_until_it_is_modified() {
     let poller = Poller::new().unwrap();
     let (client, server) = connected_pair();
     let once = Interest::READABLE | Interest::ONE_SHOT;
@@ -212,7 +212,7 @@ fn a_one_shot_registration_is_silent_until_it_is_modified() {
 }
 
 #[test]
-fn a_half_closed_connection_is_told_if_asked_for() {
+fn a_half_closed_connection_is_reported_on_request() {
     let poller = Poller::new().unwrap();
     let (client, server) = connected_pair();
     poller.add(&server, 1, Interest::READ_HANGUP).unwrap();
@@ -227,7 +227,7 @@ fn a_half_closed_connection_is_told_if_asked_for() {
 }
 
 #[test]
-fn urgent_data_is_told_if_asked_for() {
+fn urgent_data_is_reported_on_request() {
     let poller = Poller::new().unwrap();
     let (client, server) = connected_pair();
     poller.add(&server, 1, Interest::PRIORITY).unwrap();
@@ -239,7 +239,7 @@ fn urgent_data_is_told_if_asked_for() {
     assert!(events.at(0).unwrap().is_priority());
 }
 
-/// Of four pollers that watch one listener exclusively one is woken; without it all are.
+/// Of four pollers that watch one listener exclusively, one wakes; without the flag all do.
 #[test]
 fn an_exclusive_listener_wakes_one_poller() {
     const CONNECTION: u64 = 1;
@@ -250,18 +250,18 @@ fn an_exclusive_listener_wakes_one_poller() {
             let poller = Poller::new().unwrap();
             poller.add(&listener, CONNECTION, Interest::READABLE | Interest::EDGE | extra).unwrap();
             poller.add(&end, END, Interest::READABLE).unwrap();
-            // SAFETY: it reads the thread's own number.
+            // SAFETY: it reads the thread's id.
             thread.store(unsafe { libc::gettid() }, SeqCst);
-            let mut told = ready_keys(&poller);
-            while !told.contains(&END) {
-                told.extend(ready_keys(&poller));
+            let mut reported = ready_keys(&poller);
+            while !reported.contains(&END) {
+                reported.extend(ready_keys(&poller));
             }
-            told.contains(&CONNECTION)
+            reported.contains(&CONNECTION)
         };
         let threads = [const { AtomicI32::new(0) }; 4];
         let woken = std::thread::scope(|scope| {
             let sleepers = threads.each_ref().map(|thread| scope.spawn(|| is_woken_by_the_connection(thread)));
-            // The kernel passes over a poller where no thread sleeps.
+            // The kernel skips a poller without a sleeping thread.
             threads.iter().for_each(|thread| eventually(PATIENCE, || sleeps(thread.load(SeqCst)).then_some(())));
             client_of(&listener);
             end.wake().unwrap();
@@ -271,7 +271,7 @@ fn an_exclusive_listener_wakes_one_poller() {
     }
 }
 
-/// Whether a thread of this process waits for something.
+/// Whether a thread of this process is sleeping.
 fn sleeps(thread: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('S'))
@@ -289,7 +289,7 @@ fn exclusive_cannot_be_modified_or_combined() {
 }
 
 #[test]
-fn a_part_of_a_millisecond_is_waited_for_and_no_less() {
+fn a_wait_of_less_than_a_millisecond_is_not_cut_short() {
     let poller = Poller::new().unwrap();
     let timeout = Duration::from_micros(100);
     let mut waits: Vec<_> = (0..101)
@@ -320,7 +320,7 @@ fn a_waker_ends_a_wait_from_another_thread() {
 }
 
 #[test]
-fn any_number_of_calls_is_one_event_and_a_reset_takes_them_all() {
+fn any_number_of_wakes_is_one_event_and_a_reset_clears_them() {
     let (poller, waker) = (Poller::new().unwrap(), Waker::new().unwrap());
     poller.add(&waker, 9, Interest::READABLE).unwrap();
     for _ in 0..100_000 {

@@ -1,4 +1,4 @@
-//! The port file: whole or not at all, and nobody led astray.
+//! The port file: written completely or not at all, and safe against symlinks.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -103,7 +103,7 @@ fn a_server_without_ports_has_an_empty_file() {
 }
 
 #[test]
-fn an_earlier_file_is_replaced_and_not_written_to() {
+fn an_existing_file_is_replaced_and_not_overwritten() {
     let place = Place::new();
     fs::write(place.path(), "TCP INET: 1\n".repeat(100)).unwrap();
     let hard_link = place.0.path().join("link");
@@ -114,9 +114,9 @@ fn an_earlier_file_is_replaced_and_not_written_to() {
     assert_eq!(fs::read_to_string(&hard_link).unwrap().len(), 1200);
 }
 
-/// Readers find one server's lines or the other's, whoever writes at the same time.
+/// Readers see the lines of one server or the other, however many write at the same time.
 #[test]
-fn readers_and_writers_in_a_race_see_whole_files() {
+fn racing_readers_see_complete_files() {
     if lacks_ipv6() {
         return;
     }
@@ -162,9 +162,9 @@ fn a_symlink_under_the_name_is_replaced_and_its_target_left_alone() {
     assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
 }
 
-/// What a killed process leaves, and what somebody malicious puts there in advance.
+/// Leftovers of a killed process, and files that an attacker puts there in advance.
 #[test]
-fn leftover_temporary_files_and_symlinks_are_in_nobodys_way() {
+fn leftover_temporary_files_and_symlinks_do_not_interfere() {
     let place = Place::new();
     let precious = place.0.path().join("precious");
     fs::write(&precious, "precious").unwrap();
@@ -209,14 +209,14 @@ fn a_path_that_cannot_be_written_is_an_error_and_leaves_nothing() {
 }
 
 #[test]
-fn the_longest_name_is_taken() {
+fn the_longest_name_is_accepted() {
     let place = Place::new();
     let path = place.0.path().join("x".repeat(255));
     write(&path, &open("127.0.0.1")).unwrap();
     assert!(path.is_file());
 }
 
-/// Searching and writing is enough; nobody has to list it.
+/// Search and write permission suffice; the directory is not listed.
 #[test]
 fn a_directory_is_not_read() {
     as_ordinary_user(|user| {
@@ -236,10 +236,10 @@ fn a_directory_is_not_read() {
     });
 }
 
-/// Runs `test` as somebody whom permissions concern.
+/// Runs `test` as a user that file permissions restrict.
 fn as_ordinary_user(test: impl FnOnce(u32) + Send) {
     const NOBODY: u32 = 65534;
-    // SAFETY: it reads the thread's own user.
+    // SAFETY: it reads the thread's user id.
     let user = unsafe { libc::geteuid() };
     thread::scope(|scope| {
         let thread = scope.spawn(move || {
@@ -256,7 +256,7 @@ fn as_ordinary_user(test: impl FnOnce(u32) + Send) {
 }
 
 #[test]
-fn signals_do_not_disturb_the_writing() {
+fn signals_do_not_disturb_a_write() {
     if lacks_ipv6() {
         return;
     }

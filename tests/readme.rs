@@ -1,4 +1,4 @@
-//! What the README shows is what is in the repository, and it runs.
+//! The README's code is that of the repository, and it runs.
 
 use std::{
     env,
@@ -52,7 +52,7 @@ fn the_echo_server_echoes() {
 }
 
 #[test]
-fn all_functions_of_redis_7_0_have_their_place_in_the_table() {
+fn the_table_lists_all_functions_of_redis_7_0() {
     let functions = [
         "anetTcpNonBlockConnect",
         "anetTcpNonBlockBestEffortBindConnect",

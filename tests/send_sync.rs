@@ -1,4 +1,4 @@
-//! Every public type can go to another thread, and be shared with one.
+//! Every public type can be sent to another thread and shared between threads.
 
 use core::time::Duration;
 
@@ -18,7 +18,7 @@ use anet::{
 
 const fn is_send_and_sync<T: Send + Sync>() {}
 
-/// Checked by the compiler; the test is that this compiles.
+/// Checked by the compiler: the test passes if this compiles.
 #[test]
 fn public_types_can_be_sent_and_shared() {
     const {

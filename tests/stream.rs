@@ -1,4 +1,4 @@
-//! Streams: whole and partial transfers, ends, and peers that are gone.
+//! Streams: exact and partial transfers, end of stream, and lost peers.
 
 mod support;
 
@@ -16,7 +16,7 @@ use anet::{
 };
 use support::*;
 
-/// Two ends that wait.
+/// Two blocking ends.
 fn blocking_pair() -> (Stream, Stream) {
     let (client, server) = connected_pair();
     option::set_nonblocking(&server, false).unwrap();
@@ -28,13 +28,13 @@ fn reset(stream: Stream) {
     drop(stream);
 }
 
-/// Bytes of which no two neighbours are the same.
+/// Bytes in which no two neighbours are equal.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at % 251) as u8).collect()
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn written_bytes_are_read() {
     let (client, server) = blocking_pair();
     assert_eq!(client.write(b"hello").unwrap(), 5);
     let mut buf = [0; 16];
@@ -107,7 +107,7 @@ fn shutting_down_a_lost_connection_is_an_error() {
     assert_eq!(server.shutdown(Shutdown::Both).unwrap_err(), Error::new(Op::Shutdown, Errno::NOTCONN));
 }
 
-/// The Rust runtime ignores the signal, so this is tried in a process that does not: this test, run again.
+/// The Rust runtime ignores the signal, so a process with the default action runs this test again.
 #[test]
 fn writing_to_a_closed_peer_is_an_error_and_no_sigpipe() {
     const THIS: &str = "writing_to_a_closed_peer_is_an_error_and_no_sigpipe";
@@ -119,7 +119,7 @@ fn writing_to_a_closed_peer_is_an_error_and_no_sigpipe() {
         assert!(output.status.success(), "{}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
         return;
     }
-    // SAFETY: the default action is what most programs have.
+    // SAFETY: it sets the default action, which most programs have.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let (client, server) = blocking_pair();
     reset(client);
@@ -141,7 +141,7 @@ fn a_reset_is_read_as_an_error() {
 }
 
 #[test]
-fn whole_transfers_of_any_size_are_exact() {
+fn exact_transfers_of_any_size_are_complete() {
     for len in [0, 1, 4095, 1 << 20, 5_000_000] {
         let (client, server) = blocking_pair();
         let sent = pattern(len);
@@ -155,7 +155,7 @@ fn whole_transfers_of_any_size_are_exact() {
 }
 
 #[test]
-fn whole_transfers_go_on_through_signals() {
+fn exact_transfers_resume_after_signals() {
     let (client, server) = blocking_pair();
     option::set_send_buffer_size(&client, 4096).unwrap();
     let sent = pattern(2_000_000);
@@ -179,7 +179,7 @@ fn both_kinds() -> [(Stream, Stream); 2] {
 
 const LIMIT: Duration = Duration::from_millis(100);
 
-/// What `transfer` came to; it must have ended at its deadline, or at most a second later.
+/// The result of `transfer`, which must end at its deadline, or at most a second later.
 fn ended_by_its_deadline(transfer: impl FnOnce(Deadline) -> Result<(), Incomplete>) -> usize {
     let start = Instant::now();
     let Incomplete { done, error } = transfer(Deadline::after(LIMIT)).unwrap_err();
@@ -190,9 +190,9 @@ fn ended_by_its_deadline(transfer: impl FnOnce(Deadline) -> Result<(), Incomplet
 }
 
 #[test]
-fn signals_do_not_put_a_deadline_off() {
+fn signals_do_not_postpone_a_deadline() {
     for (stream, _peer) in both_kinds() {
-        // Each of them would begin anew with each signal.
+        // Each of them would restart with each signal.
         stream.set_read_timeout(Some(SECOND)).unwrap();
         stream.set_write_timeout(Some(SECOND)).unwrap();
         let read = interrupted(|| ended_by_its_deadline(|deadline| stream.read_exact_deadline(&mut [0], deadline)));
@@ -204,7 +204,7 @@ fn signals_do_not_put_a_deadline_off() {
 }
 
 #[test]
-fn bytes_that_come_one_by_one_do_not_put_a_deadline_off() {
+fn bytes_that_arrive_one_by_one_do_not_postpone_a_deadline() {
     for (stream, peer) in both_kinds() {
         let is_over = &AtomicBool::new(false);
         let done = thread::scope(|scope| {
@@ -223,12 +223,12 @@ fn bytes_that_come_one_by_one_do_not_put_a_deadline_off() {
 }
 
 #[test]
-fn a_flood_does_not_put_a_deadline_off() {
+fn a_flood_does_not_postpone_a_deadline() {
     for (stream, peer) in both_kinds() {
         thread::scope(|scope| {
             scope.spawn(|| while peer.write_all(&[0; 65536]).is_ok() {});
             let mut buf = vec![0; 10_000_000];
-            // Some whole buffers may come in time; all of them share one deadline.
+            // Some complete buffers may arrive in time; all of them share one deadline.
             ended_by_its_deadline(|deadline| {
                 loop {
                     stream.read_exact_deadline(&mut buf, deadline)?;
@@ -241,7 +241,7 @@ fn a_flood_does_not_put_a_deadline_off() {
 }
 
 #[test]
-fn what_is_there_is_transferred_even_after_the_deadline() {
+fn available_bytes_are_transferred_even_after_the_deadline() {
     for (stream, peer) in both_kinds() {
         let over = Deadline::after(Duration::ZERO);
         peer.write_all(b"abc").unwrap();
@@ -256,7 +256,7 @@ fn what_is_there_is_transferred_even_after_the_deadline() {
 }
 
 #[test]
-fn whole_transfers_without_a_deadline_go_on_through_signals() {
+fn exact_transfers_without_a_deadline_resume_after_signals() {
     for (stream, peer) in both_kinds() {
         let was_nonblocking = option::nonblocking(&stream);
         option::set_send_buffer_size(&stream, 4096).unwrap();
@@ -286,7 +286,7 @@ fn a_transfer_with_a_deadline_reports_the_end_and_the_lost_peer() {
 }
 
 #[test]
-fn a_stream_that_ends_early_tells_how_far_it_came() {
+fn a_stream_that_ends_early_reports_the_bytes_transferred() {
     let (client, server) = blocking_pair();
     client.write_all(b"abc").unwrap();
     drop(client);
@@ -299,7 +299,7 @@ fn a_stream_that_ends_early_tells_how_far_it_came() {
 }
 
 #[test]
-fn a_whole_transfer_that_would_block_tells_how_far_it_came() {
+fn an_exact_transfer_that_would_block_reports_the_bytes_transferred() {
     let (client, server) = connected_pair();
     client.write_all(b"abc").unwrap();
     eventually(PATIENCE, || (option::tcp_info(&server).unwrap().bytes_received() == Some(3)).then_some(()));
@@ -333,7 +333,7 @@ fn a_write_timeout_ends_the_wait() {
 }
 
 #[test]
-fn a_whole_read_says_that_it_timed_out_and_not_that_it_would_block() {
+fn an_exact_read_fails_with_timed_out_and_not_would_block() {
     let (client, server) = blocking_pair();
     client.write_all(b"abc").unwrap();
     server.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -344,7 +344,7 @@ fn a_whole_read_says_that_it_timed_out_and_not_that_it_would_block() {
 
 #[test]
 #[cfg(feature = "std")]
-fn std_tells_a_timeout_from_a_socket_that_does_not_block() {
+fn std_distinguishes_a_timeout_from_a_nonblocking_socket() {
     use std::io::{ErrorKind, Read, Write};
     let (_client, mut server) = blocking_pair();
     server.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -359,7 +359,7 @@ fn std_tells_a_timeout_from_a_socket_that_does_not_block() {
 }
 
 #[test]
-fn bytes_that_were_peeked_at_are_read_again() {
+fn peeked_bytes_are_read_again() {
     let (client, server) = blocking_pair();
     client.write_all(b"hello").unwrap();
     let mut buf = [0; 2];
@@ -385,7 +385,7 @@ fn a_clone_holds_the_connection_open() {
 
 #[test]
 #[cfg(feature = "std")]
-fn a_stream_goes_to_std_and_comes_back() {
+fn a_stream_converts_to_std_and_back() {
     use std::os::{fd::AsRawFd, unix::net::UnixStream};
     let (_client, server) = connected_pair();
     let (number, peer) = (server.as_raw_fd(), server.peer_addr().unwrap());

@@ -1,4 +1,4 @@
-//! UDP sockets that serve: what comes in, what goes out, and whose port it is.
+//! UDP servers: receiving, sending, and ownership of the port.
 
 mod support;
 
@@ -23,7 +23,7 @@ fn serve(addr: SocketAddr) -> (Datagram, SocketAddr) {
     (server, local)
 }
 
-/// A client that has chosen its server.
+/// A client connected to its server.
 fn client_of(server: SocketAddr) -> UdpSocket {
     let client = UdpSocket::bind((server.ip(), 0)).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -31,7 +31,7 @@ fn client_of(server: SocketAddr) -> UdpSocket {
     client
 }
 
-/// A socket that hears nobody but itself, so that what is sent to its port is refused, and the port.
+/// A socket connected to itself, so that datagrams of others to its port are refused, and the port.
 fn deaf() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind(any_local_address()).unwrap();
     let addr = socket.local_addr().unwrap();
@@ -52,7 +52,7 @@ fn receive(server: &Datagram, room: usize) -> (Vec<u8>, Option<usize>, bool, End
 }
 
 #[test]
-fn a_socket_is_nonblocking_close_on_exec_and_has_its_port_to_itself() {
+fn a_socket_is_nonblocking_close_on_exec_and_does_not_share_its_port() {
     for addr in any_local_addresses() {
         let (server, local) = serve(addr);
         assert!(option::nonblocking(&server).unwrap() && option::cloexec(&server).unwrap());
@@ -81,7 +81,7 @@ fn datagrams_are_echoed_over_both_families() {
 }
 
 #[test]
-fn a_datagram_longer_than_the_buffer_is_cut_and_says_so() {
+fn a_datagram_longer_than_the_buffer_is_truncated_and_marked() {
     let (server, local) = serve(any_local_address());
     let client = client_of(local);
     for room in [0, 1, 4, 5, 6] {
@@ -90,12 +90,12 @@ fn a_datagram_longer_than_the_buffer_is_cut_and_says_so() {
         assert_eq!(bytes, b"12345"[..room.min(5)]);
         assert_eq!((whole_len, is_truncated), (Some(5), room < 5));
     }
-    // The rest of a datagram is not the next one.
+    // The rest of a truncated datagram is discarded.
     assert_would_block(server.recv_from(&mut [0; 8]).map(drop));
 }
 
 #[test]
-fn the_largest_datagram_passes_and_one_byte_more_is_refused() {
+fn the_largest_datagram_is_sent_and_one_byte_more_is_refused() {
     for (addr, largest) in any_local_addresses().into_iter().zip(LARGEST) {
         let (server, local) = serve(addr);
         let (other, other_addr) = serve(addr);
@@ -128,29 +128,29 @@ fn a_client_that_is_gone_does_not_stop_a_server() {
     let (server, local) = serve(any_local_address());
     let (_holds_its_port, gone) = deaf();
     for _ in 0..3 {
-        server.send_to(b"to nobody", &gone.into()).unwrap();
+        server.send_to(b"to a closed port", &gone.into()).unwrap();
     }
     assert_would_block(server.recv_from(&mut [0; 8]).map(drop));
     client_of(local).send(b"next").unwrap();
     assert_eq!(receive(&server, 8).0, b"next");
 }
 
-/// The peer's refusal of an earlier datagram comes once, and the socket goes on.
+/// The peer's refusal of an earlier datagram is reported once, and the socket stays usable.
 #[test]
-fn a_connected_socket_hears_of_a_refusal_once() {
-    let (_deaf, nobody) = deaf();
-    let client = Datagram::from(OwnedFd::from(client_of(nobody)));
+fn a_connected_socket_reports_a_refusal_once() {
+    let (_deaf, refusing) = deaf();
+    let client = Datagram::from(OwnedFd::from(client_of(refusing)));
     option::set_nonblocking(&client, true).unwrap();
-    let nobody = Endpoint::from(nobody);
-    client.send_to(b"x", &nobody).unwrap();
-    assert_eq!(client.send_to(b"x", &nobody), Err(Error::new(Op::SendTo, Errno::CONNREFUSED)));
-    client.send_to(b"x", &nobody).unwrap();
+    let refusing = Endpoint::from(refusing);
+    client.send_to(b"x", &refusing).unwrap();
+    assert_eq!(client.send_to(b"x", &refusing), Err(Error::new(Op::SendTo, Errno::CONNREFUSED)));
+    client.send_to(b"x", &refusing).unwrap();
     let refused = client.recv_from(&mut [0; 8]).map(drop);
     assert_eq!(refused, Err(Error::new(Op::ReceiveFrom, Errno::CONNREFUSED)));
     assert_would_block(client.recv_from(&mut [0; 8]).map(drop));
 }
 
-/// With `SO_REUSEADDR` on both the one bound last would have the datagrams.
+/// With `SO_REUSEADDR` on both, the one bound last would get the datagrams.
 #[test]
 fn the_port_of_a_server_cannot_be_taken() {
     let wildcard = |addr: &SocketAddr| if addr.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }.parse().unwrap();
@@ -161,7 +161,7 @@ fn the_port_of_a_server_cannot_be_taken() {
             assert_eq!(error, Error::new(Op::Bind, Errno::ADDRINUSE), "{local}");
         }
         drop(server);
-        // Another socket of this host may get the port meanwhile; then it is tried with another one.
+        // Another socket on this host may get the port meanwhile; the test then tries another one.
         eventually(PATIENCE, || {
             let (server, local) = serve(addr);
             drop(server);
@@ -181,7 +181,7 @@ fn sockets_that_ask_for_it_share_a_port() {
 }
 
 #[test]
-fn v6_leaves_v4_alone_unless_told_otherwise() {
+fn ipv6_sockets_exclude_ipv4_unless_dual_stack_is_set() {
     if lacks_ipv6() {
         return;
     }
@@ -213,7 +213,7 @@ fn the_send_buffer_is_the_largest_unless_the_options_say_otherwise() {
 }
 
 #[test]
-fn the_largest_buffer_is_what_the_kernel_really_grants() {
+fn the_largest_buffer_is_what_the_kernel_grants() {
     let (server, _) = serve(any_local_address());
     option::set_send_buffer_size(&server, 10_000).unwrap();
     for _ in 0..2 {
@@ -224,14 +224,14 @@ fn the_largest_buffer_is_what_the_kernel_really_grants() {
     assert_eq!(option::recv_buffer_size(&server).unwrap(), 2 * limit("rmem_max"));
 }
 
-/// The host's limit, in bytes as they are asked for.
+/// The host's limit, in bytes as requested.
 fn limit(name: &str) -> usize {
     std::fs::read_to_string(format!("/proc/sys/net/core/{name}")).unwrap().trim().parse().unwrap()
 }
 
 #[test]
 #[ignore = "needs CAP_NET_ADMIN"]
-fn a_privileged_process_gets_more_than_the_limit_if_it_says_so() {
+fn a_privileged_process_can_exceed_the_buffer_limit() {
     let (server, _) = serve(any_local_address());
     let (send, receive) = (2 * limit("wmem_max"), 2 * limit("rmem_max"));
     option::set_send_buffer_size_force(&server, send).unwrap();
@@ -241,7 +241,7 @@ fn a_privileged_process_gets_more_than_the_limit_if_it_says_so() {
 }
 
 #[test]
-fn unix_datagrams_pass_too() {
+fn unix_datagrams_are_sent_and_received() {
     let directory = tempfile::tempdir().unwrap();
     let [here, there] = ["here", "there"].map(|name| directory.path().join(name));
     let server = UnixDatagram::bind(&here).unwrap();
@@ -254,7 +254,7 @@ fn unix_datagrams_pass_too() {
     server.send_to(b"reply", &from).unwrap();
     assert_eq!(client.recv(&mut [0; 8]).unwrap(), 5);
 
-    UnixDatagram::unbound().unwrap().send_to(b"from nobody", &here).unwrap();
+    UnixDatagram::unbound().unwrap().send_to(b"from an unbound socket", &here).unwrap();
     assert_eq!(receive(&server, 16).3, Endpoint::Unknown { family: 0 });
     drop(client);
     assert_eq!(server.send_to(b"x", &from), Err(Error::new(Op::SendTo, Errno::CONNREFUSED)));
@@ -293,7 +293,7 @@ fn bind_unix(socket: &UnixDatagram, path: &[u8]) {
 }
 
 #[test]
-fn a_datagram_socket_goes_out_and_comes_back_as_a_descriptor() {
+fn a_datagram_socket_converts_to_a_descriptor_and_back() {
     let (server, local) = serve(any_local_address());
     let fd: OwnedFd = server.into();
     assert_eq!(Datagram::from(fd).local_addr().unwrap(), local.into());
