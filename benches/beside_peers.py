@@ -4,11 +4,11 @@
     cargo build --release -p anet-examples -p anet-peers
     python3 benches/beside_peers.py [--rounds N] [--only LOAD] [--target DIR] [--calls]
 
-The programs take turns in each round, the server on one core and the load on another; what is printed are medians, and
+The programs take turns in each round, the server on one core and the load on another; the output is medians, and
 the ratios of anet to each peer. --calls counts system calls under strace instead, which makes everything slower.
 
-Lines are those of the program's own file that are neither blank nor comments alone, formatted alike. What all three
-include is not counted: the command line (examples/args), and for HTTP the requests and responses
+Lines are those of the program's file that are neither blank nor only comments, formatted alike. The code that all three
+share is not counted: the command line (examples/args), and for HTTP the requests and responses
 (examples/more/http/protocol.rs).
 """
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""The example `kv` beside redis-server: requests a second, and what a request costs the server.
+"""The example `kv` beside redis-server: requests a second, and the server's cost of a request.
 
     cargo build --release --example kv
     benches/beside_redis.py [--rounds 7] [--requests 500000]
 
-Both servers run at the same time, bound to one core, and `redis-benchmark -t ping_mbulk` with 50 clients asks one after
-the other from a second core. Each round asks both, in turns first, with keepalive, with keepalive and 32 requests in
-flight (`-P 32`), and with a connection for every request (`-k 0`). CPU is the server's user and system time during
-the run, by /proc/PID/stat, which counts in ticks of 10 ms. On loopback it contains the kernel's work for the receiving
-side of what the server sends. Shown are medians of the rounds; the ratio is the median of each round's ratio, so that
-what disturbs both at the same time counts for nothing.
+Both servers run at the same time, bound to one core; `redis-benchmark -t ping_mbulk` with 50 clients loads one after
+the other from a second core. Each round loads both, alternating the order, with keepalive, with keepalive and 32
+requests in flight (`-P 32`), and with a connection for every request (`-k 0`). CPU is the server's user and system time
+during the run, from /proc/PID/stat, which counts in ticks of 10 ms. On loopback it includes the kernel's work for the
+receiving side of the server's output. Results are medians of the rounds; the ratio is the median of each round's ratio,
+so a disturbance of both at the same time cancels out.
 
 Both have their defaults (redis-server: TCP keepalive of 300 s, one I/O thread), but redis-server never saves.
 """
@@ -29,7 +29,7 @@ import tempfile
 import time
 
 # redis-benchmark closes first, so every connection leaves a port in TIME_WAIT on its side, for a minute and towards one
-# address of the server. Linux has 28,232 ports for that, fewer than several rounds need. So every round asks at another
+# address of the server. Linux has 28,232 ports for that, fewer than several rounds need. So every round uses another
 # address, and makes fewer connections than there are ports.
 CONNECTIONS = 20_000
 # redis-server binds no more addresses than that.

@@ -2,10 +2,10 @@
 //!
 //! One iteration makes some eventfds readable, waits, and reads the key of every event; then, no longer timed, it makes
 //! them unreadable again. The writes are timed because the kernel divides its work differently: for an edge the write
-//! enters its descriptor into the list of what is ready and the wait takes it out, for a level the wait does both.
-//! Timed by itself, the wait of `mio` in `wake_100_of_1000` takes 0.89 of the time of that of `epoll_c`, with the
-//! writes 1.05. Emptying an eventfd is all that an edge needs to recur, so nothing has to be re-armed. All have room
-//! for 1024 events and wait without a timeout.
+//! puts its descriptor on the ready list and the wait takes it off, for a level the wait does both. Timed by itself,
+//! the wait of `mio` in `wake_100_of_1000` takes 0.89 of the time of that of `epoll_c`, with the writes 1.05. Emptying
+//! an eventfd is all that an edge needs to recur, so nothing has to be re-armed. All have room for 1024 events and wait
+//! without a timeout.
 //!
 //! - `anet`: `event::Poller`, level-triggered.
 //! - `mio`: `mio::Poll`, which is always edge-triggered.

@@ -9,7 +9,7 @@
 //! replies that did not fit into the socket, and both are bounded. After the first signal, clients still get their
 //! pending replies; the second ends the server at once.
 
-// Named by path, because a file beside this one would be an example of its own.
+// Named by path, because cargo takes a file beside this one for another example.
 #[path = "kv/clients.rs"]
 mod clients;
 #[path = "kv/flags.rs"]
@@ -307,9 +307,9 @@ impl Kv<'_> {
 /// Whether a datagram begins as replies do and requests do not.
 ///
 /// A single datagram with a forged source address can make two servers that answer replies exchange them forever.
-/// memcached has a frame that is the same for requests and replies, and two memcacheds (1.6.18) go on exchanging
-/// `ERROR` as fast as they can. Here the first byte decides, and no reply starts like a request: [`ARRAY_REFUSED`]
-/// replaces one that would.
+/// memcached's frame is the same for requests and replies, and two memcacheds (1.6.18) go on exchanging `ERROR` as fast
+/// as they can. Here the first byte decides, and no reply starts like a request: [`ARRAY_REFUSED`] replaces one that
+/// would.
 fn is_reply(bytes: &[u8]) -> bool {
     matches!(bytes, [b'+' | b'-' | b':' | b'$', ..])
 }

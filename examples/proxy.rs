@@ -102,7 +102,7 @@ fn set_other(sides: &mut Sides<'_>, key: Key, other: Key) {
 }
 
 fn connected(sides: &mut Sides<'_>, key: Key) {
-    // Small writes are the sender's choice. A Unix socket has no such option.
+    // Batching is up to the sender: small writes are passed on at once. Unix sockets lack this option.
     let _ = sides.get(key).map(|side| option::set_tcp_nodelay(side, true));
     send(sides, key, &[]);
 }

@@ -30,7 +30,7 @@ const CLIENTS_MAX: usize = 10_000;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a client's input is read after the last response.
 const LINGER: Duration = Duration::from_secs(2);
-/// How often deadlines are looked at, and accepting is tried again when descriptors are missing.
+/// How often deadlines are checked, and accepting is retried when descriptors ran out.
 const TICK: Duration = Duration::from_millis(100);
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -75,7 +75,7 @@ struct Http {
     now: Instant,
     /// The deadline, once the server drains.
     drains: Option<Instant>,
-    /// When the deadlines were looked at.
+    /// When the deadlines were last checked.
     looked_at: Instant,
 }
 

@@ -25,7 +25,7 @@ const CLIENTS_MAX: usize = 10_000;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a client's input is read after the last response.
 const LINGER: Duration = Duration::from_secs(2);
-/// How long accepting pauses when descriptors are missing.
+/// How long accepting pauses when descriptors ran out.
 const PAUSE: Duration = Duration::from_millis(100);
 
 #[tokio::main(flavor = "current_thread")]

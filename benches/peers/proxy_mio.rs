@@ -27,7 +27,7 @@ const BUFFER: usize = 64 << 10;
 /// How long one upstream may take to connect before the next is tried, and how long all together.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-/// How often deadlines are looked at, and accepting is tried again when descriptors are missing.
+/// How often deadlines are checked, and accepting is retried when descriptors ran out.
 const TICK: Duration = Duration::from_millis(100);
 const LISTENER: Token = Token(usize::MAX);
 /// The sides of a pair.
@@ -68,7 +68,7 @@ struct Proxy {
     idle_time: Duration,
     buffer: Vec<u8>,
     now: Instant,
-    /// When the deadlines were looked at.
+    /// When the deadlines were last checked.
     looked_at: Instant,
 }
 

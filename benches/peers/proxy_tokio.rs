@@ -29,7 +29,7 @@ const BUFFER: usize = 64 << 10;
 /// How long one upstream may take to connect before the next is tried, and how long all together.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-/// How long accepting pauses when descriptors are missing.
+/// How long accepting pauses when descriptors ran out.
 const PAUSE: Duration = Duration::from_millis(100);
 
 #[tokio::main(flavor = "current_thread")]
