@@ -239,7 +239,7 @@ fn every_port() {
 }
 
 #[test]
-fn difference_core_takes_leading_zeros_of_ports_and_zones() {
+fn difference_core_accepts_leading_zeros_of_ports_and_zones() {
     for (text, at) in [("1.2.3.4:00080", 8), ("[::1]:00", 6), ("[::1%01]:80", 5)] {
         assert!(text.parse::<SocketAddr>().is_ok());
         let error = parse::socket_addr(text).unwrap_err();
@@ -262,7 +262,7 @@ fn difference_glibc_stops_at_a_nul() {
 }
 
 #[test]
-fn difference_inet_aton_takes_short_octal_and_hexadecimal_forms() {
+fn difference_inet_aton_accepts_short_octal_and_hexadecimal_forms() {
     for text in ["127.1", "0x7f.0.0.1", "0177.0.0.1", "2130706433", "0x7f000001", "127.0.0.0x1", "0X7F.1"] {
         let (terminated, mut addr) = (CString::new(text).unwrap(), libc::in_addr { s_addr: 0 });
         // SAFETY: the text is terminated and `addr` has room for the address.
@@ -273,7 +273,7 @@ fn difference_inet_aton_takes_short_octal_and_hexadecimal_forms() {
 }
 
 #[test]
-fn difference_getaddrinfo_takes_leading_zeros_of_zones() {
+fn difference_getaddrinfo_accepts_leading_zeros_of_zones() {
     let text = CString::new("fe80::1%01").unwrap();
     let mut list = core::ptr::null_mut();
     // SAFETY: the text is terminated, the other arguments may be null, and `list` has room for a pointer.

@@ -160,7 +160,7 @@ fn a_refusal_names_the_address() {
 }
 
 #[test]
-fn a_source_that_is_not_here_is_the_address_named() {
+fn an_error_of_a_source_that_is_not_local_names_the_source() {
     let server = [any_listener().local_addr().unwrap()];
     let source = LocalAddr::Bound("203.0.113.1:0".parse().unwrap());
     let refused = connect::blocking(&server, source).unwrap_err();
@@ -198,7 +198,7 @@ fn after_its_timeout_an_address_gives_way_to_the_next() {
 
 /// Both addresses refuse a client with this source, and the second pass omits the source.
 #[test]
-fn a_best_effort_source_is_left_out_when_all_addresses_have_refused() {
+fn a_best_effort_source_is_omitted_once_all_addresses_have_refused() {
     let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
     let dead = [refusing(), refusing()];
     let mut attempts = vec![];
@@ -248,7 +248,7 @@ fn a_source_address_is_the_one_connected_from() {
 }
 
 #[test]
-fn a_source_that_is_not_here_fails_unless_best_effort() {
+fn a_source_that_is_not_local_fails_unless_best_effort() {
     let listener = any_listener();
     let server = [listener.local_addr().unwrap()];
     let foreign: SocketAddr = "203.0.113.1:0".parse().unwrap();
@@ -315,7 +315,7 @@ fn silent_listener() -> (Listener, Stream) {
 
 /// The port is the client's ephemeral one, so the kernel connects the socket to itself.
 #[test]
-fn a_connection_to_itself_is_an_error() {
+fn a_self_connection_is_an_error() {
     let own = refusing().as_inet().unwrap();
     for result in connect_both_ways(&[own.into()], LocalAddr::Bound(own)) {
         assert_eq!(result.unwrap_err().cause(), Cause::SelfConnected);
@@ -382,7 +382,7 @@ fn signals_do_not_lengthen_a_wait_for_room_in_a_unix_backlog() {
     });
 }
 
-/// The kernel alone takes 2.23 s for a limit of 2.1 s. One undisturbed round is enough.
+/// The kernel alone takes 2.23 s for a limit of 2.1 s. One undisturbed round suffices.
 #[test]
 fn a_long_wait_for_room_in_a_unix_backlog_is_not_much_longer_than_its_limit() {
     let (_listener, server, _fills_the_backlog) = full_unix_listener();
@@ -398,7 +398,7 @@ fn a_long_wait_for_room_in_a_unix_backlog_is_not_much_longer_than_its_limit() {
 }
 
 #[test]
-fn a_unix_path_that_is_not_there_is_an_error() {
+fn a_missing_unix_path_is_an_error() {
     let endpoint: Endpoint = "/nowhere/at/all".parse().unwrap();
     for result in connect_both_ways(&[endpoint], LocalAddr::Any) {
         assert_eq!(result.unwrap_err(), Error::new(Op::Connect, Errno::NOENT));

@@ -45,7 +45,7 @@ fn an_error_is_eight_bytes_and_so_are_its_results() {
 }
 
 #[test]
-fn a_text_has_room_for_c() {
+fn an_error_text_converts_to_a_c_string() {
     let text = Error::new(Op::Bind, Errno::ADDRINUSE).to_text();
     assert_eq!(text.as_c_str(), c"bind: Address already in use");
 }

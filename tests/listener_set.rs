@@ -115,7 +115,7 @@ fn a_missing_address_is_skipped_once_for_both_protocols() {
 
 /// The port that the kernel chooses for the first address may be the one that a later address asks for.
 #[test]
-fn the_same_place_twice_is_an_error_after_a_bounded_number_of_tries() {
+fn the_same_address_twice_is_an_error_after_a_bounded_number_of_tries() {
     with_own_descriptors(|| {
         let before = open_fds();
         for protocols in [Protocols::Tcp, Protocols::Udp, Protocols::TcpAndUdp] {

@@ -185,7 +185,7 @@ fn a_host_without_a_free_port_is_an_error_that_names_the_address() {
 
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
-fn a_chosen_port_that_a_later_place_asks_for_is_given_up() {
+fn a_chosen_port_that_a_later_address_requests_is_given_up() {
     in_namespace(|| {
         set_ephemeral_ports(20000, 20009);
         for protocols in ALL_PROTOCOLS {
@@ -202,7 +202,7 @@ fn a_chosen_port_that_a_later_place_asks_for_is_given_up() {
 /// Other tests rely on this.
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
-fn a_port_that_is_held_is_not_chosen_and_can_be_asked_for() {
+fn a_held_port_is_not_chosen_and_can_be_requested() {
     in_namespace(|| {
         set_ephemeral_ports(20000, 20001);
         let held = HeldPort::new();
@@ -220,7 +220,7 @@ fn a_port_that_is_held_is_not_chosen_and_can_be_asked_for() {
 
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]
-fn sixteen_places_open_and_roll_back() {
+fn sixteen_addresses_open_and_roll_back() {
     in_namespace(|| {
         let places: Vec<_> = (1..=17).map(|n| format!("127.0.0.{n}")).collect();
         let set = open(&places[..16].join(" "), Protocols::TcpAndUdp).unwrap();

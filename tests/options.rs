@@ -114,7 +114,7 @@ fn keepalive_is_set_as_redis_sets_it() {
 
 /// The ranges that errors name are the kernel's own: both ends are accepted, and the values beyond them are not.
 #[test]
-fn ranges_are_those_of_the_kernel() {
+fn option_ranges_match_the_kernel() {
     let fd = tcp_socket();
     let idle = |seconds: u64| option::set_tcp_keepidle(&fd, Duration::from_secs(seconds));
     let interval = |seconds: u64| option::set_tcp_keepintvl(&fd, Duration::from_secs(seconds));

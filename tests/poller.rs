@@ -1,4 +1,4 @@
-//! The poller: what is reported, when, and for how long.
+//! The poller: readiness, timeouts and modes.
 
 mod support;
 

@@ -20,7 +20,7 @@ const fn is_send_and_sync<T: Send + Sync>() {}
 
 /// Checked by the compiler: the test passes if this compiles.
 #[test]
-fn public_types_can_be_sent_and_shared() {
+fn public_types_are_send_and_sync() {
     const {
         is_send_and_sync::<(AddrText, BindList<'_>, Endpoint, UnixAddr, Access)>();
         is_send_and_sync::<(Error, ErrorText, Op)>();

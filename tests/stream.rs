@@ -372,7 +372,7 @@ fn peeked_bytes_are_read_again() {
 }
 
 #[test]
-fn a_clone_holds_the_connection_open() {
+fn a_clone_keeps_the_connection_open() {
     let (client, server) = blocking_pair();
     let clone = server.try_clone().unwrap();
     assert!(option::cloexec(&clone).unwrap());
@@ -424,7 +424,7 @@ fn the_ends_name_each_other() {
 }
 
 #[test]
-fn a_socket_pair_has_no_names() {
+fn a_socket_pair_is_unnamed() {
     let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let stream = Stream::from(anet::fd::OwnedFd::from(one));
     assert!(stream.local_addr().unwrap().as_unix().unwrap().is_unnamed());

@@ -260,7 +260,7 @@ fn unix_datagrams_are_sent_and_received() {
     assert_eq!(server.send_to(b"x", &from), Err(Error::new(Op::SendTo, Errno::CONNREFUSED)));
 }
 
-/// A name that fills all 108 bytes, for which the kernel reports a length behind its own struct.
+/// A name that fills all 108 bytes, for which the kernel reports a length beyond its struct.
 #[test]
 fn a_peer_with_the_longest_name_is_read() {
     let (server, client) = (UnixDatagram::unbound().unwrap(), UnixDatagram::unbound().unwrap());

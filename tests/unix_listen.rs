@@ -160,9 +160,9 @@ fn of_two_starters_at_a_stale_path_one_serves() {
 }
 
 #[test]
-fn the_mode_is_the_one_asked_for_whatever_the_umask() {
+fn the_mode_is_the_requested_one_whatever_the_umask() {
     // The umask belongs to the process, so each one is tried in a separate process that runs this test again.
-    const THIS: &str = "the_mode_is_the_one_asked_for_whatever_the_umask";
+    const THIS: &str = "the_mode_is_the_requested_one_whatever_the_umask";
     const ASKED: &str = "ANET_TEST_MODE";
     if let Ok(asked) = std::env::var(ASKED) {
         let place = Place::new();
@@ -201,7 +201,7 @@ fn without_a_mode_the_umask_decides() {
 
 /// Another thread watches the path; the file must never have more permissions than requested.
 #[test]
-fn the_mode_is_never_wider_than_asked_at_any_instant() {
+fn the_mode_is_never_wider_than_requested() {
     let place = Place::new();
     let (done, widest) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| {
@@ -283,7 +283,7 @@ fn bad_paths_are_refused_before_any_system_call() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_an_error() {
+fn a_missing_directory_is_an_error() {
     let error = listen::unix(&addr_of(Path::new("/nowhere/at/all")), &SocketOptions::new(), &PRIVATE).unwrap_err();
     assert_eq!(error, Error::new(Op::Bind, Errno::NOENT));
 }

@@ -53,7 +53,7 @@ fn the_shared_library_needs_libc_and_the_unwinder_alone() {
 }
 
 #[test]
-fn the_libraries_have_a_size() {
+fn the_sizes_of_the_libraries_are_printed() {
     for name in ["libanet.a", "libanet.so"] {
         println!("{name} has {} bytes", fs::metadata(folder().join(name)).unwrap().len());
     }

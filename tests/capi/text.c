@@ -90,7 +90,7 @@ static void unix_sockets(void) {
     close(pair[0]), close(pair[1]);
 }
 
-/* The kernel counts a terminator behind a path that has all 108 bytes, one more than the struct has. */
+/* The kernel counts a terminator after a path of all 108 bytes, one more than the struct has. */
 static void a_path_without_terminator(void) {
     struct sockaddr_un addr;
     memset(&addr, 'p', sizeof addr);

@@ -85,7 +85,7 @@ fn a_reply_too_long_for_a_datagram_is_an_error() {
 }
 
 #[test]
-fn an_empty_datagram_is_not_the_end_of_anything() {
+fn an_empty_datagram_ends_nothing() {
     let server = Server::start(&["--udp"]);
     let [v4, _] = addrs(&server);
     let client = udp_client(v4);

@@ -275,7 +275,7 @@ fn flushall_with_an_argument_that_it_does_not_know_keeps_the_keys() {
 }
 
 #[test]
-fn input_that_is_never_looked_at_does_not_reset_the_connection() {
+fn unread_input_does_not_reset_the_connection() {
     let server = Server::start(&[]);
     let mut other = server.client();
     for (mut socket, left) in server.sockets().into_iter().zip([2, 1]) {
@@ -359,7 +359,7 @@ fn sigterm_and_sigint_end_the_server_cleanly_and_remove_its_socket_file() {
 }
 
 #[test]
-fn a_socket_file_that_another_server_has_put_there_stays() {
+fn a_socket_file_of_another_server_stays() {
     let server = Server::start(&[]);
     fs::remove_file(&server.path).unwrap();
     let _successor = UnixListener::bind(&server.path).unwrap();
@@ -386,7 +386,7 @@ fn a_unix_path_in_use_is_reported_in_redis_wording() {
 }
 
 #[test]
-fn an_address_of_another_host_is_a_warning_where_it_is_optional() {
+fn an_optional_address_of_another_host_is_a_warning() {
     // 192.0.2.0/24 is reserved for documentation, so no host has it.
     let server = Server::start(&[FEW, &["--bind", "127.0.0.1 -192.0.2.1"]].concat());
     assert!(cmd("PING").exec(&mut server.client()).is_ok());

@@ -161,7 +161,7 @@ fn a_low_descriptor_limit_is_raised_as_far_as_allowed() {
 
 /// More than the socket buffers take; requests unread when the signal arrived are answered too.
 #[test]
-fn a_client_that_is_owed_replies_gets_them_all_after_the_signal() {
+fn a_client_gets_all_pending_replies_after_the_signal() {
     let len = "$1048576\r\n\r\n".len() + (1 << 20);
     within_the_grace(|| {
         let server = Server::start(&[]);

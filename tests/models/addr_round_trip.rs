@@ -47,7 +47,7 @@ fn items() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn endpoints_survive_their_text(endpoint in endpoints()) {
+    fn endpoints_round_trip_through_text(endpoint in endpoints()) {
         let text = endpoint.to_text();
         prop_assert_eq!(text.parse::<Endpoint>(), Ok(endpoint), "{}", text);
         prop_assert_eq!(endpoint.to_string(), text.as_str());
@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn hosts_survive_their_text(text in items()) {
+    fn hosts_round_trip_through_text(text in items()) {
         if let Ok(host) = HostPort::parse(&text) {
             let again = host.to_string();
             prop_assert_eq!(HostPort::parse(&again), Ok(host));
@@ -77,7 +77,7 @@ proptest! {
     }
 
     #[test]
-    fn bind_lists_survive_their_text(items in vec(items(), 1..=BIND_LIST_MAX), port: u16, other: u16) {
+    fn bind_lists_round_trip_through_text(items in vec(items(), 1..=BIND_LIST_MAX), port: u16, other: u16) {
         let good: Vec<_> = items.iter().filter(|item| BindSpec::parse(item, port).is_ok()).map(String::as_str).collect();
         for text in [good.join(" "), good.join(","), good.join(" ; "), items.join(" ")] {
             if let Ok(list) = BindList::parse(&text, port) {
@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_or_refused_at_one_of_its_bytes(text in "\\PC{0,40}|[-0-9a-f:.%\\[\\]@/*,; \\\\x]{0,40}") {
+    fn any_text_is_parsed_or_refused_at_one_of_its_bytes(text in "\\PC{0,40}|[-0-9a-f:.%\\[\\]@/*,; \\\\x]{0,40}") {
         let refusals = [
             text.parse::<Endpoint>().err(),
             HostPort::parse(&text).err(),
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn the_redis_form_is_that_of_its_printf(ip in "[0-9a-z:.?/]{0,80}", port: i32, room in 0..100_usize) {
+    fn the_redis_form_matches_its_printf(ip in "[0-9a-z:.?/]{0,80}", port: i32, room in 0..100_usize) {
         let whole = if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") };
         let mut out = vec![0; room];
         prop_assert_eq!(redis::format_addr(ip.as_bytes(), port, &mut out), whole.len());

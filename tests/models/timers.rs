@@ -94,7 +94,7 @@ impl Model {
     }
 }
 
-/// Runs a script; the timers must do what the model does.
+/// Runs a script; the timers must match the model.
 fn compare<S>(timers: &mut Timers<S>, scale: Scale, script: &[Step]) -> Result<(), TestCaseError>
 where
     S: AsRef<[TimerSlot]> + AsMut<[TimerSlot]>,

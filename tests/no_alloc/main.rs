@@ -37,7 +37,7 @@ use support::HeldPort;
 const TIMES: usize = 10_000;
 /// Connections that wait at a time; below the backlog and the usual limit of descriptors.
 const GROUP: usize = 100;
-/// Longer than anything on this host takes.
+/// Longer than any step takes on this host.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 
 struct Counting;

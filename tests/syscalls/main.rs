@@ -33,7 +33,7 @@ use trace::between_marks;
 /// Connections in a test that counts calls.
 const MANY: usize = 10;
 const IDLE: Duration = Duration::from_secs(300);
-/// Longer than anything on this host takes.
+/// Longer than any step takes on this host.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 
 /// The call of a wait; the newer architectures lack the one without a signal mask.

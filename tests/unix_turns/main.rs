@@ -153,7 +153,7 @@ fn a_starter_that_is_slow_to_listen_does_not_serve_a_path_that_another_has_taken
 /// A program that ignores the lock puts its socket there between the check of the file and its removal.
 #[test]
 #[ignore = "needs strace"]
-fn a_socket_that_comes_while_a_listener_removes_its_file_keeps_the_path() {
+fn a_socket_bound_while_a_listener_removes_its_file_keeps_the_path() {
     if let Some(path) = env::var_os(PATH) {
         let listener = listen_at(path.as_ref()).unwrap();
         println!("removing");
@@ -167,7 +167,7 @@ fn a_socket_that_comes_while_a_listener_removes_its_file_keeps_the_path() {
 /// The same; the newcomer may have the inode number of the stale file.
 #[test]
 #[ignore = "needs strace"]
-fn a_socket_that_comes_while_a_starter_removes_a_stale_file_keeps_the_path() {
+fn a_socket_bound_while_a_starter_removes_a_stale_file_keeps_the_path() {
     if let Some(path) = env::var_os(PATH) {
         println!("removing");
         println!("ended: {}", text_of(listen_at(path.as_ref())));

@@ -13,7 +13,7 @@ use anet::{
     stream::{Deadline, IoSlice, IoSliceMut, Shutdown},
 };
 
-/// Longer than anything here takes.
+/// Longer than any step takes here.
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
 
 /// Panics with the fact that does not hold.
