@@ -254,7 +254,7 @@ fn unix_datagrams_are_sent_and_received() {
     server.send_to(b"reply", &from).unwrap();
     assert_eq!(client.recv(&mut [0; 8]).unwrap(), 5);
 
-    UnixDatagram::unbound().unwrap().send_to(b"from an unbound socket", &here).unwrap();
+    UnixDatagram::unbound().unwrap().send_to(b"unbound socket", &here).unwrap();
     assert_eq!(receive(&server, 16).3, Endpoint::Unknown { family: 0 });
     drop(client);
     assert_eq!(server.send_to(b"x", &from), Err(Error::new(Op::SendTo, Errno::CONNREFUSED)));
