@@ -235,8 +235,13 @@ fn an_inherited_descriptor_must_listen() {
 #[test]
 fn a_failed_list_names_the_address_that_could_not_be_bound() {
     let failed: Box<dyn std::error::Error> = open("127.0.0.1 203.0.113.1:80").unwrap_err().into();
-    let text = "place 2 of the bind list: bind 203.0.113.1:80: Cannot assign requested address";
+    let text = "entry 2 of the bind list: bind 203.0.113.1:80: Cannot assign requested address";
     assert_eq!(failed.to_string(), text);
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_failed_list_of_one_converts_to_an_io_error_with_its_address() {
     let failed = std::io::Error::from(open("203.0.113.1:80").unwrap_err());
     assert_eq!(failed.kind(), std::io::ErrorKind::AddrNotAvailable);
     assert_eq!(failed.to_string(), "bind 203.0.113.1:80: Cannot assign requested address");

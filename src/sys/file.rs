@@ -79,7 +79,7 @@ pub(crate) fn file_type(path: impl Arg) -> Result<FileType> {
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
     /// The lock belongs to the open file.
-    _fd: OwnedFd,
+    fd: OwnedFd,
 }
 
 impl DirectoryLock {
@@ -87,7 +87,14 @@ impl DirectoryLock {
     pub(crate) fn try_take(path: impl Arg) -> Result<Self> {
         let fd = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { _fd: fd })
+        Ok(Self { fd })
+    }
+}
+
+/// `flock(fd, LOCK_UN)`: a child that was forked meanwhile has the open file too, and closing would leave it the lock.
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        let _ = fs::flock(&self.fd, FlockOperation::Unlock);
     }
 }
 

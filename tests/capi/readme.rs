@@ -1,4 +1,4 @@
-//! The README's commands for C work.
+//! The commands of the guide for C work.
 
 use std::{fs, os::unix::fs::symlink, process::Command};
 
@@ -6,7 +6,7 @@ use crate::{library, made, output, source};
 
 const GUIDE: &str = include_str!("../../src/capi/guide.md");
 
-/// The commands of the README's shell blocks that start with this.
+/// The commands of the guide's shell blocks that start with this.
 pub fn commands_that_begin_with(begin: &str) -> Vec<&'static str> {
     let commands: Vec<_> = GUIDE.lines().filter(|line| line.starts_with(begin)).collect();
     assert!(!commands.is_empty(), "the guide has no {begin}");
@@ -14,8 +14,8 @@ pub fn commands_that_begin_with(begin: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_program_of_the_readme_is_made_by_its_commands_and_listens() {
-    let folder = made("readme");
+fn the_program_of_the_guide_is_made_by_its_commands_and_listens() {
+    let folder = made("guide");
     // Left by an earlier run.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();

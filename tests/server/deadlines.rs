@@ -114,6 +114,7 @@ fn the_server_reports_its_next_timeout_to_an_outer_loop() {
 }
 
 /// A server and its table in one struct, and a table far larger than any stack.
+#[cfg(feature = "std")]
 #[test]
 fn a_struct_can_own_its_server_and_a_large_table() {
     struct Service {
