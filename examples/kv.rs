@@ -1,7 +1,7 @@
 //! A small in-memory server that Redis clients talk to (RESP2), on one thread, over TCP and Unix sockets.
 //!
 //! ```sh
-//! cargo run --release --example kv -- --bind "127.0.0.1 -::1" --port 6380 --unixsocket /tmp/kv.sock
+//! cargo run --release -p anet --example kv -- --bind "127.0.0.1 -::1" --port 6380 --unixsocket /tmp/kv.sock
 //! redis-cli -p 6380 set greeting hello
 //! ```
 //!

@@ -180,7 +180,7 @@ fn a_name_without_a_usable_address_is_an_error() {
 fn a_name_without_address_and_one_with_too_many_are_refused() {
     let failed = open_resolving("127.0.0.1 a.internal", Protocols::Tcp, &[]).unwrap_err();
     assert_eq!((failed.index(), failed.error.cause()), (1, Cause::HostNotFound));
-    assert_eq!(failed.to_string(), "place 2 of the bind list: address: Host not found");
+    assert_eq!(failed.to_string(), "entry 2 of the bind list: address: Host not found");
 
     let addrs: Vec<_> = (1..=17).map(|n| format!("127.0.0.{n}")).collect();
     let addrs: Vec<_> = addrs.iter().map(String::as_str).collect();
