@@ -490,7 +490,7 @@ fn a_started_connection_has_its_options() {
 fn a_value_out_of_range_is_reported_when_it_is_set() {
     let options = SocketOptions::new().with_tcp_keepcnt(Some(128));
     let error = listen::tcp(any_local_address(), &options).unwrap_err();
-    assert_eq!(error.to_string(), "setsockopt TCP_KEEPCNT: 128 is out of range 1..=127");
+    assert_eq!(error.error().to_string(), "setsockopt TCP_KEEPCNT: 128 is out of range 1..=127");
 }
 
 #[test]

@@ -453,7 +453,7 @@ fn the_error_names_the_call_that_failed() {
     let write_nothing: Scenario = || port_file::write(std::env::temp_dir().join("anet-no-such-file"), [], []);
     let cases = [
         (libc::SYS_socket, listen_v6, "socket: Permission denied"),
-        (libc::SYS_setsockopt, listen_v6, "setsockopt IPV6_V6ONLY: Permission denied"),
+        (libc::SYS_setsockopt, listen_v6, "setsockopt SO_REUSEADDR: Permission denied"),
         (libc::SYS_bind, listen_v6, "bind: Permission denied"),
         (libc::SYS_listen, listen_v6, "listen: Permission denied"),
         (libc::SYS_bind, receive_v6, "bind: Permission denied"),
