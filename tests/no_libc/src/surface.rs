@@ -4,7 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
-    connect::{self, Connector, Pending, Progress, LocalAddr},
+    connect::{self, Connector, LocalAddr, Pending, Progress},
     event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
