@@ -363,7 +363,7 @@ fn inheritance_is_as_the_table_says(make: MakeListener, sockets: &[Sockets], exp
         };
         let (at_listener, at_child) = listener_and_child(listener, opt);
         assert_ne!(at_listener, listener_default, "{opt:?} was not set");
-        assert_ne!(at_listener, child_default, "{opt:?}: whether it is inherited cannot be told");
+        assert_ne!(at_listener, child_default, "{opt:?}: whether it is inherited cannot be determined");
         // The time stamps take their part of a segment.
         let is_inherited = if opt == Opt::TCP_MAXSEG { at_child != child_default } else { at_child == at_listener };
         assert_eq!(is_inherited, expected(opt.inherited()), "{opt:?}: {at_listener:?} {at_child:?}");

@@ -343,6 +343,9 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     /// writing alone, otherwise, even with an empty interest, as [`Readable`](Event::Readable). A key whose connection
     /// is closed is ignored. A connection that the poller refuses is reported with [`CloseReason::Unwatched`].
     ///
+    /// Bytes can still be there when the peer has hung up. If you stopped reading for back-pressure and the connection
+    /// is reported readable all the same, read what is left and pass it on before you close.
+    ///
     /// A changed interest costs one system call at the next wait. Setting `EDGE` or `ONE_SHOT` again rearms it. With
     /// `EDGE`, [`Event::Ready`] reports both directions at once, and you must take all events before the next wait.
     pub fn set_interest(&mut self, key: Key, interest: Interest) {
