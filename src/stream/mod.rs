@@ -36,7 +36,8 @@ pub struct Stream {
 /// The directions of a connection to shut down. POSIX defines these three only, so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Shutdown {
-    /// Reads return the end of the stream at once; bytes that the peer still sends are discarded.
+    /// Reads that find nothing return the end of the stream. Over TCP, bytes that the peer still sends can be read all
+    /// the same; a Unix peer that writes gets `EPIPE` (measured on Linux 6.18).
     Read,
     /// The peer reads the end of the stream after all bytes written before.
     Write,
