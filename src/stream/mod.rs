@@ -67,7 +67,7 @@ impl Stream {
     /// ```
     /// # use anet::Stream;
     /// # let (client, server) = std::os::unix::net::UnixStream::pair()?;
-    /// # let [client, server] = [client, server].map(Stream::from);
+    /// # let [client, server] = [client, server].map(|end| Stream::from(std::os::fd::OwnedFd::from(end)));
     /// client.write_all(b"GET / HTTP/1.1")?;
     /// let mut first = [0; 1];
     /// server.peek(&mut first)?;
