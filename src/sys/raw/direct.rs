@@ -17,6 +17,13 @@ pub(super) mod c {
     };
     pub(in crate::sys::raw) use linux_raw_sys::net::*;
 
+    // Where the kernel has a second number for times of 64 bits, these are the first ones, which every kernel has.
+    #[cfg(target_pointer_width = "32")]
+    pub(in crate::sys::raw) use linux_raw_sys::net::{
+        SO_RCVTIMEO_OLD as SO_RCVTIMEO, SO_SNDTIMEO_OLD as SO_SNDTIMEO, SO_TIMESTAMP_OLD as SO_TIMESTAMP,
+        SO_TIMESTAMPING_OLD as SO_TIMESTAMPING, SO_TIMESTAMPNS_OLD as SO_TIMESTAMPNS,
+    };
+
     // `linux/udp.h`
     pub(in crate::sys::raw) const UDP_CORK: u32 = 1;
     pub(in crate::sys::raw) const UDP_SEGMENT: u32 = 103;
