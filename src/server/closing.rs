@@ -23,7 +23,7 @@ const DISCARDED_BYTES: usize = 4096;
 
 /// Whether input can still arrive from a peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Input {
+pub(super) enum Input {
     Over,
     Possible,
 }
@@ -127,12 +127,14 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         has_input.then(|| sys::now().saturating_add(self.settings.linger_timeout))
     }
 
-    /// Discards the input of a lingering connection.
-    pub(super) fn discard(&mut self, key: Key) {
-        let Some(Occupant::Leaving(stream, _)) = self.table.get(key) else { return };
-        if discard(stream) == Input::Over {
+    /// Discards the input of a lingering connection, and closes it at the end of the input.
+    pub(super) fn discard(&mut self, key: Key) -> Input {
+        let Some(Occupant::Leaving(stream, _)) = self.table.get(key) else { return Input::Over };
+        let input = discard(stream);
+        if input == Input::Over {
             self.take_out(key);
         }
+        input
     }
 
     /// Closes the connection that has lingered longest, to make room.

@@ -45,11 +45,12 @@ pub(super) struct Connections<'t, T, const SOURCES: usize> {
     pub(super) now: Duration,
     /// When the remaining connections are closed, once the server drains.
     pub(super) drained_at: Option<Duration>,
-    /// Whether it pays to read from a connection just accepted, to read from it at the end of its first turn, and to
-    /// ask then whether an outgoing one is established.
+    /// Whether it pays to read from a connection just accepted, to read from it at the end of its first turn, to ask
+    /// then whether an outgoing one is established, and to read then from one closed lingering.
     pub(super) at_once: Probe,
     pub(super) at_end: Probe,
     pub(super) at_dial: Probe,
+    pub(super) at_leave: Probe,
     /// Reported as `Closing`, and closed when the caller asks for the next event.
     pub(super) closing: Option<(Key, CloseReason)>,
     /// Whether a descriptor was released since the last `take_released`.
@@ -104,6 +105,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
             at_once: Probe::new(),
             at_end: Probe::new(),
             at_dial: Probe::new(),
+            at_leave: Probe::new(),
             closing: None,
             released: false,
             sharing: Sharing::Unknown,
@@ -125,6 +127,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
             at_once: self.at_once,
             at_end: self.at_end,
             at_dial: self.at_dial,
+            at_leave: self.at_leave,
             closing: self.closing,
             released: self.released,
             sharing: self.sharing,

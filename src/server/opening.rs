@@ -3,6 +3,7 @@
 
 use super::{
     Event, Key,
+    closing::Input,
     connections::{Connections, Occupant, Sharing, connection},
     event::CloseReason,
     table::List,
@@ -106,11 +107,28 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
             self.table.move_to(key, if watched.is_ok() { List::Open } else { List::Unwatchable });
         }
         while let Some(key) = self.table.first(List::Leaving) {
-            let Some(occupant) = self.table.get(key) else { break };
-            match self.poller.add(occupant, key.to_bits(), Interest::READABLE) {
-                Ok(()) => self.table.move_to(key, List::LeavingWatched),
-                Err(_) => self.discard(key),
+            if !self.has_left(key) {
+                self.watch_leaving(key);
             }
+        }
+    }
+
+    /// Whether a peer has closed too by the end of the turn: one read saves watching it.
+    fn has_left(&mut self, key: Key) -> bool {
+        if !self.at_leave.is_due() {
+            return false;
+        }
+        let has_left = self.discard(key) == Input::Over;
+        self.at_leave.learn(has_left);
+        has_left
+    }
+
+    fn watch_leaving(&mut self, key: Key) {
+        let Some(occupant) = self.table.get(key) else { return };
+        match self.poller.add(occupant, key.to_bits(), Interest::READABLE) {
+            Ok(()) => self.table.move_to(key, List::LeavingWatched),
+            // Unwatched, it would never be read again.
+            Err(_) => drop(self.take_out(key)),
         }
     }
 

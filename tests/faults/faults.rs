@@ -5,7 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, UnixAddr,
@@ -16,6 +16,7 @@ use anet::{
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::TcpKeepalive,
     pipe::{EndFlags, pipe},
+    server::{Server, Slot},
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
@@ -375,6 +376,25 @@ fn waiting_and_pipes_survive_every_fault() {
     ] {
         with_every_errno(name, syscall, scenario);
     }
+}
+
+/// The peer stays connected: unwatched, it would occupy its slot until the linger timeout.
+#[test]
+fn a_connection_closed_lingering_that_cannot_be_watched_is_closed_at_once() {
+    with_own_descriptors(|| {
+        let (client, stream) = connected_pair();
+        let mut slots = [Slot::VACANT];
+        let mut server = Server::new(&mut slots).unwrap().with_lingering_timeout(PATIENCE);
+        let peer = client.local_addr().unwrap();
+        fail(libc::SYS_epoll_ctl, None, libc::ENOSPC);
+        let key = server.insert(stream, peer, ()).unwrap();
+        let before = open_fds();
+        server.close_lingering(key);
+        server.wait(Some(Duration::ZERO)).unwrap();
+        assert!(server.next_event().is_none());
+        assert_eq!(open_fds(), before - 1);
+        assert_eq!(client.read(&mut [0]), Ok(0));
+    });
 }
 
 /// A kernel booted without IPv6 fails when the socket is made.
