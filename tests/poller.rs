@@ -44,6 +44,16 @@ fn a_listener_with_a_pending_connection_is_readable() {
 }
 
 #[test]
+fn a_poller_made_from_a_descriptor_keeps_its_registrations() {
+    let poller = Poller::new().unwrap();
+    let (client, server) = connected_pair();
+    poller.add(&server, 7, Interest::READABLE).unwrap();
+    let poller = Poller::from(OwnedFd::from(poller));
+    client.write_all(b"x").unwrap();
+    assert_eq!(ready_keys(&poller), [7]);
+}
+
+#[test]
 fn readiness_is_reported_until_it_is_gone() {
     let poller = Poller::new().unwrap();
     let (client, server) = connected_pair();

@@ -2,7 +2,7 @@
 
 use core::{fmt, iter, slice, time::Duration};
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::wait::wait_once;
 use crate::{
@@ -161,6 +161,19 @@ impl Poller {
 impl AsFd for Poller {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.selector.as_fd()
+    }
+}
+
+/// Takes over an epoll instance or a kqueue from elsewhere, with all that it watches.
+impl From<OwnedFd> for Poller {
+    fn from(fd: OwnedFd) -> Self {
+        Self { selector: fd.into() }
+    }
+}
+
+impl From<Poller> for OwnedFd {
+    fn from(poller: Poller) -> Self {
+        poller.selector.into()
     }
 }
 

@@ -51,6 +51,13 @@ impl<V> fmt::Display for Refused<V> {
 
 impl<V: fmt::Debug> core::error::Error for Refused<V> {}
 
+/// Drops the value.
+impl<V> From<Refused<V>> for Error {
+    fn from(refused: Refused<V>) -> Self {
+        refused.error
+    }
+}
+
 /// The state of a connection attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial {
@@ -146,7 +153,7 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// let upstreams = [dead.parse()?, live.parse()?];
     /// let mut slots = [const { Slot::<&str>::VACANT }; 4];
     /// let mut server = Server::new(&mut slots)?;
-    /// let key = server.connect(&upstreams, &Connector::new(), "a request").map_err(|refused| refused.error)?;
+    /// let key = server.connect(&upstreams, &Connector::new(), "a request")?;
     /// 'connected: loop {
     ///     server.wait(None)?;
     ///     while let Some(event) = server.next_event() {

@@ -83,3 +83,15 @@ fn whole_milliseconds(time: Duration) -> i32 {
     let begun = u64::from(time.subsec_nanos().div_ceil(1_000_000));
     i32::try_from(time.as_secs().saturating_mul(1000).saturating_add(begun)).unwrap_or(i32::MAX)
 }
+
+impl From<OwnedFd> for Selector {
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+}
+
+impl From<Selector> for OwnedFd {
+    fn from(selector: Selector) -> Self {
+        selector.fd
+    }
+}

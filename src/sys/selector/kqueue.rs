@@ -130,6 +130,18 @@ impl AsFd for Selector {
     }
 }
 
+impl From<OwnedFd> for Selector {
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+}
+
+impl From<Selector> for OwnedFd {
+    fn from(selector: Selector) -> Self {
+        selector.fd
+    }
+}
+
 fn filters(source: BorrowedFd<'_>, flags: u32) -> [(EventFilter, bool); 2] {
     let fd = source.as_raw_fd();
     let reads = flags & (READABLE | READ_HANGUP) != 0;

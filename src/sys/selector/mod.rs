@@ -2,7 +2,8 @@
 //!
 //! A platform must supply, in a file of this folder:
 //!
-//! - `Selector`, which owns whatever the kernel needs to remember registrations, and is `AsFd` and `Send`:
+//! - `Selector`, which owns the descriptor of the kernel's registrations, is `AsFd` and `Send`, and converts from and to
+//!   `OwnedFd`:
 //!   - `new()`: close-on-exec from the start where the system can do that;
 //!   - `add(source, key, flags)`, `modify(source, key, flags)`, `delete(source)`: one system call each where the
 //!     system has one; a source whose last duplicate is closed is forgotten without a call;
