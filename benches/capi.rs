@@ -18,7 +18,7 @@ use std::{
 };
 
 use anet::{
-    capi::{anetFdToString, anetNonBlock, anetTcpAccept, anetTcpServer},
+    capi::{anetFdToString_62, anetNonBlock, anetTcpAccept_70, anetTcpServer_60},
     option,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -34,12 +34,12 @@ type Accept = unsafe extern "C" fn(*mut c_char, c_int, *mut c_char, usize, *mut 
 fn listener() -> (c_int, SocketAddr) {
     let mut bind_addr = *b"127.0.0.1\0";
     // SAFETY: the address is a text, and there is no error buffer.
-    let fd = unsafe { anetTcpServer(ptr::null_mut(), 0, bind_addr.as_mut_ptr().cast(), 511) };
+    let fd = unsafe { anetTcpServer_60(ptr::null_mut(), 0, bind_addr.as_mut_ptr().cast(), 511) };
     // SAFETY: there is no error buffer.
     assert_eq!(unsafe { anetNonBlock(ptr::null_mut(), fd) }, 0);
     let mut port = 0;
     // SAFETY: only the port is asked for.
-    assert_eq!(unsafe { anetFdToString(fd, ptr::null_mut(), 0, &raw mut port, 1) }, 0);
+    assert_eq!(unsafe { anetFdToString_62(fd, ptr::null_mut(), 0, &raw mut port, 1) }, 0);
     (fd, ([127, 0, 0, 1], port as u16).into())
 }
 
@@ -149,7 +149,7 @@ fn errno() -> c_int {
 fn tcp_accept(c: &mut Criterion) {
     let mut group = c.benchmark_group("tcp_accept");
     for burst in [1, 10, 50] {
-        let impls: [(_, Accept); 2] = [("anet_capi", anetTcpAccept), ("c_sequence", c_sequence)];
+        let impls: [(_, Accept); 2] = [("anet_capi", anetTcpAccept_70), ("c_sequence", c_sequence)];
         for (name, accept) in impls {
             group.bench_function(BenchmarkId::new(name, burst), |b| {
                 let listener = listener();

@@ -64,7 +64,7 @@
 //! | [`heartbeat`] | whether a peer is still there |
 //! | [`server`] | all of it in one loop, for connections of both directions |
 //! | [`redis`] | texts and forms that only Redis has |
-//! | `capi` | the functions of Redis's `anet.h`, for C |
+//! | `capi` | the functions of `anet.h` in Redis and Valkey, for C |
 //!
 //! Everything is [`AsFd`](fd::AsFd), and every owner can be made from a descriptor and give it back: any part can be
 //! used alone.
@@ -92,8 +92,9 @@
 //!
 //! - `std` (default): errors convert to `std::io::Error`, and descriptors are std's own types. Without it the crate is
 //!   `no_std`, needs no allocator, and on Linux (x86-64, x86, aarch64, arm, riscv64) no libc.
-//! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`). It needs `std`,
-//!   and libc for C's `errno` and the resolver.
+//! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`). It needs libc
+//!   for C's `errno` and the resolver, but not `std`. Without `std` and with panics that abort, it defines the panic
+//!   handler that a C library needs: a Rust program that depends on `capi` should have `std` on.
 //!
 //! Linux is the system that is measured. The BSDs and macOS compile: they use libc and kqueue.
 #![no_std]

@@ -1,20 +1,22 @@
 //! Non-blocking connects.
 
-use core::ffi::{CStr, c_char, c_int};
-use std::vec::Vec;
+use core::{
+    ffi::{CStr, c_char, c_int},
+    net::SocketAddr,
+};
 
 use rustix::fd::{IntoRawFd, OwnedFd};
 
 use super::{
     errno,
     failure::{Failure, answer},
-    resolve::{self, Family},
+    resolve::{self, Addresses, Family},
+    socket::{self, Transport},
     text,
 };
 use crate::{
-    addr::Endpoint,
-    connect::{self, LocalAddr, Progress},
-    error::{AddrError, Errno, Error, Op},
+    connect,
+    error::{Errno, Error, Op, Result},
 };
 
 /// Starts to connect to a host; tries its addresses in order until one attempt starts. Returns the descriptor,
@@ -32,7 +34,7 @@ pub unsafe extern "C" fn anetTcpNonBlockConnect(err: *mut c_char, addr: *const c
     // SAFETY: the caller vouches for `addr`.
     let addr = unsafe { text::read(addr) };
     // SAFETY: the caller vouches for `err`.
-    unsafe { answer(err, start(addr, port, None)) }
+    unsafe { answer(err, start(addr, port, None, Transport::Tcp)) }
 }
 
 /// Starts to connect from `source_addr`, an address or a host name of this host. If that fails, or `source_addr` is
@@ -46,48 +48,91 @@ pub unsafe extern "C" fn anetTcpNonBlockConnect(err: *mut c_char, addr: *const c
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn anetTcpNonBlockBestEffortBindConnect(
+pub unsafe extern "C" fn anetTcpNonBlockBestEffortBindConnect_60(
     err: *mut c_char,
     addr: *const c_char,
     port: c_int,
     source_addr: *const c_char,
 ) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { connect_from(err, addr, port, source_addr, Transport::Tcp) }
+}
+
+/// [`anetTcpNonBlockBestEffortBindConnect_60`] over Multipath TCP if `mptcp` is not 0, which the kernel replaces by TCP
+/// if the peer does not have it; over TCP if the kernel has no Multipath TCP.
+///
+/// # Errors
+///
+/// Those of [`anetTcpNonBlockConnect`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcpNonBlockBestEffortBindConnect_v90(
+    err: *mut c_char,
+    addr: *const c_char,
+    port: c_int,
+    source_addr: *const c_char,
+    mptcp: c_int,
+) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { connect_from(err, addr, port, source_addr, Transport::of(mptcp)) }
+}
+
+/// # Safety
+///
+/// `err` is NULL or an error buffer, and the addresses are NULL or texts.
+unsafe fn connect_from(
+    err: *mut c_char,
+    addr: *const c_char,
+    port: c_int,
+    source_addr: *const c_char,
+    transport: Transport,
+) -> c_int {
     // SAFETY: the caller vouches for `addr`.
     let addr = unsafe { text::read(addr) };
     // SAFETY: the caller vouches for `source_addr`.
     let source = unsafe { text::read(source_addr) };
-    let descriptor = start(addr, port, (!source_addr.is_null()).then_some(source));
+    let descriptor = start(addr, port, (!source_addr.is_null()).then_some(source), transport);
     // SAFETY: the caller vouches for `err`.
     unsafe { answer(err, descriptor) }
 }
 
 /// Tries each source address with every address of the host, both in order.
-fn start(host: &CStr, port: c_int, source: Option<&CStr>) -> Result<c_int, Failure> {
-    let addrs = resolve::host(host, resolve::port(port)?, Family::Any)?;
-    let endpoints: Vec<Endpoint> = addrs.into_iter().map(Endpoint::from).collect();
-    let sources = source.and_then(|source| resolve::host(source, 0, Family::Any).ok()).unwrap_or_default();
-    let bound =
-        sources.into_iter().find_map(|source| connect::start_reusing(&endpoints, LocalAddr::Bound(source)).ok());
-    let progress = bound.map_or_else(|| connect::start_reusing(&endpoints, LocalAddr::Any), Ok);
-    progress.map(descriptor).map_err(labelled_by_redis)
+fn start(host: &CStr, port: c_int, source: Option<&CStr>, transport: Transport) -> Result<c_int, Failure> {
+    let peers = Addresses::of(host, resolve::port(port)?, Family::Any)?;
+    let sources = source.and_then(|source| Addresses::of(source, 0, Family::Any).ok());
+    let mut sources = sources.iter().flat_map(Addresses::iter);
+    let bound = sources.find_map(|source| start_first(&peers, Some(source), transport).ok());
+    let started = bound.map_or_else(|| start_first(&peers, None, transport), Ok);
+    started.map(descriptor).map_err(labelled_by_redis)
+}
+
+/// The first attempt that starts, or the error of the last one.
+fn start_first(peers: &Addresses, source: Option<SocketAddr>, transport: Transport) -> Result<(OwnedFd, bool)> {
+    let mut outcome = Err(Error::new(Op::Connect, Errno::ADDRNOTAVAIL));
+    for peer in peers.iter() {
+        let fd = socket::nonblocking(&peer.into(), transport);
+        outcome = fd.and_then(|fd| connect::start_reusing(fd, peer, source));
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
 }
 
 /// Redis labels errors of `socket` and of `connect` alike.
-fn labelled_by_redis(error: AddrError) -> Failure {
+fn labelled_by_redis(error: Error) -> Failure {
     match error.op() {
         Op::Connect => Error::refused(Op::Socket, error.cause()).into(),
-        _ => error.error().into(),
+        _ => error.into(),
     }
 }
 
-/// Drops the addresses not yet tried: C has no place for them.
-fn descriptor<L>(progress: Progress<L>) -> c_int {
-    let fd = match progress {
-        Progress::Connected(stream) => OwnedFd::from(stream),
-        Progress::Started(pending) | Progress::Pending(pending) => {
-            errno::set(Errno::INPROGRESS);
-            OwnedFd::from(pending)
-        }
-    };
+fn descriptor((fd, is_connected): (OwnedFd, bool)) -> c_int {
+    if !is_connected {
+        errno::set(Errno::INPROGRESS.raw_os_error());
+    }
     fd.into_raw_fd()
 }

@@ -1,6 +1,6 @@
 //! C's `errno`.
 
-use crate::error::Errno;
+use core::ffi::c_int;
 
 #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
 use libc::__errno as location;
@@ -9,21 +9,18 @@ use libc::__errno_location as location;
 #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 use libc::__error as location;
 
-/// The current value, if it is an error number.
-pub(super) fn last() -> Option<Errno> {
+/// The current value.
+pub(super) fn last() -> c_int {
     // SAFETY: the function has no preconditions.
     let errno = unsafe { location() };
     // SAFETY: the pointer is thread-local and valid for the life of the thread.
-    match unsafe { *errno } {
-        number @ 1..4096 => Some(Errno::from_raw_os_error(number)),
-        _ => None,
-    }
+    unsafe { *errno }
 }
 
 /// Sets it. No call between this one and the return to C may change it.
-pub(super) fn set(value: Errno) {
+pub(super) fn set(number: c_int) {
     // SAFETY: the function has no preconditions.
     let errno = unsafe { location() };
     // SAFETY: the pointer is thread-local and valid for the life of the thread.
-    unsafe { *errno = value.raw_os_error() };
+    unsafe { *errno = number };
 }

@@ -7,11 +7,17 @@ use core::{
 
 use super::{ANET_ERR, errno, text};
 use crate::{
-    error::{Cause, ERR_LEN, Errno, Error, ErrorText},
+    error::{AddrError, Cause, ERR_LEN, Errno, Error, ErrorText},
     redis::AnetError,
 };
 
 /// Why a function returns -1.
+pub(super) trait Reason: fmt::Display {
+    /// The number for C's `errno`.
+    fn number(&self) -> c_int;
+}
+
+/// The reasons that need no text of the caller's.
 #[derive(Clone, Copy)]
 pub(super) enum Failure {
     /// An error of the crate.
@@ -20,19 +26,20 @@ pub(super) enum Failure {
     NoSocket(Errno),
     /// A number outside the range of ports.
     Port(c_int),
-    /// The code that `getaddrinfo` returned, and the closest errno.
-    Resolver(c_int, Errno),
+    /// The code that `getaddrinfo` returned, and the `errno` it left.
+    Resolver(c_int, c_int),
     /// A buffer too short for an address, which is useless when truncated.
     Room { len: usize, needed: usize },
 }
 
-impl Failure {
-    fn errno(&self) -> Errno {
+impl Reason for Failure {
+    fn number(&self) -> c_int {
         match self {
-            Self::Error(error) => number(error),
-            Self::NoSocket(errno) | Self::Resolver(_, errno) => *errno,
-            Self::Port(_) => Errno::INVAL,
-            Self::Room { .. } => Errno::NOSPC,
+            Self::Error(error) => number(error).raw_os_error(),
+            Self::NoSocket(errno) => errno.raw_os_error(),
+            Self::Resolver(_, number) => *number,
+            Self::Port(_) => Errno::INVAL.raw_os_error(),
+            Self::Room { .. } => Errno::NOSPC.raw_os_error(),
         }
     }
 }
@@ -74,6 +81,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<AddrError> for Failure {
+    fn from(error: AddrError) -> Self {
+        Self::Error(error.error())
+    }
+}
+
 /// The return value for C: the value, or -1 after reporting the error.
 ///
 /// # Safety
@@ -84,21 +97,32 @@ pub(super) unsafe fn answer(err: *mut c_char, outcome: Result<c_int, impl Into<F
     match outcome {
         Ok(value) => value,
         // SAFETY: the caller vouches for `err`.
-        Err(failure) => unsafe { fail(err, failure.into()) },
+        Err(failure) => unsafe { fail(err, &failure.into()) },
     }
 }
 
+/// The same, for a function without an error buffer.
+#[inline]
+pub(super) fn answer_mute(outcome: Result<c_int, impl Into<Failure>>) -> c_int {
+    outcome.unwrap_or_else(|failure| {
+        errno::set(failure.into().number());
+        ANET_ERR
+    })
+}
+
+/// Reports the reason and returns -1.
+///
 /// # Safety
 ///
 /// `err` is NULL or writable for [`ERR_LEN`] bytes.
-unsafe fn fail(err: *mut c_char, failure: Failure) -> c_int {
+pub(super) unsafe fn fail(err: *mut c_char, reason: &dyn Reason) -> c_int {
     if !err.is_null() {
         let mut message = ErrorText::new();
         // Writing to an `ErrorText` cannot fail.
-        let _ = write!(message, "{failure}");
+        let _ = write!(message, "{reason}");
         // SAFETY: the caller vouches for `err`.
         unsafe { text::write(message.as_bytes(), err, ERR_LEN) };
     }
-    errno::set(failure.errno());
+    errno::set(reason.number());
     ANET_ERR
 }

@@ -1,25 +1,24 @@
 //! Listening sockets.
 //!
-//! They are blocking and inherited across `execve`, as in Redis 7.0; its callers change that as needed.
+//! TCP listeners, and Unix listeners before Valkey 8.0, are blocking and inherited across `execve`; their callers change
+//! that as needed.
 
-use core::{
-    ffi::{CStr, c_char, c_int},
-    net::SocketAddr,
-};
-use std::{vec, vec::Vec};
+use core::ffi::{CStr, c_char, c_int};
 
 use rustix::fd::{IntoRawFd, OwnedFd};
 
 use super::{
-    failure::{Failure, answer},
-    resolve::{self, Family},
+    failure::{Failure, answer, fail},
+    group::{self, GroupFailure},
+    resolve::{self, Addresses, Family},
+    socket::{self, Transport},
     text,
 };
 use crate::{
-    addr::UnixAddr,
-    error::{Errno, Error, Op},
+    addr::{Endpoint, UnixAddr},
+    error::Errno,
     listen::{self, Access, Listener},
-    option::{self, SocketOptions},
+    option::SocketOptions,
 };
 
 /// Listens on `port` of every IPv4 address (`bindaddr` NULL or `*`) or of one address or host name; port 0 lets the
@@ -34,9 +33,14 @@ use crate::{
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn anetTcpServer(err: *mut c_char, port: c_int, bindaddr: *mut c_char, backlog: c_int) -> c_int {
+pub unsafe extern "C" fn anetTcpServer_60(
+    err: *mut c_char,
+    port: c_int,
+    bindaddr: *mut c_char,
+    backlog: c_int,
+) -> c_int {
     // SAFETY: the caller vouches for both.
-    unsafe { tcp_server(err, port, bindaddr, Family::V4, backlog) }
+    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V4, Transport::Tcp) }
 }
 
 /// Listens on `port` of every IPv6 address (`bindaddr` NULL, `*` or `::*`) or of one address or host name, but not
@@ -44,45 +48,113 @@ pub unsafe extern "C" fn anetTcpServer(err: *mut c_char, port: c_int, bindaddr: 
 ///
 /// # Errors
 ///
-/// Those of [`anetTcpServer`], and `setsockopt: …` for `IPV6_V6ONLY`.
+/// Those of [`anetTcpServer_60`], and `setsockopt: …` for `IPV6_V6ONLY`.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn anetTcp6Server(err: *mut c_char, port: c_int, bindaddr: *mut c_char, backlog: c_int) -> c_int {
+pub unsafe extern "C" fn anetTcp6Server_60(
+    err: *mut c_char,
+    port: c_int,
+    bindaddr: *mut c_char,
+    backlog: c_int,
+) -> c_int {
     // SAFETY: the caller vouches for both.
-    unsafe { tcp_server(err, port, bindaddr, Family::V6, backlog) }
+    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V6, Transport::Tcp) }
+}
+
+/// [`anetTcpServer_60`] for Multipath TCP and TCP if `mptcp` is not 0; for TCP alone if the kernel has no Multipath TCP.
+///
+/// # Errors
+///
+/// Those of [`anetTcpServer_60`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcpServer_v90(
+    err: *mut c_char,
+    port: c_int,
+    bindaddr: *mut c_char,
+    backlog: c_int,
+    mptcp: c_int,
+) -> c_int {
+    // SAFETY: the caller vouches for both.
+    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V4, Transport::of(mptcp)) }
+}
+
+/// [`anetTcp6Server_60`] for Multipath TCP and TCP if `mptcp` is not 0; for TCP alone if the kernel has no Multipath
+/// TCP.
+///
+/// # Errors
+///
+/// Those of [`anetTcp6Server_60`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetTcp6Server_v90(
+    err: *mut c_char,
+    port: c_int,
+    bindaddr: *mut c_char,
+    backlog: c_int,
+    mptcp: c_int,
+) -> c_int {
+    // SAFETY: the caller vouches for both.
+    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V6, Transport::of(mptcp)) }
+}
+
+/// Whether the system has Multipath TCP: 1 on Linux, else 0. The running kernel may still lack it.
+#[unsafe(no_mangle)]
+pub extern "C" fn anetHasMptcp() -> c_int {
+    cfg!(target_os = "linux").into()
 }
 
 /// # Safety
 ///
 /// `err` is NULL or an error buffer, and `bindaddr` is NULL or a text.
-unsafe fn tcp_server(err: *mut c_char, port: c_int, bindaddr: *const c_char, family: Family, backlog: c_int) -> c_int {
+unsafe fn tcp_server(
+    err: *mut c_char,
+    port: c_int,
+    bindaddr: *const c_char,
+    backlog: c_int,
+    family: Family,
+    transport: Transport,
+) -> c_int {
     // SAFETY: the caller vouches for `bindaddr`, and the literal ends with a NUL.
     let bindaddr = unsafe { text::read(if bindaddr.is_null() { c"*".as_ptr() } else { bindaddr }) };
     // SAFETY: the caller vouches for `err`.
-    unsafe { answer(err, listen_on_any_of(port, bindaddr, family, backlog)) }
+    unsafe { answer(err, listen_on_any_of(port, bindaddr, backlog, family, transport)) }
 }
 
 /// The first address that the system has sockets for decides, as in Redis.
-fn listen_on_any_of(port: c_int, bindaddr: &CStr, family: Family, backlog: c_int) -> Result<c_int, Failure> {
+fn listen_on_any_of(
+    port: c_int,
+    bindaddr: &CStr,
+    backlog: c_int,
+    family: Family,
+    transport: Transport,
+) -> Result<c_int, Failure> {
     let options = options(backlog);
     let mut why_not = Errno::AFNOSUPPORT;
-    for addr in addresses(resolve::port(port)?, bindaddr, family)? {
-        match listen::tcp(addr, &options) {
-            Err(error) if error.op() == Op::Socket => why_not = error.errno().unwrap_or(why_not),
-            listener => return blocking_and_inherited(listener.map_err(Error::from)?),
+    for addr in addresses(resolve::port(port)?, bindaddr, family)?.iter() {
+        let endpoint = addr.into();
+        match socket::inherited(&endpoint, transport) {
+            Err(error) => why_not = error.errno().unwrap_or(why_not),
+            Ok(fd) => return Ok(descriptor(listen::tcp_on(fd, addr, &endpoint, &options)?)),
         }
     }
     Err(Failure::NoSocket(why_not))
 }
 
-fn addresses(port: u16, bindaddr: &CStr, family: Family) -> Result<Vec<SocketAddr>, Failure> {
+fn addresses(port: u16, bindaddr: &CStr, family: Family) -> Result<Addresses, Failure> {
     match (bindaddr.to_bytes(), family.wildcard()) {
-        (b"*", Some(all)) => Ok(vec![SocketAddr::new(all, port)]),
-        (b"::*", Some(all)) if all.is_ipv6() => Ok(vec![SocketAddr::new(all, port)]),
-        _ => resolve::host(bindaddr, port, family),
+        (b"*", Some(all)) => Ok(Addresses::one(all, port)),
+        (b"::*", Some(all)) if all.is_ipv6() => Ok(Addresses::one(all, port)),
+        _ => Addresses::of(bindaddr, port, family),
     }
 }
 
@@ -91,14 +163,8 @@ fn options(backlog: c_int) -> SocketOptions {
     SocketOptions::new().with_backlog(backlog as u32)
 }
 
-fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
-    let set = option::set_nonblocking(&listener, false).and_then(|()| option::set_cloexec(&listener, false));
-    if let Err(error) = set {
-        // Report the first error.
-        let _ = listener.remove_file();
-        return Err(error.into());
-    }
-    Ok(OwnedFd::from(listener).into_raw_fd())
+fn descriptor(listener: Listener) -> c_int {
+    OwnedFd::from(listener).into_raw_fd()
 }
 
 /// Listens on the Unix path `path`. The file gets the mode `perm`, or the mode the umask allows if `perm` is 0. Returns
@@ -119,7 +185,7 @@ fn blocking_and_inherited(listener: Listener) -> Result<c_int, Failure> {
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn anetUnixServer(
+pub unsafe extern "C" fn anetUnixServer_60(
     err: *mut c_char,
     path: *mut c_char,
     perm: libc::mode_t,
@@ -128,12 +194,68 @@ pub unsafe extern "C" fn anetUnixServer(
     // SAFETY: the caller vouches for `path`.
     let path = unsafe { text::read(path) };
     // SAFETY: the caller vouches for `err`.
-    unsafe { answer(err, listen_on_path(path, perm, backlog)) }
+    unsafe { answer(err, listen_on_path(socket::inherited, path, access(perm, None), backlog)) }
+}
+
+/// [`anetUnixServer_60`], but non-blocking and close-on-exec, and the file gets the group named `group`, unless that is
+/// NULL.
+///
+/// Groups are looked up with `getgrnam`, which no other thread may call at the same time.
+///
+/// # Errors
+///
+/// Those of [`anetUnixServer_60`]; `getgrnam error for group 'NAME': …` for a group that does not exist, with `ENOENT`
+/// unless the lookup sets an errno; `chown error for group 'NAME': …` with `EPERM` for a group the user is not in.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetUnixServer_v80(
+    err: *mut c_char,
+    path: *mut c_char,
+    perm: libc::mode_t,
+    backlog: c_int,
+    group: *mut c_char,
+) -> c_int {
+    // SAFETY: the caller vouches for `path`.
+    let path = unsafe { text::read(path) };
+    if group.is_null() {
+        // SAFETY: the caller vouches for `err`.
+        return unsafe { answer(err, listen_on_path(socket::nonblocking, path, access(perm, None), backlog)) };
+    }
+    // SAFETY: the caller vouches for `group`.
+    let group = unsafe { text::read(group) };
+    match listen_for_group(path, perm, backlog, group) {
+        Ok(listener) => listener,
+        // SAFETY: the caller vouches for `err`.
+        Err(refused) => unsafe { fail(err, &refused) },
+    }
+}
+
+fn listen_for_group<'name>(
+    path: &CStr,
+    perm: libc::mode_t,
+    backlog: c_int,
+    group: &'name CStr,
+) -> Result<c_int, GroupFailure<'name>> {
+    let id = group::id(group).map_err(|errno| GroupFailure::NoGroup(group, errno))?;
+    let listener = listen_on_path(socket::nonblocking, path, access(perm, Some(id)), backlog);
+    listener.map_err(|failure| GroupFailure::of(group, failure))
 }
 
 #[allow(clippy::unnecessary_cast, reason = "a mode has fewer bits on other systems")]
-fn listen_on_path(path: &CStr, perm: libc::mode_t, backlog: c_int) -> Result<c_int, Failure> {
+fn access(perm: libc::mode_t, group: Option<u32>) -> Access {
+    Access { mode: (perm != 0).then_some(perm as u32), group }
+}
+
+fn listen_on_path(
+    socket: fn(&Endpoint, Transport) -> crate::Result<OwnedFd>,
+    path: &CStr,
+    access: Access,
+    backlog: c_int,
+) -> Result<c_int, Failure> {
     let addr = UnixAddr::path(path.to_bytes())?;
-    let access = Access { mode: (perm != 0).then_some(perm as u32), group: None };
-    blocking_and_inherited(listen::unix(&addr, &options(backlog), &access).map_err(Error::from)?)
+    let fd = socket(&Endpoint::Unix(addr), Transport::Tcp)?;
+    Ok(descriptor(listen::unix_on(fd, &addr, &options(backlog), &access)?))
 }

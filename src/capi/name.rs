@@ -2,12 +2,12 @@
 
 use core::{
     ffi::{c_char, c_int},
-    ptr, slice,
+    slice,
 };
 
 use super::{
     ANET_OK, FD_TO_PEER_NAME, borrow,
-    failure::answer,
+    failure::answer_mute,
     text::{Name, read, write_name},
 };
 use crate::{
@@ -17,17 +17,41 @@ use crate::{
     sys,
 };
 
+/// Which end of a connection.
+#[derive(Clone, Copy)]
+enum End {
+    Peer,
+    Own,
+}
+
+impl End {
+    /// From the constants before Redis 7.2.
+    const fn of_type(fd_to_str_type: c_int) -> Self {
+        if fd_to_str_type == FD_TO_PEER_NAME { Self::Peer } else { Self::Own }
+    }
+
+    /// From `int remote` since then.
+    const fn of_remote(remote: c_int) -> Self {
+        if remote == 0 { Self::Own } else { Self::Peer }
+    }
+}
+
 /// The address of `fd` or of its peer; `EAFNOSUPPORT` for an address without a text form.
 ///
 /// # Safety
 ///
 /// The caller may use `fd`.
-unsafe fn name(fd: c_int, fd_to_str_type: c_int) -> Result<Endpoint> {
-    let of_peer = fd_to_str_type == FD_TO_PEER_NAME;
-    let op = if of_peer { Op::PeerAddr } else { Op::LocalAddr };
+unsafe fn name(fd: c_int, end: End) -> Result<Endpoint> {
+    let op = match end {
+        End::Peer => Op::PeerAddr,
+        End::Own => Op::LocalAddr,
+    };
     // SAFETY: the caller vouches for `fd`.
     let fd = unsafe { borrow(fd, op) }?;
-    let endpoint = if of_peer { sys::peer_addr(fd) } else { sys::local_addr(fd) };
+    let endpoint = match end {
+        End::Peer => sys::peer_addr(fd),
+        End::Own => sys::local_addr(fd),
+    };
     match endpoint.op(op)? {
         Endpoint::Unknown { .. } => Err(Error::new(op, Errno::AFNOSUPPORT)),
         endpoint => Ok(endpoint),
@@ -46,21 +70,79 @@ unsafe fn name(fd: c_int, fd_to_str_type: c_int) -> Result<Endpoint> {
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn anetFdToString(
+pub unsafe extern "C" fn anetFdToString_62(
     fd: c_int,
     ip: *mut c_char,
     ip_len: usize,
     port: *mut c_int,
     fd_to_str_type: c_int,
 ) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { fd_to_string(fd, ip, ip_len, port, End::of_type(fd_to_str_type)) }
+}
+
+/// [`anetFdToString_62`] for the peer of `fd` if `remote` is not 0, and for `fd` itself if it is 0.
+///
+/// # Errors
+///
+/// Those of [`anetFdToString_62`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetFdToString_72(
+    fd: c_int,
+    ip: *mut c_char,
+    ip_len: usize,
+    port: *mut c_int,
+    remote: c_int,
+) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { fd_to_string(fd, ip, ip_len, port, End::of_remote(remote)) }
+}
+
+/// [`anetFdToString_62`] for the peer of `fd`.
+///
+/// # Errors
+///
+/// Those of [`anetFdToString_62`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetPeerToString(fd: c_int, ip: *mut c_char, ip_len: usize, port: *mut c_int) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { fd_to_string(fd, ip, ip_len, port, End::Peer) }
+}
+
+/// [`anetFdToString_62`] for `fd` itself.
+///
+/// # Errors
+///
+/// Those of [`anetFdToString_62`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetSockName(fd: c_int, ip: *mut c_char, ip_len: usize, port: *mut c_int) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { fd_to_string(fd, ip, ip_len, port, End::Own) }
+}
+
+/// # Safety
+///
+/// See the [module](super).
+unsafe fn fd_to_string(fd: c_int, ip: *mut c_char, ip_len: usize, port: *mut c_int, end: End) -> c_int {
     let room = if ip.is_null() { usize::MAX } else { ip_len };
     // SAFETY: the caller vouches for `fd`.
-    let name = unsafe { name(fd, fd_to_str_type) }.and_then(|endpoint| whole(ip_and_port(&endpoint), room));
+    let name = unsafe { name(fd, end) }.and_then(|endpoint| whole(ip_and_port(&endpoint), room));
     let outcome = name.as_ref().map(|_| ANET_OK).map_err(|&error| error);
     // SAFETY: the caller vouches for `ip` and `port`.
     unsafe { write_name(&name.unwrap_or_else(|_| ip_and_port(&UNKNOWN)), ip, ip_len, port) };
-    // SAFETY: NULL is always valid.
-    unsafe { answer(ptr::null_mut(), outcome) }
+    answer_mute(outcome)
 }
 
 /// Prints as `?`.
@@ -88,8 +170,7 @@ pub unsafe extern "C" fn anetFormatAddr(fmt: *mut c_char, fmt_len: usize, ip: *m
     // SAFETY: the caller vouches for `fmt`.
     let len = unsafe { format(ip.to_bytes(), port, fmt, fmt_len) };
     let len = c_int::try_from(len).map_err(|_| Error::new(Op::Address, Errno::OVERFLOW));
-    // SAFETY: NULL is always valid.
-    unsafe { answer(ptr::null_mut(), len) }
+    answer_mute(len)
 }
 
 /// Like `snprintf`, writes nothing past the NUL of a whole text: `len` may exceed the buffer C really has.
@@ -112,24 +193,62 @@ unsafe fn format(ip: &[u8], port: c_int, to: *mut c_char, len: usize) -> usize {
     format_addr(ip, port, &mut out[..room - 1])
 }
 
-/// Writes the address of the peer of `fd` or of `fd` itself as [`anetFdToString`] and [`anetFormatAddr`] do, `?:0` on
+/// Writes the address of the peer of `fd` or of `fd` itself as [`anetFdToString_62`] and [`anetFormatAddr`] do, `?:0` on
 /// failure, and returns the length of the whole text in bytes, whether or not it fits.
 ///
 /// # Errors
 ///
-/// Sets `errno` as [`anetFdToString`] does; the return value does not indicate failure.
+/// Sets `errno` as [`anetFdToString_62`] does; the return value does not indicate failure.
 ///
 /// # Safety
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anetFormatFdAddr(fd: c_int, buf: *mut c_char, buf_len: usize, fd_to_str_type: c_int) -> c_int {
+    // SAFETY: the caller vouches for `fd` and `buf`.
+    unsafe { format_name(fd, buf, buf_len, End::of_type(fd_to_str_type)) }
+}
+
+/// [`anetFormatFdAddr`] for the peer of `fd`.
+///
+/// # Errors
+///
+/// Those of [`anetFormatFdAddr`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetFormatPeer(fd: c_int, buf: *mut c_char, buf_len: usize) -> c_int {
+    // SAFETY: the caller vouches for `fd` and `buf`.
+    unsafe { format_name(fd, buf, buf_len, End::Peer) }
+}
+
+/// [`anetFormatFdAddr`] for `fd` itself.
+///
+/// # Errors
+///
+/// Those of [`anetFormatFdAddr`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetFormatSock(fd: c_int, buf: *mut c_char, buf_len: usize) -> c_int {
+    // SAFETY: the caller vouches for `fd` and `buf`.
+    unsafe { format_name(fd, buf, buf_len, End::Own) }
+}
+
+/// # Safety
+///
+/// See the [module](super).
+unsafe fn format_name(fd: c_int, buf: *mut c_char, buf_len: usize, end: End) -> c_int {
     // SAFETY: the caller vouches for `fd`.
-    let endpoint = unsafe { name(fd, fd_to_str_type) };
+    let endpoint = unsafe { name(fd, end) };
     let (ip, port) = ip_and_port(endpoint.as_ref().unwrap_or(&UNKNOWN));
     // SAFETY: the caller vouches for `buf`.
     let len = unsafe { format(ip.as_bytes(), port.into(), buf, buf_len) };
-    // SAFETY: NULL is always valid.
-    let _ = unsafe { answer(ptr::null_mut(), endpoint.map(|_| ANET_OK)) };
+    // The length is the return value even then.
+    let _ = answer_mute(endpoint.map(|_| ANET_OK));
     len as c_int
 }

@@ -2,17 +2,20 @@
 
 use core::{
     ffi::{c_char, c_int, c_longlong},
-    ptr,
     time::Duration,
 };
 
 use rustix::fd::BorrowedFd;
 
-use super::{ANET_OK, borrow, errno, failure::answer, text};
+use super::{
+    ANET_OK, borrow, errno,
+    failure::{answer, answer_mute},
+    text,
+};
 use crate::{
     error::{ERR_LEN, Errno, Error, Op, Opt, Result, ResultExt},
     option::{self, TcpKeepalive},
-    sys,
+    sys::{self, OFlags},
 };
 
 /// Runs `set` on `fd` and returns the result to C.
@@ -57,6 +60,23 @@ pub unsafe extern "C" fn anetBlock(err: *mut c_char, fd: c_int) -> c_int {
     unsafe { set(err, fd, Op::GetFlags, |fd| option::set_nonblocking(fd, false)) }
 }
 
+/// Returns 1 if calls on `fd` block and 0 if they do not.
+///
+/// # Errors
+///
+/// `fcntl(F_GETFL): …` with `EBADF`.
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetIsBlock(err: *mut c_char, fd: c_int) -> c_int {
+    // SAFETY: the caller vouches for `fd`.
+    let flags = unsafe { borrow(fd, Op::GetFlags) }.and_then(|fd| sys::status_flags(fd).op(Op::GetFlags));
+    // SAFETY: the caller vouches for `err`.
+    unsafe { answer(err, flags.map(|flags| (!flags.contains(OFlags::NONBLOCK)).into())) }
+}
+
 /// Sets close-on-exec on `fd`; returns 1 if it was already set, 0 otherwise.
 ///
 /// # Errors
@@ -70,8 +90,7 @@ pub unsafe extern "C" fn anetBlock(err: *mut c_char, fd: c_int) -> c_int {
 pub unsafe extern "C" fn anetCloexec(fd: c_int) -> c_int {
     // SAFETY: the caller vouches for `fd`.
     let before = unsafe { borrow(fd, Op::Cloexec) }.and_then(close_on_exec);
-    // SAFETY: NULL is always valid.
-    unsafe { answer(ptr::null_mut(), before.map(c_int::from)) }
+    answer_mute(before.map(c_int::from))
 }
 
 /// Returns the previous state.
@@ -238,9 +257,9 @@ pub unsafe extern "C" fn anetGetError(fd: c_int) -> c_int {
     match unsafe { borrow(fd, op) }.and_then(option::take_error) {
         Ok(waiting) => waiting.map_or(0, Errno::raw_os_error),
         Err(error) => {
-            let number = error.errno().unwrap_or(Errno::INVAL);
+            let number = error.errno().unwrap_or(Errno::INVAL).raw_os_error();
             errno::set(number);
-            number.raw_os_error()
+            number
         }
     }
 }

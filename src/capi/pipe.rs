@@ -1,13 +1,10 @@
 //! Pipes and FIFOs.
 
-use core::{
-    ffi::{c_char, c_int},
-    ptr,
-};
+use core::ffi::{c_char, c_int};
 
 use rustix::fd::{AsFd, IntoRawFd, OwnedFd};
 
-use super::{ANET_OK, errno, failure::answer, text};
+use super::{ANET_OK, errno, failure::answer_mute, text};
 use crate::{
     error::{Errno, Error, Op, Result, ResultExt},
     pipe::{self, EndFlags, Pipe},
@@ -29,8 +26,7 @@ pub unsafe extern "C" fn anetPipe(fds: *mut c_int, read_flags: c_int, write_flag
     let made = if fds.is_null() { Err(Error::new(Op::Pipe, Errno::FAULT)) } else { make(read_flags, write_flags) };
     // SAFETY: the caller vouches for `fds`, and if there is a pipe it is not NULL.
     let written = made.map(|pipe| unsafe { fds.cast::<[c_int; 2]>().write(numbers(pipe)) });
-    // SAFETY: NULL is always valid.
-    unsafe { answer(ptr::null_mut(), written.map(|()| ANET_OK)) }
+    answer_mute(written.map(|()| ANET_OK))
 }
 
 fn numbers(pipe: Pipe) -> [c_int; 2] {
@@ -74,7 +70,7 @@ pub unsafe extern "C" fn anetIsFifo(filepath: *mut c_char) -> c_int {
     match pipe::is_fifo(path) {
         Ok(is_fifo) => is_fifo.into(),
         Err(error) => {
-            errno::set(error.errno().unwrap_or(Errno::INVAL));
+            errno::set(error.errno().unwrap_or(Errno::INVAL).raw_os_error());
             0
         }
     }

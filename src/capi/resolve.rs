@@ -10,16 +10,14 @@ use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ptr, slice,
 };
-use std::{vec, vec::Vec};
 
 use super::{
-    ANET_IP_ONLY, ANET_OK, ANET_PREFER_IPV4, ANET_PREFER_IPV6, errno,
+    ANET_IP_ONLY, ANET_NONE, ANET_OK, ANET_PREFER_IPV4, ANET_PREFER_IPV6, errno,
     failure::{Failure, answer},
     text,
 };
 use crate::{
     addr::{Endpoint, parse},
-    error::Errno,
     redis::ip_and_port,
 };
 
@@ -58,19 +56,44 @@ impl Family {
     }
 }
 
-/// The addresses of `host`, with `port`.
-pub(super) fn host(host: &CStr, port: u16, family: Family) -> Result<Vec<SocketAddr>, Failure> {
-    addresses(host, port, family, 0)
+/// The addresses of a host: one if its text is an address, else the resolver's.
+pub(super) struct Addresses {
+    port: u16,
+    ip: Option<IpAddr>,
+    answer: Option<Answer>,
 }
 
-fn addresses(host: &CStr, port: u16, family: Family, flags: c_int) -> Result<Vec<SocketAddr>, Failure> {
-    let ip = host.to_str().ok().and_then(|host| parse::ip(host).ok());
-    if let Some(ip) = ip.filter(|&ip| family.has(ip)) {
-        return Ok(vec![SocketAddr::new(ip, port)]);
+impl Addresses {
+    /// The addresses of `host`, at least one.
+    pub(super) fn of(host: &CStr, port: u16, family: Family) -> Result<Self, Failure> {
+        Self::with_flags(host, port, family, 0)
     }
-    let mut addrs = Answer::of_resolver(host, family, flags)?.socket_addrs();
-    addrs.iter_mut().for_each(|addr| addr.set_port(port));
-    Ok(addrs)
+
+    fn with_flags(host: &CStr, port: u16, family: Family, flags: c_int) -> Result<Self, Failure> {
+        let ip = host.to_str().ok().and_then(|host| parse::ip(host).ok());
+        if let Some(ip) = ip.filter(|&ip| family.has(ip)) {
+            return Ok(Self::one(ip, port));
+        }
+        let answer = Answer::of_resolver(host, family, flags)?;
+        let addresses = Self { port, ip: None, answer: Some(answer) };
+        if addresses.iter().next().is_none() {
+            return Err(Failure::Resolver(libc::EAI_NONAME, errno::last()));
+        }
+        Ok(addresses)
+    }
+
+    pub(super) const fn one(ip: IpAddr, port: u16) -> Self {
+        Self { port, ip: Some(ip), answer: None }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = SocketAddr> + Clone {
+        let ips = self.answer.iter().flat_map(Answer::ips);
+        let port = self.port;
+        self.ip.map(|ip| SocketAddr::new(ip, port)).into_iter().chain(ips.map(move |mut addr| {
+            addr.set_port(port);
+            addr
+        }))
+    }
 }
 
 /// Converts a port from C's `int`.
@@ -94,14 +117,14 @@ impl Answer {
         // SAFETY: `host` ends with a NUL, and the other pointers point to locals.
         match unsafe { libc::getaddrinfo(host.as_ptr(), ptr::null(), &raw const hints, &raw mut first) } {
             0 => Ok(Self { first }),
-            code => Err(refusal(code)),
+            // What the resolver has left in `errno` is not its outcome, but it is what C servers report.
+            code => Err(Failure::Resolver(code, errno::last())),
         }
     }
 
-    fn socket_addrs(&self) -> Vec<SocketAddr> {
+    fn ips(&self) -> impl Iterator<Item = SocketAddr> + Clone {
         iter::successors(self.entry(self.first), |info| self.entry(info.ai_next))
             .filter_map(|info| endpoint(info).as_inet())
-            .collect()
     }
 
     /// An entry of this list, or `None` past its end.
@@ -109,15 +132,6 @@ impl Answer {
         // SAFETY: the list is valid until `self` is dropped, and ends with NULL.
         unsafe { entry.as_ref() }
     }
-}
-
-fn refusal(code: c_int) -> Failure {
-    let errno = match code {
-        libc::EAI_SYSTEM => errno::last(),
-        libc::EAI_MEMORY => Some(Errno::NOMEM),
-        _ => None,
-    };
-    Failure::Resolver(code, errno.unwrap_or(Errno::NOENT))
 }
 
 fn endpoint(info: &libc::addrinfo) -> Endpoint {
@@ -148,7 +162,7 @@ impl Drop for Answer {
 ///
 /// See the [module](super).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn anetResolve(
+pub unsafe extern "C" fn anetResolve_62(
     err: *mut c_char,
     host: *mut c_char,
     ipbuf: *mut c_char,
@@ -163,16 +177,56 @@ pub unsafe extern "C" fn anetResolve(
     unsafe { answer(err, written.map(|()| ANET_OK)) }
 }
 
+/// [`anetResolve_62`] with [`ANET_NONE`].
+///
+/// # Errors
+///
+/// Those of [`anetResolve_62`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetResolve_60(
+    err: *mut c_char,
+    host: *mut c_char,
+    ipbuf: *mut c_char,
+    ipbuf_len: usize,
+) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { anetResolve_62(err, host, ipbuf, ipbuf_len, ANET_NONE) }
+}
+
+/// [`anetResolve_62`] with [`ANET_IP_ONLY`].
+///
+/// # Errors
+///
+/// Those of [`anetResolve_62`].
+///
+/// # Safety
+///
+/// See the [module](super).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anetResolveIP(
+    err: *mut c_char,
+    host: *mut c_char,
+    ipbuf: *mut c_char,
+    ipbuf_len: usize,
+) -> c_int {
+    // SAFETY: the caller vouches for all of them.
+    unsafe { anetResolve_62(err, host, ipbuf, ipbuf_len, ANET_IP_ONLY) }
+}
+
 fn first_address(host: &CStr, flags: c_int) -> Result<SocketAddr, Failure> {
     let numeric = if flags & ANET_IP_ONLY != 0 { libc::AI_NUMERICHOST } else { 0 };
-    let addrs = addresses(host, 0, Family::Any, numeric)?;
-    preferred(&addrs, flags).ok_or_else(|| refusal(libc::EAI_NONAME))
+    let addrs = Addresses::with_flags(host, 0, Family::Any, numeric)?;
+    preferred(addrs.iter(), flags).ok_or_else(|| Failure::Resolver(libc::EAI_NONAME, errno::last()))
 }
 
 /// The first address of the preferred family, or else the first address.
-fn preferred(addrs: &[SocketAddr], flags: c_int) -> Option<SocketAddr> {
-    let first = addrs.iter().find(|addr| preference(flags).has(addr.ip()));
-    first.or_else(|| addrs.first()).copied()
+fn preferred(mut addrs: impl Iterator<Item = SocketAddr> + Clone, flags: c_int) -> Option<SocketAddr> {
+    let first = addrs.clone().next();
+    addrs.find(|addr| preference(flags).has(addr.ip())).or(first)
 }
 
 /// Both flags together mean no preference.
@@ -216,7 +270,7 @@ mod tests {
             (&[], both, None),
         ];
         for (addrs, flags, expected) in cases {
-            assert_eq!(preferred(addrs, flags), expected, "{addrs:?}, {flags}");
+            assert_eq!(preferred(addrs.iter().copied(), flags), expected, "{addrs:?}, {flags}");
         }
     }
 }

@@ -91,31 +91,24 @@ impl LocalAddr {
 #[doc(alias = "anetTcpNonBlockConnect")]
 #[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
 pub fn start<L: AsRef<[Endpoint]>>(endpoints: L, connector: impl Into<Connector>) -> Result<Progress<L>, AddrError> {
-    start_with(endpoints, connector.into(), begin)
-}
-
-/// The same, with `SO_REUSEADDR` on every TCP socket, as in Redis.
-#[cfg(feature = "capi")]
-pub(crate) fn start_reusing(endpoints: &[Endpoint], source: LocalAddr) -> Result<Progress<&[Endpoint]>, AddrError> {
-    start_with(endpoints, source.into(), |endpoint, source, options| {
-        let fd = socket(endpoint, source, options, true)?;
-        if source.is_none() && endpoint.as_inet().is_some() {
-            option::set_reuse_address(&fd, true).map_err(|error| AddrError::new(error, *endpoint))?;
-        }
-        attempt(fd, endpoint)
-    })
-}
-
-fn start_with<L: AsRef<[Endpoint]>>(
-    endpoints: L,
-    connector: Connector,
-    attempt: impl FnMut(&Endpoint, Option<SocketAddr>, &SocketOptions) -> Result<Attempt, AddrError>,
-) -> Result<Progress<L>, AddrError> {
-    let mut attempts = Attempts::new(endpoints, connector);
-    let (peer, attempt) = attempts.first(NOTHING_TO_TRY, attempt)?;
+    let mut attempts = Attempts::new(endpoints, connector.into());
+    let (peer, attempt) = attempts.first(NOTHING_TO_TRY, begin)?;
     Ok(match attempt {
         Attempt::Connected(stream) => Progress::Connected(stream),
         Attempt::UnderWay(fd) => Progress::Started(Pending::new(fd, peer, attempts)),
+    })
+}
+
+/// Starts connecting a new socket, with `SO_REUSEADDR` as in Redis; returns it and whether it is connected already.
+#[cfg(feature = "capi")]
+pub(crate) fn start_reusing(fd: OwnedFd, peer: SocketAddr, source: Option<SocketAddr>) -> Result<(OwnedFd, bool)> {
+    match source {
+        Some(source) => bind_source(&fd, source)?,
+        None => option::set_reuse_address(&fd, true)?,
+    }
+    Ok(match connect(fd, &peer.into())? {
+        Attempt::Connected(stream) => (stream.into(), true),
+        Attempt::UnderWay(fd) => (fd, false),
     })
 }
 
@@ -287,11 +280,12 @@ fn bind_source(fd: &OwnedFd, source: SocketAddr) -> Result<()> {
     sys::bind(fd.as_fd(), &source).op_with(Op::Bind, &source)
 }
 
-/// Linux before 4.2 does not have this option; there every connection takes a port of its own.
+/// Linux before 4.2 does not have this option, nor do early versions of Multipath TCP; there every connection takes a
+/// port of its own.
 #[cfg(target_os = "linux")]
 fn share_ports(fd: &OwnedFd) -> Result<()> {
     match option::set_bind_address_no_port(fd, true) {
-        Err(error) if error.errno() == Some(Errno::NOPROTOOPT) => Ok(()),
+        Err(error) if matches!(error.errno(), Some(Errno::NOPROTOOPT | Errno::OPNOTSUPP)) => Ok(()),
         other => other,
     }
 }

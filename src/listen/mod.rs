@@ -21,8 +21,12 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 pub use resolver::system_resolver;
 pub use set::{IntoIter, ListenerSet, Protocols, SpecError};
 pub use spec::{BindList, BindSpec};
+#[cfg(feature = "capi")]
+pub(crate) use tcp::open_on as tcp_on;
 pub use tcp::tcp;
 pub use udp::udp;
+#[cfg(feature = "capi")]
+pub(crate) use unix::open_on as unix_on;
 pub use unix::{Access, unix};
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 
 use super::{Listener, start};
 use crate::{
@@ -38,6 +38,11 @@ pub fn tcp(addr: SocketAddr, options: &SocketOptions) -> Result<Listener, AddrEr
 fn open(addr: SocketAddr, endpoint: &Endpoint, options: &SocketOptions) -> Result<Listener> {
     let family = sys::family(endpoint).op(Op::Socket)?;
     let fd = sys::stream_socket(family, true).op(Op::Socket)?;
+    open_on(fd, addr, endpoint, options)
+}
+
+/// Listens with a new socket.
+pub(crate) fn open_on(fd: OwnedFd, addr: SocketAddr, endpoint: &Endpoint, options: &SocketOptions) -> Result<Listener> {
     options.set_on_tcp_listener(&fd, &addr)?;
     sys::bind(fd.as_fd(), endpoint).op_with(Op::Bind, endpoint)?;
     start(&fd, options)?;

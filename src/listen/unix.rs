@@ -76,7 +76,11 @@ pub fn unix(addr: &UnixAddr, options: &SocketOptions, access: &Access) -> Result
 }
 
 fn open(addr: &UnixAddr, options: &SocketOptions, access: &Access) -> Result<Listener> {
-    let fd = sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?;
+    open_on(sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)?, addr, options, access)
+}
+
+/// Listens with a new socket.
+pub(crate) fn open_on(fd: OwnedFd, addr: &UnixAddr, options: &SocketOptions, access: &Access) -> Result<Listener> {
     options.set_on_unix(&fd)?;
     let file = match addr.as_path() {
         Some(path) => Some(listen_in_turn(&fd, addr, path, options, access)?),

@@ -29,7 +29,7 @@ pub(crate) use rustix::{
     event::PollFlags,
     fs::{OFlags, fsync},
     io::{readv, retry_on_intr, write},
-    net::{Shutdown, listen, shutdown, sockopt},
+    net::{Protocol, Shutdown, listen, shutdown, sockopt},
 };
 pub use time::Deadline;
 pub(crate) use time::{now, sleep, timespec};
@@ -46,10 +46,15 @@ mod fresh {
         pipe::{self, PipeFlags},
     };
 
-    /// `socket(family, kind | SOCK_CLOEXEC [| SOCK_NONBLOCK], 0)`
-    pub(super) fn socket(family: AddressFamily, kind: SocketType, nonblocking: bool) -> Result<OwnedFd> {
+    /// `socket(family, kind | SOCK_CLOEXEC [| SOCK_NONBLOCK], protocol)`
+    pub(super) fn socket(
+        family: AddressFamily,
+        kind: SocketType,
+        nonblocking: bool,
+        protocol: Option<Protocol>,
+    ) -> Result<OwnedFd> {
         let flags = if nonblocking { SocketFlags::CLOEXEC | SocketFlags::NONBLOCK } else { SocketFlags::CLOEXEC };
-        net::socket_with(family, kind, flags, None)
+        net::socket_with(family, kind, flags, protocol)
     }
 
     /// `accept4(fd, &addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)`
@@ -70,9 +75,14 @@ mod fresh {
     use super::*;
     use rustix::fd::AsFd;
 
-    /// `socket(family, kind, 0)` and up to three more calls.
-    pub(super) fn socket(family: AddressFamily, kind: SocketType, nonblocking: bool) -> Result<OwnedFd> {
-        let fd = net::socket(family, kind, None)?;
+    /// `socket(family, kind, protocol)` and up to three more calls.
+    pub(super) fn socket(
+        family: AddressFamily,
+        kind: SocketType,
+        nonblocking: bool,
+        protocol: Option<Protocol>,
+    ) -> Result<OwnedFd> {
+        let fd = net::socket(family, kind, protocol)?;
         sockopt::set_socket_nosigpipe(&fd, true)?;
         set_cloexec(fd.as_fd(), true)?;
         if nonblocking {
@@ -96,12 +106,33 @@ pub(crate) use fresh::{accept4, pipe2};
 
 /// `socket(family, SOCK_STREAM | SOCK_CLOEXEC [| SOCK_NONBLOCK], 0)`
 pub(crate) fn stream_socket(family: AddressFamily, nonblocking: bool) -> Result<OwnedFd> {
-    fresh::socket(family, SocketType::STREAM, nonblocking)
+    fresh::socket(family, SocketType::STREAM, nonblocking, None)
+}
+
+/// Multipath TCP, where the system has it.
+#[cfg(feature = "capi")]
+pub(crate) const MULTIPATH: Option<Protocol> = if cfg!(target_os = "linux") { Some(MPTCP) } else { None };
+#[cfg(all(feature = "capi", target_os = "linux"))]
+use net::ipproto::MPTCP;
+/// Never used.
+#[cfg(all(feature = "capi", not(target_os = "linux")))]
+const MPTCP: Protocol = net::ipproto::TCP;
+
+/// `socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)`
+#[cfg(feature = "capi")]
+pub(crate) fn nonblocking_stream_socket(family: AddressFamily, protocol: Option<Protocol>) -> Result<OwnedFd> {
+    fresh::socket(family, SocketType::STREAM, true, protocol)
+}
+
+/// `socket(family, SOCK_STREAM, protocol)`: blocking and not close-on-exec, for C callers that expect it so.
+#[cfg(feature = "capi")]
+pub(crate) fn inherited_stream_socket(family: AddressFamily, protocol: Option<Protocol>) -> Result<OwnedFd> {
+    net::socket(family, SocketType::STREAM, protocol)
 }
 
 /// `socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`
 pub(crate) fn datagram_socket(family: AddressFamily) -> Result<OwnedFd> {
-    fresh::socket(family, SocketType::DGRAM, true)
+    fresh::socket(family, SocketType::DGRAM, true, None)
 }
 
 /// The address family a socket for this address has; `EAFNOSUPPORT` for [`Endpoint::Unknown`].

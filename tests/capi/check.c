@@ -61,6 +61,16 @@ int untouched(const char *bytes, size_t from, size_t to) {
     return 1;
 }
 
+int name_of(int fd, char *ip, size_t len, int *port, enum end end) {
+#if ANET_API >= 72
+    return anetFdToString(fd, ip, len, port, end == PEER);
+#elif ANET_API >= 62
+    return anetFdToString(fd, ip, len, port, end == PEER ? FD_TO_PEER_NAME : FD_TO_SOCK_NAME);
+#else
+    return end == PEER ? anetPeerToString(fd, ip, len, port) : anetSockName(fd, ip, len, port);
+#endif
+}
+
 char *text(const char *literal) {
     return (char *)literal;
 }
@@ -125,14 +135,14 @@ int has_ipv6(void) {
 }
 
 int listener_v4(void) {
-    int fd = anetTcpServer(NULL, 0, text("127.0.0.1"), 511);
+    int fd = TCP_SERVER(NULL, 0, text("127.0.0.1"), 511);
     CHECK(fd >= 0);
     CHECK_INT(anetNonBlock(NULL, fd), ANET_OK);
     return fd;
 }
 
 int listener_v6(void) {
-    int fd = anetTcp6Server(NULL, 0, text("::1"), 511);
+    int fd = TCP6_SERVER(NULL, 0, text("::1"), 511);
     CHECK(fd >= 0);
     CHECK_INT(anetNonBlock(NULL, fd), ANET_OK);
     return fd;
@@ -217,13 +227,27 @@ char *path_in_folder(const char *name) {
     return path;
 }
 
-const char *resolver_text(const char *host, int family, int flags) {
+static int resolve(const char *host, int family, int flags) {
     struct addrinfo hints, *found;
     memset(&hints, 0, sizeof hints);
     hints.ai_family = family;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = flags;
+    errno = 0;
     int code = getaddrinfo(host, NULL, &hints, &found);
     CHECK(code != 0);
-    return gai_strerror(code);
+    return code;
+}
+
+const char *resolver_text(const char *host, int family, int flags) {
+    return gai_strerror(resolve(host, family, flags));
+}
+
+int resolver_errno(const char *host, int family, int flags) {
+    resolve(host, family, flags);
+    return errno;
+}
+
+int pending_error(int fd) {
+    return option_of(fd, SOL_SOCKET, SO_ERROR);
 }

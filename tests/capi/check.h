@@ -75,6 +75,39 @@ void check_cut(const char *buf, size_t len, const char *whole, const char *file,
 char *canaries(size_t len);
 int untouched(const char *bytes, size_t from, size_t to);
 
+/*
+ * What the generations of anet.h have in different forms, so that one test says it for all of them: listeners, the two
+ * ends of a connection, and how descriptors are made.
+ */
+#if ANET_API >= ANET_VALKEY_90
+#define TCP_SERVER(err, port, bindaddr, backlog) anetTcpServer((err), (port), (bindaddr), (backlog), 0)
+#define TCP6_SERVER(err, port, bindaddr, backlog) anetTcp6Server((err), (port), (bindaddr), (backlog), 0)
+#define BIND_CONNECT(err, addr, port, source) anetTcpNonBlockBestEffortBindConnect((err), (addr), (port), (source), 0)
+#else
+#define TCP_SERVER anetTcpServer
+#define TCP6_SERVER anetTcp6Server
+#define BIND_CONNECT anetTcpNonBlockBestEffortBindConnect
+#endif
+#if ANET_API >= ANET_VALKEY_80
+#define UNIX_SERVER(err, path, perm, backlog) anetUnixServer((err), (path), (perm), (backlog), NULL)
+#define UNIX_LISTENERS_BLOCK 0
+#else
+#define UNIX_SERVER anetUnixServer
+#define UNIX_LISTENERS_BLOCK 1
+#endif
+#if ANET_API == 60
+#define RESOLVE(err, host, buf, len) anetResolve((err), (host), (buf), (len))
+#define RESOLVE_IP(err, host, buf, len) anetResolveIP((err), (host), (buf), (len))
+#else
+#define RESOLVE(err, host, buf, len) anetResolve((err), (host), (buf), (len), ANET_NONE)
+#define RESOLVE_IP(err, host, buf, len) anetResolve((err), (host), (buf), (len), ANET_IP_ONLY)
+#endif
+#define ACCEPTED_BLOCK (ANET_API < 70)
+#define ACCEPTED_NODELAY (ANET_API >= ANET_VALKEY_81)
+
+enum end { PEER, OWN };
+int name_of(int fd, char *ip, size_t len, int *port, enum end end);
+
 /* A string that a function takes as `char *` and does not change. */
 char *text(const char *literal);
 
@@ -116,13 +149,18 @@ void remove_folder(void);
 /* A path in that directory. */
 char *path_in_folder(const char *name);
 
-/* The C library's answer for a host of this family. */
+/* The C library's answer for a host of this family, and the errno it leaves. */
 const char *resolver_text(const char *host, int family, int flags);
+int resolver_errno(const char *host, int family, int flags);
+
+/* The pending error of a socket, which is cleared. */
+int pending_error(int fd);
 
 /* The tests, one per file. */
 void test_accept(void);
 void test_connect(void);
 void test_faults(void);
+void test_generation(void);
 void test_option(void);
 void test_pipe(void);
 void test_resolve(void);

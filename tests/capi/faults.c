@@ -18,7 +18,7 @@
 /* Any argument will do. */
 #define ANY_ARGUMENT -1
 
-#ifdef ANET_FORCE_ACCEPT_FALLBACK
+#if defined(ANET_FORCE_ACCEPT_FALLBACK) || ANET_API < 70
 #define ACCEPT SYS_accept
 #else
 #define ACCEPT SYS_accept4
@@ -71,40 +71,50 @@ static void in_a_child(void (*test)(void)) {
 }
 
 static void a_host_without_ipv6(void) {
-    CHECK_FAILS(anetTcp6Server(err, 0, NULL, 511), "unable to bind socket, errno: 97", EAFNOSUPPORT);
+    CHECK_FAILS(TCP6_SERVER(err, 0, NULL, 511), "unable to bind socket, errno: 97", EAFNOSUPPORT);
     const char *unsupported = "creating socket: Address family not supported by protocol";
     CHECK_FAILS(anetTcpNonBlockConnect(err, "::1", 6379), unsupported, EAFNOSUPPORT);
 }
 
 static void no_v6only(void) {
     if (!has_ipv6()) return;
-    CHECK_FAILS(anetTcp6Server(err, 0, text("::1"), 511), "setsockopt: Protocol not available", ENOPROTOOPT);
+    CHECK_FAILS(TCP6_SERVER(err, 0, text("::1"), 511), "setsockopt: Protocol not available", ENOPROTOOPT);
 }
 
 static void no_reuse(void) {
     const char *expected = "setsockopt SO_REUSEADDR: Cannot allocate memory";
-    CHECK_FAILS(anetTcpServer(err, 0, text("127.0.0.1"), 511), expected, ENOMEM);
+    CHECK_FAILS(TCP_SERVER(err, 0, text("127.0.0.1"), 511), expected, ENOMEM);
     CHECK_FAILS(anetTcpNonBlockConnect(err, "127.0.0.1", 6379), expected, ENOMEM);
 }
 
 static void no_bind(void) {
-    CHECK_FAILS(anetTcpServer(err, 80, NULL, 511), "bind: Permission denied", EACCES);
-    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "bind: Permission denied", EACCES);
+    CHECK_FAILS(TCP_SERVER(err, 80, NULL, 511), "bind: Permission denied", EACCES);
+    CHECK_FAILS(UNIX_SERVER(err, path_in_folder("s"), 0700, 511), "bind: Permission denied", EACCES);
 }
 
 static void no_listen(void) {
     struct stat status;
-    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), "listen: Address already in use", EADDRINUSE);
-    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "listen: Address already in use", EADDRINUSE);
+    CHECK_FAILS(TCP_SERVER(err, 0, NULL, 511), "listen: Address already in use", EADDRINUSE);
+    CHECK_FAILS(UNIX_SERVER(err, path_in_folder("s"), 0700, 511), "listen: Address already in use", EADDRINUSE);
     CHECK_INT(lstat(path_in_folder("s"), &status), -1);
 }
 
 static void no_chmod(void) {
     struct stat status;
-    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "chmod: Operation not permitted", EPERM);
+    CHECK_FAILS(UNIX_SERVER(err, path_in_folder("s"), 0700, 511), "chmod: Operation not permitted", EPERM);
     CHECK_INT(lstat(path_in_folder("s"), &status), -1);
 }
 
+/* The server makes the calls that it wants; a listener is made without any. */
+static void no_fcntl_at_all(void) {
+    close(TCP_SERVER(NULL, 0, NULL, 511));
+    int fd = UNIX_SERVER(NULL, path_in_folder("without_fcntl"), 0700, 511);
+    CHECK(fd >= 0);
+    CHECK_INT(unlink(path_in_folder("without_fcntl")), 0);
+    close(fd);
+}
+
+#if ANET_API >= 70
 static void no_getfl(void) {
     int fds[2] = {-7, -7};
     char byte;
@@ -116,25 +126,19 @@ static void no_getfl(void) {
 }
 
 static void no_setfl(void) {
-    struct stat status;
-    const char *expected = "fcntl(F_SETFL,O_NONBLOCK): Permission denied";
-    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), expected, EACCES);
-    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), expected, EACCES);
-    CHECK_INT(lstat(path_in_folder("s"), &status), -1);
     int fds[2] = {-7, -7};
     CHECK_FAILS_MUTE(anetPipe(fds, O_NONBLOCK, 0), EACCES);
     CHECK_INT(fds[0], -7);
 }
+#endif
 
+#if ANET_API >= 62
 static void no_setfd(void) {
-    struct stat status;
-    CHECK_FAILS(anetTcpServer(err, 0, NULL, 511), "anetCloexec: Permission denied", EACCES);
-    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511), "anetCloexec: Permission denied", EACCES);
-    CHECK_INT(lstat(path_in_folder("s"), &status), -1);
     int fd = not_a_socket();
     CHECK_FAILS_MUTE(anetCloexec(fd), EACCES);
     close(fd);
 }
+#endif
 
 static void no_keepalive_times(void) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -154,6 +158,7 @@ static void aborted_connections(void) {
     close(listener);
 }
 
+#if ANET_API >= 70
 static void no_accept4(void) {
     int listener = listener_v4(), client = client_of(listener), server = accept_next(listener);
     CHECK(is_nonblocking(server));
@@ -174,6 +179,42 @@ static void no_accept4_and_no_setfd(void) {
     CHECK_TEXT(err, "anetCloexec: Permission denied");
     close(client), close(listener);
 }
+#endif
+
+#if ANET_API >= ANET_VALKEY_80
+static void no_chown(void) {
+    struct stat status;
+    const char *expected = "chown error for group 'root': Operation not permitted";
+    CHECK_FAILS(anetUnixServer(err, path_in_folder("s"), 0700, 511, text("root")), expected, EPERM);
+    CHECK_INT(lstat(path_in_folder("s"), &status), -1);
+}
+#endif
+
+#if ANET_API >= ANET_VALKEY_81
+/* The connection is worth more than the option. */
+static void no_nodelay(void) {
+    int listener = listener_v4(), client = client_of(listener), server = accept_next(listener);
+    CHECK_INT(option_of(server, IPPROTO_TCP, TCP_NODELAY), 0);
+    close(server), close(client), close(listener);
+}
+#endif
+
+#if ANET_API >= ANET_VALKEY_90
+static int protocol_of(int fd) {
+    return option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+}
+
+/* Clients that ask for Multipath TCP fall back to TCP as well. */
+static void no_mptcp(void) {
+    int listener = anetTcpServer(NULL, 0, text("127.0.0.1"), 511, 1);
+    CHECK(listener >= 0);
+    CHECK_INT(protocol_of(listener), IPPROTO_TCP);
+    int client = anetTcpNonBlockBestEffortBindConnect(NULL, "127.0.0.1", port_of(listener), NULL, 1);
+    CHECK(client >= 0);
+    CHECK_INT(protocol_of(client), IPPROTO_TCP);
+    close(accept_next(listener)), close(client), close(listener);
+}
+#endif
 
 void test_faults(void) {
     new_folder();
@@ -190,17 +231,27 @@ void test_faults(void) {
     let_fail(SYS_fchmod, ANY_ARGUMENT, 0, EPERM);
     in_a_child(no_chmod);
     let_fail(SYS_fcntl, 1, F_GETFL, EACCES);
+    let_fail(SYS_fcntl, 1, F_SETFL, EACCES);
+    let_fail(SYS_fcntl, 1, F_GETFD, EACCES);
+    let_fail(SYS_fcntl, 1, F_SETFD, EACCES);
+    in_a_child(no_fcntl_at_all);
+#if ANET_API >= 70
+    let_fail(SYS_fcntl, 1, F_GETFL, EACCES);
     in_a_child(no_getfl);
     let_fail(SYS_fcntl, 1, F_SETFL, EACCES);
     in_a_child(no_setfl);
+#endif
+#if ANET_API >= 62
     let_fail(SYS_fcntl, 1, F_SETFD, EACCES);
     in_a_child(no_setfd);
+#endif
     let_fail(SYS_setsockopt, 2, TCP_KEEPINTVL, ENOPROTOOPT);
     in_a_child(no_keepalive_times);
     let_fail(SYS_setsockopt, 2, TCP_KEEPCNT, ENOPROTOOPT);
     in_a_child(no_keepalive_count);
     let_fail(ACCEPT, ANY_ARGUMENT, 0, ECONNABORTED);
     in_a_child(aborted_connections);
+#if ANET_API >= 70
     let_fail(SYS_accept4, ANY_ARGUMENT, 0, ENOSYS);
     in_a_child(no_accept4);
     let_fail(SYS_accept4, ANY_ARGUMENT, 0, ENOSYS);
@@ -208,5 +259,21 @@ void test_faults(void) {
     in_a_child(no_accept4_and_no_setfd);
     let_fail(SYS_pipe2, ANY_ARGUMENT, 0, ENOSYS);
     in_a_child(test_pipe);
+#endif
+#if ANET_API >= ANET_VALKEY_80
+    let_fail(SYS_fchownat, ANY_ARGUMENT, 0, EPERM);
+    in_a_child(no_chown);
+#endif
+#if ANET_API >= ANET_VALKEY_81
+    let_fail(SYS_setsockopt, 2, TCP_NODELAY, ENOPROTOOPT);
+    in_a_child(no_nodelay);
+#endif
+#if ANET_API >= ANET_VALKEY_90
+    const int without_mptcp[] = {EPROTONOSUPPORT, ENOPROTOOPT, EINVAL};
+    for (size_t i = 0; i < sizeof without_mptcp / sizeof without_mptcp[0]; i++) {
+        let_fail(SYS_socket, 2, IPPROTO_MPTCP, without_mptcp[i]);
+        in_a_child(no_mptcp);
+    }
+#endif
     remove_folder();
 }

@@ -1,26 +1,57 @@
 //! `anet.h`, which is written by hand, agrees with the header that cbindgen generates from the code.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 use cbindgen::{Builder, Config, Language};
 
-use crate::source;
+use crate::{output, program::GENERATIONS, source};
 
 #[test]
 fn the_header_declares_what_the_code_has() {
-    let (declared, written) = (declarations(&header()), declarations(&generated()));
-    assert!(written.len() > 30, "cbindgen found {} declarations", written.len());
+    let (declared, written) = (header(), declarations(&generated()));
+    assert!(written.len() > 40, "cbindgen found {} declarations", written.len());
     assert_eq!(declared, written);
 }
 
-/// The names of all functions.
+/// The symbols of all functions.
 pub fn functions() -> BTreeSet<String> {
     let name = |declaration: String| Some(declaration.split_once(" ( ")?.0.rsplit(' ').next()?.to_owned());
-    declarations(&header()).into_iter().filter_map(name).collect()
+    header().into_iter().filter_map(name).collect()
 }
 
-fn header() -> String {
-    fs::read_to_string(source("src/capi/anet.h")).unwrap()
+/// The declarations of all generations, with the functions under the names of their symbols.
+fn header() -> BTreeSet<String> {
+    let text = fs::read_to_string(source("src/capi/anet.h")).unwrap();
+    let directives: String = text.lines().filter(|line| is_constant(line)).map(|line| format!("{line}\n")).collect();
+    let functions = GENERATIONS.into_iter().flat_map(|generation| declarations(&preprocessed(generation)));
+    functions.chain(declarations(&directives)).collect()
+}
+
+/// Whether a line defines a value: neither the form of a function nor a generation.
+fn is_constant(line: &str) -> bool {
+    line.starts_with("#define ")
+        && !line.starts_with("#define anet")
+        && !line.contains("_API")
+        && !line.contains("VALKEY")
+}
+
+/// The header's own lines for a generation.
+fn preprocessed(generation: &str) -> String {
+    let header = source("src/capi/anet.h");
+    let mut cc = Command::new("cc");
+    cc.args(["-E", "-x", "c"]).arg(format!("-DANET_API={generation}")).arg(header);
+    let text = output(&mut cc);
+    // Lines that begin with "# N" say which file the following ones are from.
+    let mut is_own = false;
+    let mut own = String::new();
+    for line in text.lines() {
+        match line.strip_prefix("# ") {
+            Some(marker) => is_own = marker.contains("src/capi/anet.h\""),
+            None if is_own => own.extend([line, "\n"]),
+            None => {}
+        }
+    }
+    own
 }
 
 /// The header that cbindgen generates.
@@ -45,7 +76,7 @@ fn sources() -> Vec<PathBuf> {
 
 /// The functions and the constants of a header, each as its tokens with spaces between them.
 fn declarations(header: &str) -> BTreeSet<String> {
-    let code = without(without(header.to_owned(), "/*", "*/"), "#ifdef __cplusplus", "#endif");
+    let code = without(header.to_owned(), "/*", "*/");
     let (directives, code): (Vec<_>, Vec<_>) = code.lines().partition(|line| line.starts_with('#'));
     let constants = directives.into_iter().filter(|line| line.split_whitespace().count() == 3).map(tokens);
     let functions = code.join(" ").split_terminator(';').map(tokens).collect::<Vec<_>>();

@@ -8,8 +8,9 @@ static const struct {
     void (*run)(void);
 } tests[] = {
     {"accept", test_accept},         {"connect", test_connect}, {"faults", test_faults},
-    {"option", test_option},         {"pipe", test_pipe},       {"resolve", test_resolve},
-    {"tcp_server", test_tcp_server}, {"text", test_text},       {"unix_server", test_unix_server},
+    {"generation", test_generation}, {"option", test_option},   {"pipe", test_pipe},
+    {"resolve", test_resolve},       {"text", test_text},       {"tcp_server", test_tcp_server},
+    {"unix_server", test_unix_server},
 };
 
 int main(void) {

@@ -26,6 +26,7 @@ static void blocking_and_not(void) {
     close(only_a_path);
 }
 
+#if ANET_API >= 62
 static void closed_on_exec(void) {
     int fd = not_a_socket();
     CHECK(!is_cloexec(fd));
@@ -37,6 +38,7 @@ static void closed_on_exec(void) {
     CHECK_FAILS_MUTE(anetCloexec(INT_MIN), EBADF);
     CHECK_FAILS_MUTE(anetCloexec(CLOSED), EBADF);
 }
+#endif
 
 static void nodelay(void) {
     int fd = socket(AF_INET, SOCK_STREAM, 0), file = not_a_socket(), local = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -125,6 +127,7 @@ static void keepalive(void) {
     close(fd), close(file), close(local);
 }
 
+#if ANET_API >= 70
 static void mark(void) {
     int fd = socket(AF_INET, SOCK_STREAM, 0), file = not_a_socket();
     const unsigned other = 7;
@@ -140,7 +143,9 @@ static void mark(void) {
     CHECK_FAILS(anetSetSockMarkId(err, file, 1), "setsockopt: Socket operation on non-socket", ENOTSOCK);
     close(fd), close(file);
 }
+#endif
 
+#if ANET_API >= 72
 static void waiting_error(void) {
     int listener = listener_v4(), file = not_a_socket(), silent = silent_port();
     CHECK_INT(anetGetError(listener), 0);
@@ -158,14 +163,36 @@ static void waiting_error(void) {
     CHECK_INT(errno, ENOTSOCK);
     close(fd), close(file), close(silent);
 }
+#endif
+
+#if ANET_API >= ANET_VALKEY_81
+static void blocking_or_not(void) {
+    int fd = not_a_socket();
+    CHECK_INT(anetIsBlock(NULL, fd), 1);
+    CHECK_INT(anetNonBlock(NULL, fd), ANET_OK);
+    CHECK_INT(anetIsBlock(NULL, fd), 0);
+    close(fd);
+    CHECK_FAILS(anetIsBlock(err, -1), "fcntl(F_GETFL): Bad file descriptor", EBADF);
+    CHECK_FAILS(anetIsBlock(err, CLOSED), "fcntl(F_GETFL): Bad file descriptor", EBADF);
+}
+#endif
 
 void test_option(void) {
     blocking_and_not();
+#if ANET_API >= 62
     closed_on_exec();
+#endif
     nodelay();
     timeouts();
     keepalive_with_a_refused_interval();
     keepalive();
+#if ANET_API >= 70
     mark();
+#endif
+#if ANET_API >= 72
     waiting_error();
+#endif
+#if ANET_API >= ANET_VALKEY_81
+    blocking_or_not();
+#endif
 }

@@ -1,6 +1,7 @@
 /* Unix listeners. */
 #include "check.h"
 
+#include <poll.h>
 #include <sys/stat.h>
 
 static int mode_of(const char *path) {
@@ -16,10 +17,10 @@ static int is_there(const char *path) {
 }
 
 static int serve(char *path, mode_t perm) {
-    int fd = anetUnixServer(NULL, path, perm, 511);
+    int fd = UNIX_SERVER(NULL, path, perm, 511);
     CHECK(fd >= 0);
-    CHECK(!is_nonblocking(fd));
-    CHECK(!is_cloexec(fd));
+    CHECK_INT(is_nonblocking(fd), !UNIX_LISTENERS_BLOCK);
+    CHECK_INT(is_cloexec(fd), !UNIX_LISTENERS_BLOCK);
     CHECK_INT(option_of(fd, SOL_SOCKET, SO_ACCEPTCONN), 1);
     return fd;
 }
@@ -46,11 +47,13 @@ static void the_mode_is_the_one_asked_for(void) {
 
 static void clients_come(void) {
     char *path = path_in_folder("clients");
-    int listener = serve(path, 0700), client = client_of(listener), server = anetUnixAccept(NULL, listener);
+    int listener = serve(path, 0700), client = client_of(listener);
+    await(listener, POLLIN);
+    int server = anetUnixAccept(NULL, listener);
     char byte = 0;
     CHECK(server >= 0);
-    CHECK(is_nonblocking(server));
-    CHECK(is_cloexec(server));
+    CHECK_INT(is_nonblocking(server), !ACCEPTED_BLOCK);
+    CHECK_INT(is_cloexec(server), !ACCEPTED_BLOCK);
     CHECK_INT(write(client, "x", 1), 1);
     CHECK_INT(read(server, &byte, 1), 1);
     close(listener), close(client), close(server);
@@ -71,7 +74,7 @@ static void paths_of_107_and_108_bytes(void) {
         memset(path + 107, 'p', sizeof path - 107);
         path[too_long[i]] = '\0';
         snprintf(expected, sizeof expected, "unix socket path too long (%zu), must be under 108", too_long[i]);
-        CHECK_FAILS(anetUnixServer(err, path, 0700, 511), expected, ENAMETOOLONG);
+        CHECK_FAILS(UNIX_SERVER(err, path, 0700, 511), expected, ENAMETOOLONG);
     }
 }
 
@@ -79,7 +82,7 @@ static void paths_that_are_taken(void) {
     char *path = path_in_folder("taken");
     const char *taken = "bind: Address already in use";
     int live = serve(path, 0700);
-    CHECK_FAILS(anetUnixServer(err, path, 0777, 511), taken, EADDRINUSE);
+    CHECK_FAILS(UNIX_SERVER(err, path, 0777, 511), taken, EADDRINUSE);
     CHECK_INT(mode_of(path), 0700);
     int client = client_of(live);
     close(client), close(live);
@@ -90,25 +93,25 @@ static void paths_that_are_taken(void) {
     path = path_in_folder("file");
     int file = open(path, O_CREAT | O_WRONLY, 0600);
     CHECK_INT(write(file, "kept", 4), 4);
-    CHECK_FAILS(anetUnixServer(err, path, 0700, 511), taken, EADDRINUSE);
+    CHECK_FAILS(UNIX_SERVER(err, path, 0700, 511), taken, EADDRINUSE);
     CHECK_INT(lseek(file, 0, SEEK_END), 4);
     CHECK(is_there(path));
     close(file);
 }
 
 static void paths_that_cannot_be(void) {
-    CHECK_FAILS(anetUnixServer(err, text(""), 0700, 511), "address: Empty path", EINVAL);
-    CHECK_FAILS(anetUnixServer(err, NULL, 0700, 511), "address: Empty path", EINVAL);
+    CHECK_FAILS(UNIX_SERVER(err, text(""), 0700, 511), "address: Empty path", EINVAL);
+    CHECK_FAILS(UNIX_SERVER(err, NULL, 0700, 511), "address: Empty path", EINVAL);
     char *path = path_in_folder("nowhere/socket");
-    CHECK_FAILS(anetUnixServer(err, path, 0700, 511), "bind: No such file or directory", ENOENT);
+    CHECK_FAILS(UNIX_SERVER(err, path, 0700, 511), "bind: No such file or directory", ENOENT);
     path = path_in_folder("file/socket");
-    CHECK_FAILS(anetUnixServer(err, path, 0, 511), "bind: Not a directory", ENOTDIR);
+    CHECK_FAILS(UNIX_SERVER(err, path, 0, 511), "bind: Not a directory", ENOTDIR);
 }
 
 static void no_descriptor_is_left(void) {
     char *path = path_in_folder("unborn");
     leave_descriptors(0);
-    CHECK_FAILS(anetUnixServer(err, path, 0700, 511), "creating socket: Too many open files", EMFILE);
+    CHECK_FAILS(UNIX_SERVER(err, path, 0700, 511), "creating socket: Too many open files", EMFILE);
     restore_descriptors();
     CHECK(!is_there(path));
 }
