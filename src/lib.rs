@@ -57,6 +57,7 @@
 //! | [`option`] | the table of socket options: a getter and a setter for each, and one value for all of them |
 //! | [`listen`] | TCP, Unix and UDP sockets that serve, bind lists, the port file |
 //! | [`accept`] | connections, one by one and in batches, and which of them are admitted |
+//! | [`resolve`] | names to addresses |
 //! | [`connect`] | connecting to one of several addresses, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
 //! | [`datagram`] | messages |
@@ -118,6 +119,7 @@ pub mod listen;
 pub mod option;
 pub mod pipe;
 pub mod redis;
+pub mod resolve;
 pub mod server;
 pub mod stream;
 mod sys;

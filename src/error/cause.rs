@@ -85,10 +85,26 @@ causes! {
     EndOfStream, EndOfStream, "Unexpected end of stream";
     /// A host name where an address is required.
     HostName, InvalidInput, "Host name where an address is required";
-    /// A host name that the resolver does not know, or that has no address.
+    /// A host name that does not exist.
     HostNotFound, NotFound, "Host not found";
+    /// A text that is neither an address nor a host name.
+    InvalidHostName {
+        /// The position of the first offending byte.
+        at
+    }, InvalidInput, "Invalid host name, at position {at}";
     /// A link-local IPv6 address (`fe80::/10`, `ff02::/16`) without a zone index. The kernel returns `EINVAL`.
     MissingScope, InvalidInput, "Link-local address without scope";
+    /// The DNS servers failed to answer: `SERVFAIL`, `FORMERR`, `NOTIMP`, or an answer that cannot be read.
+    NameServerFailed {
+        /// The RCODE of the last answer (RFC 1035, 4.1.1); 0 for one that cannot be read.
+        rcode
+    }, Other, "Name server failed with RCODE {rcode}";
+    /// The DNS servers refused to answer: `REFUSED`.
+    NameServerRefused, PermissionDenied, "Name server refused to answer";
+    /// A host that has no address of the requested families.
+    NoAddress, NotFound, "Host has no address of this family";
+    /// No DNS server answered in time.
+    NoAnswer, TimedOut, "Name servers did not answer";
     /// No slot is vacant.
     NoRoom, NoRoom, "No vacant slot";
     /// An endpoint without an IP address where one is required.

@@ -60,6 +60,8 @@ pub enum Op {
     ReceiveFrom,
     /// Renaming a file to its final name.
     Rename,
+    /// Resolving a host name.
+    Resolve,
     /// Sending a datagram.
     SendTo,
     /// Setting an option.
@@ -113,6 +115,7 @@ impl Op {
             Self::Read => "read",
             Self::ReceiveFrom => "recvfrom",
             Self::Rename => "rename",
+            Self::Resolve => "resolve",
             Self::SendTo => "sendto",
             Self::Set(_) => "setsockopt",
             Self::SetFlags => "fcntl(F_SETFL)",
