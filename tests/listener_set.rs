@@ -12,6 +12,7 @@ use anet::{
     error::Cause,
     listen::{Access, BindList, ListenerSet, Protocols, SpecError},
     option,
+    resolve::{self, Address, Source},
 };
 use support::*;
 
@@ -22,10 +23,11 @@ fn open(list: &str, protocols: Protocols) -> Result<ListenerSet, SpecError> {
 /// Every name has these addresses.
 fn open_resolving(list: &str, protocols: Protocols, addrs: &[&str]) -> Result<ListenerSet, SpecError> {
     let list = BindList::parse(list, 0).unwrap();
-    ListenerSet::open_resolving(&list, protocols, &SocketOptions::new(), &Access::default(), |_, port, add| {
-        addrs.iter().for_each(|addr| add(SocketAddr::new(addr.parse().unwrap(), port)));
-        Ok(())
-    })
+    let resolver = resolve::from_fn(|_, port, _| {
+        let addr = |addr: &&str| Address::new(SocketAddr::new(addr.parse().unwrap(), port), Source::Other);
+        Ok(addrs.iter().map(addr).collect())
+    });
+    ListenerSet::open_resolving(&list, protocols, &SocketOptions::new(), &Access::default(), resolver)
 }
 
 fn tcp_addrs(set: &ListenerSet) -> Vec<SocketAddr> {
@@ -180,7 +182,7 @@ fn a_name_without_a_usable_address_is_an_error() {
 fn a_name_without_address_and_one_with_too_many_are_refused() {
     let failed = open_resolving("127.0.0.1 a.internal", Protocols::Tcp, &[]).unwrap_err();
     assert_eq!((failed.index(), failed.error.cause()), (1, Cause::HostNotFound));
-    assert_eq!(failed.to_string(), "entry 2 of the bind list: address: Host not found");
+    assert_eq!(failed.to_string(), "entry 2 of the bind list: resolve: Host not found");
 
     let addrs: Vec<_> = (1..=17).map(|n| format!("127.0.0.{n}")).collect();
     let addrs: Vec<_> = addrs.iter().map(String::as_str).collect();
@@ -193,14 +195,15 @@ fn a_name_without_address_and_one_with_too_many_are_refused() {
 #[test]
 fn a_resolver_error_fails_the_list() {
     let list = BindList::parse("127.0.0.1 a.internal b.internal", 0).unwrap();
-    let error = Error::new(Op::Address, Errno::TIMEDOUT);
+    let error = Error::new(Op::Resolve, Errno::TIMEDOUT);
     let mut asked = Vec::new();
-    let resolve = |host: &str, port, _: &mut dyn FnMut(SocketAddr)| {
+    let resolver = resolve::from_fn(|host, port, _| {
         asked.push((host.to_owned(), port));
         Err(error)
-    };
-    let failed = ListenerSet::open_resolving(&list, Protocols::Tcp, &SocketOptions::new(), &Access::default(), resolve)
-        .unwrap_err();
+    });
+    let failed =
+        ListenerSet::open_resolving(&list, Protocols::Tcp, &SocketOptions::new(), &Access::default(), resolver)
+            .unwrap_err();
     assert_eq!((failed.index(), failed.error.error()), (1, error));
     assert_eq!(asked, [("a.internal".to_owned(), 0)]);
 }
@@ -211,11 +214,13 @@ fn the_system_resolver_knows_localhost_and_no_invalid_name() {
     let open = |list| {
         let list = BindList::parse(list, 0).unwrap();
         let (options, access) = (SocketOptions::new(), Access::default());
-        ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &options, &access, anet::listen::system_resolver)
+        ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &options, &access, resolve::System)
     };
     let set = open("localhost").unwrap();
     assert!(tcp_addrs(&set).iter().all(|addr| addr.ip().is_loopback()));
     assert_eq!(tcp_addrs(&set), udp_addrs(&set));
     // RFC 6761: no resolver has an address for it.
-    assert_eq!(open("anet.invalid").unwrap_err().error.cause(), Cause::HostNotFound);
+    // Without a server the C library cannot tell.
+    let failed = open("anet.invalid").unwrap_err();
+    assert!([Cause::HostNotFound, Cause::NoAnswer].contains(&failed.error.cause()), "{failed}");
 }

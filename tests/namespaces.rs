@@ -14,6 +14,7 @@ use anet::{
     Errno, Error, Op, SocketOptions,
     listen::{self, Access, BindList, ListenerSet, Protocols, SpecError},
     option,
+    resolve::Hosts,
 };
 use support::{namespace::in_namespace, *};
 
@@ -85,12 +86,8 @@ fn a_name_is_served_on_ipv4_where_ipv6_is_disabled() {
         disable_v6();
         let list = BindList::parse("localhost", 0).unwrap();
         let (options, access) = (SocketOptions::new(), Access::default());
-        let set = ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &options, &access, |_, port, add| {
-            add(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), port));
-            add(SocketAddr::new([127, 0, 0, 1].into(), port));
-            Ok(())
-        });
-        let set = set.unwrap();
+        let resolver = Hosts::at(c"/nonexistent");
+        let set = ListenerSet::open_resolving(&list, Protocols::TcpAndUdp, &options, &access, resolver).unwrap();
         assert_eq!((addrs(&set).len(), set.skipped().len()), (2, 1));
         port(&set);
     });

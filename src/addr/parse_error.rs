@@ -100,6 +100,8 @@ pub enum ParseErrorKind {
     UnexpectedByte,
     /// A text that ends too early.
     UnexpectedEnd,
+    /// A service that the services file does not have.
+    UnknownService,
     /// A zone where none is accepted.
     UnexpectedZone,
     /// A zone name where only a zone index is accepted.
@@ -136,6 +138,7 @@ impl ParseErrorKind {
             Self::TooManyItems => "too many items",
             Self::UnexpectedByte => "unexpected byte",
             Self::UnexpectedEnd => "unexpected end",
+            Self::UnknownService => "unknown service",
             Self::UnexpectedZone => "unexpected zone",
             Self::ZoneByName => "zone given by name",
             Self::ZoneOutOfRange => "zone out of range",

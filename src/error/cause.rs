@@ -72,6 +72,8 @@ macro_rules! causes {
 }
 
 causes! {
+    /// A buffer of the caller that is too short for a file.
+    BufferTooShort, NoRoom, "Buffer too short";
     /// The caller's deadline has passed.
     DeadlinePassed, TimedOut, "Deadline passed";
     /// A path or name with a NUL byte, at which the kernel would silently cut it.

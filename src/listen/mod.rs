@@ -6,8 +6,6 @@
 
 mod convert;
 pub mod port_file;
-#[cfg(feature = "std")]
-mod resolver;
 mod set;
 mod socket_file;
 pub mod spec;
@@ -17,8 +15,6 @@ mod unix;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-#[cfg(feature = "std")]
-pub use resolver::system_resolver;
 pub use set::{IntoIter, ListenerSet, Protocols, SpecError};
 pub use spec::{BindList, BindSpec};
 #[cfg(feature = "capi")]

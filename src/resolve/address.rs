@@ -176,6 +176,23 @@ impl Addresses {
         }
     }
 
+    /// Adds an address of a wanted family.
+    pub(crate) fn push_wanted(&mut self, address: Address, families: Families) {
+        if families.include(address.family()) {
+            self.push(address);
+        }
+    }
+
+    /// Moves the preferred family to the front; within a family the order stays.
+    pub(crate) fn sort(&mut self, families: Families) {
+        if let Some(first) = families.first() {
+            let unsorted = self.all.clone();
+            self.all.clear();
+            let of = |family| unsorted.iter().filter(move |address| address.family() == family).copied();
+            self.all.extend(of(first).chain(of(first.other())));
+        }
+    }
+
     /// Whether the name has more addresses than fit.
     pub const fn is_cut(&self) -> bool {
         self.cut
@@ -204,5 +221,60 @@ impl Addresses {
     /// The addresses of one family, in order.
     pub fn of_family(&self, family: Family) -> impl Iterator<Item = &Address> {
         self.all.iter().filter(move |address| address.family() == family)
+    }
+}
+
+impl<'a> IntoIterator for &'a Addresses {
+    type Item = &'a Address;
+    type IntoIter = slice::Iter<'a, Address>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The addresses in order, up to [`ADDRESSES_MAX`].
+impl FromIterator<Address> for Addresses {
+    fn from_iter<I: IntoIterator<Item = Address>>(all: I) -> Self {
+        let mut addresses = Self::new();
+        all.into_iter().for_each(|address| addresses.push(address));
+        addresses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn address(text: &str) -> Address {
+        Address::new(text.parse().unwrap(), Source::Other)
+    }
+
+    fn sorted(families: Families) -> Vec<SocketAddr> {
+        let mut addresses: Addresses =
+            ["10.0.0.1:1", "[::1]:1", "10.0.0.2:1", "[::2]:1", "10.0.0.1:1"].map(address).into_iter().collect();
+        addresses.sort(families);
+        addresses.iter().map(Address::addr).collect()
+    }
+
+    #[test]
+    fn the_preferred_family_comes_first_and_every_address_once() {
+        let [a, b, c, d] = ["10.0.0.1:1", "[::1]:1", "10.0.0.2:1", "[::2]:1"].map(|text| address(text).addr());
+        assert_eq!(sorted(Families::Any), [a, b, c, d]);
+        assert_eq!(sorted(Families::PreferV4), [a, c, b, d]);
+        assert_eq!(sorted(Families::PreferV6), [b, d, a, c]);
+    }
+
+    #[test]
+    fn a_17th_address_is_discarded_and_reported() {
+        let mut addresses = Addresses::new();
+        for port in 1..=16 {
+            addresses.push(Address::new(([127, 0, 0, 1], port).into(), Source::Other));
+        }
+        addresses.push(address("127.0.0.1:16"));
+        assert!(!addresses.is_cut());
+        addresses.push(address("127.0.0.1:17"));
+        assert!(addresses.is_cut() && addresses.len() == ADDRESSES_MAX);
     }
 }

@@ -7,8 +7,20 @@
 //! [`Resolve`] is the trait of all of them, and of your own ([`from_fn`]).
 
 mod address;
+mod hosts;
+mod name;
+mod services;
+#[cfg(feature = "std")]
+mod system;
+mod text_file;
 
 pub use address::{ADDRESSES_MAX, Address, Addresses, Families, Family, Source};
+pub use hosts::{HOSTS_FILE, Hosts, find_host};
+pub use name::Numeric;
+pub(crate) use name::interface_index;
+pub use services::{SERVICES_FILE, Services, Transport};
+#[cfg(feature = "std")]
+pub use system::System;
 
 use crate::error::Result;
 

@@ -1,5 +1,7 @@
 //! Calls on files: what a Unix socket's path and a port file need.
 
+use core::ffi::CStr;
+
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
     fs::{self, AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, RawMode},
@@ -67,6 +69,11 @@ impl HeldFile {
     pub(crate) const fn status(&self) -> &FileStatus {
         &self.status
     }
+}
+
+/// `open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)`: the flag lets the open of a FIFO return at once.
+pub(crate) fn open_to_read(path: &CStr) -> Result<OwnedFd> {
+    fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// `stat(path)`, which follows symlinks.
@@ -139,7 +146,7 @@ pub(crate) fn chmod_nofollow(path: &[u8], mode: u32) -> Result<()> {
 /// Before Linux 6.6: an `O_PATH` descriptor refers to the file itself, and `chmod` follows its name in `/proc`. The
 /// name is in the thread's own directory, because a thread may have its own descriptor table.
 #[cfg(target_os = "linux")]
-fn chmod_by_descriptor(path: &core::ffi::CStr, mode: u32) -> Result<()> {
+fn chmod_by_descriptor(path: &CStr, mode: u32) -> Result<()> {
     use core::fmt::Write;
     use rustix::fd::AsRawFd;
 

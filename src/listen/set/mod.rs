@@ -3,7 +3,7 @@
 mod attempt;
 mod resolved;
 
-use core::{fmt, net::SocketAddr, slice};
+use core::{fmt, slice};
 
 use arrayvec::ArrayVec;
 use heapless::Vec;
@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     datagram::Datagram,
-    error::{AddrError, Cause, Error, Op, Result},
+    error::{AddrError, Result},
     option::SocketOptions,
+    resolve::{Numeric, Resolve},
 };
 
 /// How many shared ephemeral ports to try: another socket may have one for some family or protocol.
@@ -112,8 +113,8 @@ impl ListenerSet {
     ///
     /// The first entry that failed, with its error: those of [`tcp`](super::tcp()), [`udp`](super::udp()) and
     /// [`unix`](super::unix()), `ENODEV` for a missing interface, `EBADF` or `ENOTSOCK` for a descriptor that is not
-    /// open or not a socket, [`NotListening`](Cause::NotListening) for a socket that does not listen,
-    /// [`HostName`](Cause::HostName) for a host name, which this function does not resolve. If every entry was skipped,
+    /// open or not a socket, [`NotListening`](crate::error::Cause::NotListening) for a socket that does not listen,
+    /// [`HostName`](crate::error::Cause::HostName) for a host name, which this function does not resolve. If every entry was skipped,
     /// the first skipped entry.
     #[doc(alias = "listenToPort")]
     #[doc(alias = "server_sockets")]
@@ -123,50 +124,38 @@ impl ListenerSet {
         options: &SocketOptions,
         access: &Access,
     ) -> Result<Self, SpecError> {
-        let refuse = |_: &str, _, _: &mut dyn FnMut(SocketAddr)| Err(Error::refused(Op::Address, Cause::HostName));
-        Self::open_resolving(list, protocols, options, access, refuse)
+        Self::open_resolving(list, protocols, options, access, Numeric)
     }
 
-    /// Like [`open_with`](Self::open_with), but resolves host names with `resolve`; with the feature `std`,
-    /// `system_resolver` uses the system's resolver.
+    /// Like [`open_with`](Self::open_with), but resolves host names, as with the [system's
+    /// resolver](crate::resolve) or the [hosts file](crate::resolve::Hosts).
     ///
-    /// `resolve` is called once per host name, with the port, before any socket opens, and passes each address to its
-    /// last argument. Duplicate addresses count once. A name succeeds if, for each protocol, one of its addresses
-    /// opens: other addresses that are in use (`EADDRINUSE`), as in memcached, or missing here (`EADDRNOTAVAIL`) are
-    /// skipped. All addresses still share the port that the kernel chooses.
+    /// Every host name is resolved once, before any socket opens. A name succeeds if, for each protocol, one of its
+    /// addresses opens: other addresses that are in use (`EADDRINUSE`), as in memcached, or missing here
+    /// (`EADDRNOTAVAIL`) are skipped. All addresses still share the port that the kernel chooses.
     ///
     /// ```
-    /// use anet::{SocketOptions, listen::{Access, BindList, ListenerSet, Protocols}};
+    /// use anet::{SocketOptions, listen::{Access, BindList, ListenerSet, Protocols}, resolve::Hosts};
     ///
-    /// let list = BindList::parse("cache.internal", 0)?;
-    /// let set = ListenerSet::open_resolving(
-    ///     &list,
-    ///     Protocols::Tcp,
-    ///     &SocketOptions::new(),
-    ///     &Access::default(),
-    ///     |host, port, add| {
-    ///         assert_eq!(host, "cache.internal");
-    ///         add(([127, 0, 0, 1], port).into());
-    ///         Ok(())
-    ///     },
-    /// )?;
-    /// assert_eq!(set.as_slice().len(), 1);
+    /// let list = BindList::parse("localhost", 0)?;
+    /// let (options, access) = (SocketOptions::new(), Access::default());
+    /// let set = ListenerSet::open_resolving(&list, Protocols::Tcp, &options, &access, Hosts::new())?;
+    /// assert!(set.iter().all(|listener| listener.local_addr().is_ok_and(|addr| addr.is_loopback())));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// Those of [`open_with`](Self::open_with), except for names: the errors that `resolve` returns,
-    /// [`HostNotFound`](Cause::HostNotFound) if it passes no address,
-    /// [`TooManyAddresses`](Cause::TooManyAddresses) if the list has more than 16 addresses.
+    /// Those of [`open_with`](Self::open_with), except for names: the errors of the resolver,
+    /// [`TooManyAddresses`](crate::error::Cause::TooManyAddresses) if the list has more than 16 addresses.
     pub fn open_resolving(
         list: &BindList<'_>,
         protocols: Protocols,
         options: &SocketOptions,
         access: &Access,
-        resolve: impl FnMut(&str, u16, &mut dyn FnMut(SocketAddr)) -> Result<()>,
+        mut resolver: impl Resolve,
     ) -> Result<Self, SpecError> {
-        let resolved = Resolved::of(list, resolve)?;
+        let resolved = Resolved::of(list, &mut resolver)?;
         open_resolved(&resolved, Options { protocols, socket_options: options, access })
     }
 
