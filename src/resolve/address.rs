@@ -193,6 +193,16 @@ impl Addresses {
         }
     }
 
+    /// The addresses of two lists. Each keeps at least half of the room if it needs that.
+    #[cfg(feature = "dns")]
+    pub(crate) fn merged(first: &Self, second: &Self) -> Self {
+        const HALF: usize = ADDRESSES_MAX / 2;
+        let room = ADDRESSES_MAX - second.len().min(HALF);
+        let mut merged = Self { cut: first.cut || second.cut || first.len() > room, ..Self::new() };
+        first.iter().take(room).chain(second).for_each(|address| merged.push(*address));
+        merged
+    }
+
     /// Whether the name has more addresses than fit.
     pub const fn is_cut(&self) -> bool {
         self.cut

@@ -7,6 +7,8 @@
 //! [`Resolve`] is the trait of all of them, and of your own ([`from_fn`]).
 
 mod address;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod hosts;
 mod name;
 mod services;

@@ -71,6 +71,37 @@ impl HeldFile {
     }
 }
 
+/// Equal stamps are the same content, unless the file was changed in place, to the same length, within one tick of the
+/// file system's clock.
+#[cfg(feature = "dns")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct FileStamp {
+    id: FileId,
+    len: u64,
+    modified_s: i64,
+    modified_ns: i64,
+}
+
+#[cfg(feature = "dns")]
+impl From<fs::Stat> for FileStamp {
+    // The fields' types differ between systems.
+    #[allow(clippy::unnecessary_cast)]
+    fn from(stat: fs::Stat) -> Self {
+        #[cfg(target_os = "linux")]
+        let modified_ns = stat.st_mtime_nsec as i64;
+        #[cfg(not(target_os = "linux"))]
+        let modified_ns = 0;
+        let id = FileId { device: stat.st_dev as u64, inode: stat.st_ino as u64 };
+        Self { id, len: stat.st_size as u64, modified_s: stat.st_mtime as i64, modified_ns }
+    }
+}
+
+/// `stat(path)`, which follows symlinks.
+#[cfg(feature = "dns")]
+pub(crate) fn stamp(path: &CStr) -> Result<FileStamp> {
+    fs::stat(path).map(FileStamp::from)
+}
+
 /// `open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)`: the flag lets the open of a FIFO return at once.
 pub(crate) fn open_to_read(path: &CStr) -> Result<OwnedFd> {
     fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())

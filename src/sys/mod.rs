@@ -293,3 +293,21 @@ pub(crate) fn status_flags(fd: BorrowedFd<'_>) -> Result<OFlags> {
 pub(crate) fn set_status_flags(fd: BorrowedFd<'_>, flags: OFlags) -> Result<()> {
     rustix::fs::fcntl_setfl(fd, flags)
 }
+
+/// `getrandom(buf, 0)`, which fills buffers of up to 256 bytes whole.
+#[cfg(all(feature = "dns", target_os = "linux"))]
+pub(crate) fn random(buf: &mut [u8]) -> Result<()> {
+    let len = buf.len();
+    let filled = retry_on_intr(|| rustix::rand::getrandom(&mut *buf, rustix::rand::GetRandomFlags::empty()))?;
+    if filled == len { Ok(()) } else { Err(Errno::IO) }
+}
+
+/// `read(open("/dev/urandom"), buf)`
+#[cfg(all(feature = "dns", not(target_os = "linux")))]
+pub(crate) fn random(buf: &mut [u8]) -> Result<()> {
+    use rustix::fd::AsFd;
+
+    let device = open_to_read(c"/dev/urandom")?;
+    let filled = retry_on_intr(|| read(device.as_fd(), buf))?;
+    if filled == buf.len() { Ok(()) } else { Err(Errno::IO) }
+}

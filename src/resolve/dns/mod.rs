@@ -1,0 +1,25 @@
+//! DNS without libc, threads or an allocator: a stub resolver (RFC 1034, 5.3.1) that asks the servers of
+//! `/etc/resolv.conf`.
+//!
+//! [`Stub`] resolves one name at a time. It is one descriptor for a poller, and a deadline; it never blocks. Reading
+//! and writing messages is left to the crate [`domain`](https://docs.rs/domain).
+//!
+//! A and AAAA are asked at the same time, each from a socket of its own with a port that the kernel chooses at random
+//! and with a random id. A datagram counts only if it comes from the server that was asked and has the question that was
+//! asked; others are discarded, as if they had not come. A truncated answer is asked for again over TCP. A server that
+//! fails, refuses or does not answer in time is followed by the next, until every server has been asked as often as the
+//! configuration says.
+//!
+//! Of an answer over TCP the first 2048 bytes count, of a datagram all of it. Answers are not verified (DNSSEC) and not
+//! cached: the [TTL](super::Address::ttl) is for a cache of the caller.
+
+mod config;
+mod exchange;
+mod pending;
+mod question;
+mod search;
+mod stub;
+
+pub use config::{Config, NAME_SERVERS_MAX, RESOLV_CONF, SEARCH_LIST_LEN};
+pub use question::{ALIASES_MAX, Answer, EDNS0_LEN, Query, Question};
+pub use stub::{Progress, Stub};
