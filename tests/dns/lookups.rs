@@ -15,7 +15,7 @@ use anet::{
 use super::{
     config, error, ip, ips, resolve,
     server::{A, AAAA, Asked, NXDOMAIN, REFUSED, Reply, SERVFAIL, Server, TRUNCATED, closed_server, dead_server},
-    stub,
+    slowest_call, stub,
     support::{PATIENCE, open_fds, with_own_descriptors},
     with_config,
 };
@@ -97,6 +97,7 @@ fn the_search_list_is_followed_in_order() {
     let server = Server::answering(|asked| match asked.name.as_str() {
         "db.prod.internal." => asked.addresses(&["10.0.0.1"]),
         "empty.internal." => asked.reply(),
+        "empty.internal.dev.internal." => asked.reply().flags(REFUSED),
         _ => asked.reply().flags(NXDOMAIN),
     });
     let mut stub = with_config(config(&[server.addr()]).with_search("dev.internal prod.internal"));
@@ -152,7 +153,8 @@ fn localhost_and_numeric_text_never_reach_a_server() {
 #[test]
 fn the_first_family_is_reported_before_the_second() {
     let server = Server::answering(|asked| {
-        if asked.kind == AAAA {
+        // The second one asked.
+        if asked.kind == A {
             thread::sleep(Duration::from_millis(200));
         }
         db(asked)
@@ -231,7 +233,7 @@ fn a_server_that_fails_or_is_not_there_is_followed_by_the_next() {
     let good = Server::answering(db);
     let held = closed_server();
     let closed = held.local_addr().unwrap();
-    for first in [failing.addr(), closed, "240.0.0.1:53".parse().unwrap()] {
+    for first in [failing.addr(), closed, "255.255.255.255:53".parse().unwrap()] {
         let mut stub = stub(&[first, good.addr()]);
         assert_eq!(resolve(&mut stub, "db.internal", Families::Any).unwrap().len(), 2, "{first}");
     }
@@ -328,4 +330,13 @@ fn the_configuration_is_read_again_when_its_file_changes() {
     std::fs::remove_file(&path).unwrap();
     let _ = stub.start("db", 80, Families::OnlyV4);
     assert_eq!(stub.config(), &Config::new());
+}
+
+#[test]
+fn a_dead_server_does_not_hold_up_the_loop() {
+    let dead = dead_server();
+    let config = config(&[dead.local_addr().unwrap()]).with_timeout(Duration::from_millis(150)).with_attempts(2);
+    let (slowest, beats) = slowest_call(&mut with_config(config), "db.internal");
+    println!("longest call {slowest:?}, {beats} beats");
+    assert!(beats > 10 && slowest < Duration::from_millis(100), "{slowest:?}, {beats} beats");
 }

@@ -11,12 +11,13 @@ mod server;
 mod support;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
 use anet::{
     Error, Op,
+    error::Cause,
     event::{Events, Interest, Poller},
     resolve::{
         Addresses, Families,
@@ -68,4 +69,36 @@ fn ips(addresses: &Addresses) -> Vec<IpAddr> {
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
+}
+
+/// A socket at this address that takes queries and never answers.
+fn dead_server_at(addr: &str) -> UdpSocket {
+    UdpSocket::bind(addr).unwrap()
+}
+
+/// Drives a lookup that fails because no server answers, in a loop that has a heartbeat every millisecond. Returns the
+/// time of the longest call of the stub, and the number of heartbeats.
+fn slowest_call(stub: &mut Stub<'_>, host: &str) -> (Duration, u32) {
+    const BEAT: Duration = Duration::from_millis(1);
+    let poller = Poller::new().unwrap();
+    let mut events = Events::<4>::new();
+    poller.add(&*stub, 0, Interest::READABLE).unwrap();
+    let (mut slowest, mut beats) = (Duration::ZERO, 0);
+    let mut progress = timed(&mut slowest, || stub.start(host, 80, Families::Any));
+    while let Ok(Progress::Pending) = progress {
+        let timeout = stub.timeout().unwrap();
+        poller.wait(&mut events, Some(timeout.min(BEAT))).unwrap();
+        beats += 1;
+        // Every turn, whether it is called for or not.
+        progress = timed(&mut slowest, || stub.advance());
+    }
+    assert_eq!(progress.unwrap_err().cause(), Cause::NoAnswer);
+    (slowest, beats)
+}
+
+fn timed<T>(slowest: &mut Duration, call: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let value = call();
+    *slowest = start.elapsed().max(*slowest);
+    value
 }

@@ -208,8 +208,7 @@ impl<'p> Stub<'p> {
     ///
     /// The lookup is over, without an address: [`HostNotFound`](Cause::HostNotFound), [`NoAddress`](Cause::NoAddress),
     /// [`NameServerFailed`](Cause::NameServerFailed), [`NameServerRefused`](Cause::NameServerRefused),
-    /// [`NoAnswer`](Cause::NoAnswer), `ECONNREFUSED` and other errnos of the sockets to the servers. Of the servers'
-    /// errors, the most telling one.
+    /// [`NoAnswer`](Cause::NoAnswer), `ECONNREFUSED` and other errnos of the sockets to the servers.
     pub fn advance(&mut self) -> Result<Progress> {
         if self.progress == Progress::Done {
             return Ok(Progress::Done);
@@ -386,16 +385,19 @@ impl<'p> Stub<'p> {
         }
     }
 
-    /// Keeps the most telling error. If the servers do not answer, asking them for another name takes long and tells
-    /// nothing.
+    /// Keeps the most telling error of the names asked for. If the servers do not answer, asking them for another name
+    /// takes long and tells nothing.
     fn keep_error(&mut self) -> Result<()> {
-        let known = self.error;
-        let errors = self.parts.iter().filter_map(|part| part.error).chain(known);
-        self.error = errors.max_by_key(|&error| rank(error));
-        match self.error {
-            Some(error) if rank(error) == UNREACHABLE => Err(error),
-            _ => Ok(()),
+        // With an answer for one family alone, the name may still have an address of the other.
+        let errors = self.parts.iter().filter_map(|part| part.error);
+        let error = errors.max_by_key(|&error| trouble(error)).unwrap_or(NOT_FOUND);
+        if trouble(error) == UNREACHABLE {
+            return Err(error);
         }
+        // As in glibc, a name that exists counts, whatever happened to the others.
+        let rank = |error| (error == NO_ADDRESS, trouble(error));
+        self.error = self.error.into_iter().chain([error]).max_by_key(|&error| rank(error));
+        Ok(())
     }
 
     /// Keeps the state of the lookup. An error ends it.
@@ -413,11 +415,10 @@ const NOT_FOUND: Error = Error::refused(Op::Resolve, Cause::HostNotFound);
 
 const NO_ADDRESS: Error = Error::refused(Op::Resolve, Cause::NoAddress);
 
-/// The highest rank.
 const UNREACHABLE: u8 = 3;
 
-/// A name that may exist is reported rather than one that does not, and servers in trouble rather than either.
-fn rank(error: Error) -> u8 {
+/// How little an error says of the name.
+fn trouble(error: Error) -> u8 {
     match error.cause() {
         Cause::HostNotFound => 0,
         Cause::NoAddress => 1,
