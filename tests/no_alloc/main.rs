@@ -6,6 +6,8 @@
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code)]
 
+#[cfg(feature = "dns")]
+mod resolving;
 mod serving;
 #[path = "../support/mod.rs"]
 mod support;
