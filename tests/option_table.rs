@@ -333,6 +333,8 @@ fn is_not_for_listening(opt: Opt) -> bool {
             | Opt::SO_COOKIE
             | Opt::SO_DOMAIN
             | Opt::SO_ERROR
+            | Opt::SO_INCOMING_NAPI_ID
+            | Opt::SO_MEMINFO
             | Opt::SO_ORIGINAL_DST
             | Opt::SO_PEERCRED
             | Opt::SO_PROTOCOL

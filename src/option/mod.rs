@@ -17,6 +17,8 @@
 mod buffer;
 mod keepalive;
 mod kind;
+#[cfg(target_os = "linux")]
+mod memory;
 mod named;
 pub mod raw;
 mod socket_options;
@@ -37,6 +39,8 @@ use crate::{
 
 pub use buffer::{maximize_recv_buffer, maximize_send_buffer};
 pub use keepalive::{TcpKeepalive, set_tcp_keepalive};
+#[cfg(target_os = "linux")]
+pub use memory::{SocketMemory, memory};
 pub use named::*;
 pub use socket_options::{BACKLOG_DEFAULT, SocketOptions};
 #[cfg(target_os = "linux")]

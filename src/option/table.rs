@@ -518,6 +518,12 @@ macro_rules! option_table {
                     number(u32) on Inet, inherited Never, since "3.19";
                     get incoming_cpu set set_incoming_cpu with with_incoming_cpu(Option<u32>) for Listeners
                 }
+                /// The number of the device's queue that received a connection's last packet; 0: none, as over the
+                /// loopback device. Connections with one number can share a thread that polls this queue.
+                SO_INCOMING_NAPI_ID "SO_INCOMING_NAPI_ID" SOL_SOCKET {
+                    number(u32) on Any, inherited Never, since "4.12";
+                    get incoming_napi_id
+                }
                 /// The mark that routing and packet filters see on a socket's packets.
                 #[doc(alias = "anetSetSockMarkId")]
                 SO_MARK "SO_MARK" SOL_SOCKET {
@@ -529,6 +535,10 @@ macro_rules! option_table {
                 SO_MAX_PACING_RATE "SO_MAX_PACING_RATE" SOL_SOCKET {
                     rate(Option<u32>) on Inet, inherited OverTcp, since "3.13";
                     get max_pacing_rate set set_max_pacing_rate with with_max_pacing_rate(Option<u32>)
+                }
+                /// The memory of a socket: [`memory`](crate::option::memory).
+                SO_MEMINFO "SO_MEMINFO" SOL_SOCKET {
+                    number(u32) on Any, inherited Never, since "4.12";
                 }
                 /// Whether reads return out-of-band bytes inline.
                 SO_OOBINLINE "SO_OOBINLINE" SOL_SOCKET {

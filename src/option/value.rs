@@ -42,6 +42,9 @@ pub struct DeviceName {
 impl DeviceName {
     pub(super) const CAPACITY: usize = NAME_CAPACITY;
 
+    /// The last byte is a NUL.
+    const LEN_MAX: usize = NAME_CAPACITY - 1;
+
     /// A name such as `eth0`.
     ///
     /// # Errors
@@ -52,13 +55,29 @@ impl DeviceName {
         checked(Opt::SO_BINDTODEVICE, name).map(|bytes| Self { bytes })
     }
 
-    pub(super) fn padded(name: &[u8]) -> Self {
-        Self { bytes: padded(name) }
+    /// A name from the kernel, cut to fit.
+    pub(crate) fn padded(name: &[u8]) -> Self {
+        Self { bytes: padded(name.get(..Self::LEN_MAX).unwrap_or(name)) }
+    }
+
+    /// The name and one NUL.
+    pub(crate) fn terminated(&self) -> &[u8] {
+        self.bytes.get(..=self.as_bytes().len()).unwrap_or(&self.bytes)
     }
 
     /// The name without its padding.
     pub fn as_bytes(&self) -> &[u8] {
         unpadded(&self.bytes)
+    }
+}
+
+/// The name; bytes that are not printable ASCII become `\xNN`.
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match core::str::from_utf8(self.as_bytes()) {
+            Ok(name) if name.bytes().all(|byte| byte.is_ascii_graphic()) => f.pad(name),
+            _ => self.as_bytes().escape_ascii().fmt(f),
+        }
     }
 }
 
@@ -97,13 +116,23 @@ impl TcpName {
         checked(Opt::TCP_CONGESTION, name).map(|bytes| Self { bytes })
     }
 
-    pub(super) fn padded(name: &[u8]) -> Self {
+    pub(crate) fn padded(name: &[u8]) -> Self {
         Self { bytes: padded(name) }
     }
 
     /// The name without its padding; empty if the socket has none.
     pub fn as_bytes(&self) -> &[u8] {
         unpadded(&self.bytes)
+    }
+}
+
+/// The name; bytes that are not printable ASCII become `\xNN`.
+impl fmt::Display for TcpName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match core::str::from_utf8(self.as_bytes()) {
+            Ok(name) if name.bytes().all(|byte| byte.is_ascii_graphic()) => f.pad(name),
+            _ => self.as_bytes().escape_ascii().fmt(f),
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) mod c {
         IP6T_SO_ORIGINAL_DST = 80,
         IP_LOCAL_PORT_RANGE = 51,
         SO_MAX_PACING_RATE = 47,
+        SO_MEMINFO = 55,
+        SO_INCOMING_NAPI_ID = 56,
         SO_COOKIE = 57,
         SO_ZEROCOPY = 60,
         SO_TXTIME = 61,
