@@ -76,6 +76,8 @@ causes! {
     BufferTooShort, NoRoom, "Buffer too short";
     /// The caller's deadline has passed.
     DeadlinePassed, TimedOut, "Deadline passed";
+    /// The kernel's table changed while it was listed (`NLM_F_DUMP_INTR`): entries may be missing or listed twice.
+    DumpInterrupted, Interrupted, "Changed while it was listed";
     /// A path or name with a NUL byte, at which the kernel would silently cut it.
     EmbeddedNul {
         /// The position of the first NUL.
@@ -94,6 +96,13 @@ causes! {
         /// The position of the first offending byte.
         at
     }, InvalidInput, "Invalid host name, at position {at}";
+    /// A message that does not have the form of its protocol.
+    MalformedMessage, InvalidData, "Malformed message";
+    /// A message of the kernel that is longer than the caller's buffer.
+    MessageTruncated {
+        /// Its length in bytes.
+        len
+    }, NoRoom, "Message of {len} bytes is longer than the buffer";
     /// A link-local IPv6 address (`fe80::/10`, `ff02::/16`) without a zone index. The kernel returns `EINVAL`.
     MissingScope, InvalidInput, "Link-local address without scope";
     /// The DNS servers failed to answer: `SERVFAIL`, `FORMERR`, `NOTIMP`, or an answer that cannot be read.

@@ -36,8 +36,10 @@ pub enum ErrorKind {
     EndOfStream,
     /// A non-blocking connect is under way: `EINPROGRESS`.
     InProgress,
-    /// A signal interrupted the call: `EINTR`.
+    /// A signal interrupted the call: `EINTR`; or the kernel's table changed while it was listed.
     Interrupted,
+    /// A message does not have the form of its protocol.
+    InvalidData,
     /// The kernel or this crate rejects a value or an address: `EINVAL`, `ENAMETOOLONG`.
     InvalidInput,
     /// A list or table of the caller is full, or `ENOSPC`.
@@ -106,6 +108,7 @@ impl From<ErrorKind> for std::io::ErrorKind {
             ErrorKind::ConnectionReset => Self::ConnectionReset,
             ErrorKind::EndOfStream => Self::UnexpectedEof,
             ErrorKind::Interrupted => Self::Interrupted,
+            ErrorKind::InvalidData => Self::InvalidData,
             ErrorKind::InvalidInput => Self::InvalidInput,
             ErrorKind::NotConnected => Self::NotConnected,
             ErrorKind::NotFound => Self::NotFound,

@@ -48,6 +48,10 @@ pub enum Op {
     LocalAddr,
     /// Locking the directory of a Unix socket's path.
     Lock,
+    /// A request to the kernel over netlink.
+    Netlink,
+    /// Opening a file or directory.
+    Open,
     /// Reading the peer's address.
     PeerAddr,
     /// Creating a pipe.
@@ -109,6 +113,8 @@ impl Op {
             Self::Listen => "listen",
             Self::LocalAddr => "getsockname",
             Self::Lock => "flock",
+            Self::Netlink => "netlink",
+            Self::Open => "open",
             Self::PeerAddr => "getpeername",
             Self::Pipe => "pipe",
             Self::Poll => "poll",

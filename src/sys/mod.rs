@@ -6,6 +6,10 @@
 
 mod datagram;
 mod file;
+#[cfg(target_os = "linux")]
+mod netlink;
+#[cfg(target_os = "linux")]
+mod proc;
 pub(crate) mod raw;
 pub(crate) mod selector;
 mod sockaddr;
@@ -25,6 +29,10 @@ use crate::addr::Endpoint;
 
 pub(crate) use datagram::*;
 pub(crate) use file::*;
+#[cfg(target_os = "linux")]
+pub(crate) use netlink::*;
+#[cfg(target_os = "linux")]
+pub(crate) use proc::*;
 pub(crate) use rustix::{
     event::PollFlags,
     fs::{OFlags, fsync},

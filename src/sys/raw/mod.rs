@@ -103,6 +103,15 @@ macro_rules! names {
 
 crate::option::table::option_table!(names);
 
+/// `SOL_NETLINK`, `linux/netlink.h`: options of netlink sockets, whose values are an `int`.
+#[cfg(target_os = "linux")]
+impl OptionName {
+    /// The kernel explains errors.
+    pub(crate) const NETLINK_EXT_ACK: Self = Self { level: 270, number: 11 };
+    /// The kernel checks and applies what a request for a dump contains.
+    pub(crate) const NETLINK_GET_STRICT_CHK: Self = Self { level: 270, number: 12 };
+}
+
 /// `setsockopt(fd, level, number, value, value.len())`
 pub(crate) fn setsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &[u8]) -> Result<(), Errno> {
     // SAFETY: the kernel reads `value.len()` bytes at `value`; by the contract of `OptionName` it takes none of them
