@@ -64,6 +64,7 @@
 //! | [`event`] | waiting for many descriptors, and for times |
 //! | [`heartbeat`] | whether a peer is still there |
 //! | [`server`] | all of it in one loop, for connections of both directions |
+//! | `diag` | the host's interfaces, addresses and sockets (Linux) |
 //! | [`redis`] | texts and forms that only Redis has |
 //! | `capi` | the functions of `anet.h` in Redis and Valkey, for C |
 //!
@@ -112,6 +113,8 @@ pub mod addr;
 pub mod capi;
 pub mod connect;
 pub mod datagram;
+#[cfg(target_os = "linux")]
+pub mod diag;
 pub mod error;
 pub mod event;
 pub mod heartbeat;

@@ -14,6 +14,7 @@ pub type Outcome = Result<(), Box<dyn Error>>;
 /// The arguments given on the command line.
 pub struct Args {
     flags: HashMap<String, String>,
+    switches: Vec<String>,
     words: Vec<String>,
 }
 
@@ -21,7 +22,12 @@ impl Args {
     /// Reads flags of these names (without `--`), and words. `--help` prints `usage` and exits; a mistake exits with
     /// status 2.
     pub fn parse(usage: &str, names: &[&str]) -> Self {
-        let (mut flags, mut words) = (HashMap::new(), Vec::new());
+        Self::parse_with_switches(usage, names, &[])
+    }
+
+    /// The same with flags that have no value.
+    pub fn parse_with_switches(usage: &str, names: &[&str], switch_names: &[&str]) -> Self {
+        let (mut flags, mut switches, mut words) = (HashMap::new(), Vec::new(), Vec::new());
         let mut given = env::args_os().skip(1).map(|arg| arg.into_string().unwrap_or_else(|arg| not_text(&arg)));
         while let Some(arg) = given.next() {
             match arg.strip_prefix("--") {
@@ -29,6 +35,7 @@ impl Args {
                     announce(usage);
                     process::exit(0);
                 }
+                Some(name) if switch_names.contains(&name) => switches.push(name.to_owned()),
                 Some(name) if names.contains(&name) => {
                     let value = given.next().unwrap_or_else(|| refuse(format_args!("--{name} needs a value")));
                     flags.insert(name.to_owned(), value);
@@ -37,7 +44,22 @@ impl Args {
                 None => words.push(arg),
             }
         }
-        Self { flags, words }
+        Self { flags, switches, words }
+    }
+
+    /// Whether a flag without a value is given.
+    pub fn has(&self, switch: &str) -> bool {
+        self.switches.iter().any(|given| given == switch)
+    }
+
+    /// The value of a flag, if it is given.
+    pub fn given<T: FromStr<Err: Display>>(&self, name: &str) -> Option<T> {
+        self.flags.get(name).map(|text| parsed(name, text))
+    }
+
+    /// All words.
+    pub fn all_words(&self) -> &[String] {
+        &self.words
     }
 
     /// The value of a flag, or `default`.

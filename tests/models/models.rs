@@ -2,6 +2,8 @@
 
 mod admission;
 mod heartbeat;
+#[cfg(target_os = "linux")]
+mod netlink;
 mod timers;
 
 use core::time::Duration;

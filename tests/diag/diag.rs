@@ -1,0 +1,9 @@
+//! What `diag` and `icmp` say about the network, beside the system's own tools in the same network namespace.
+#![cfg(target_os = "linux")]
+
+mod changes;
+mod interfaces;
+mod sockets;
+#[path = "../support/mod.rs"]
+mod support;
+mod tools;

@@ -1,0 +1,488 @@
+//! Sockets, beside `ss`.
+
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    os::{
+        fd::AsFd,
+        unix::net::{UnixDatagram, UnixListener, UnixStream},
+    },
+    process,
+};
+
+use anet::{
+    Errno, SocketOptions, UnixAddr,
+    diag::{
+        self, Details, InetFilter, InetProtocol, InetSocket, SockDiag, SocketState, SocketStates, TimerKind, UnixKind,
+        UnixSocket, owner,
+    },
+    error::Cause,
+    listen, option,
+};
+
+use crate::{
+    support::{PATIENCE, eventually, namespace::in_namespace},
+    tools::output,
+};
+
+const BUF_LEN: usize = 32 * 1024;
+
+fn inet(filter: InetFilter) -> Vec<InetSocket> {
+    let mut buf = [0; BUF_LEN];
+    SockDiag::open().unwrap().inet(filter, &mut buf).unwrap().map(Result::unwrap).collect()
+}
+
+fn unix() -> Vec<UnixSocket> {
+    let mut buf = [0; BUF_LEN];
+    SockDiag::open().unwrap().unix(SocketStates::all(), &mut buf).unwrap().map(Result::unwrap).collect()
+}
+
+/// Every kind of TCP socket, in several states.
+struct Furniture {
+    _open: Vec<TcpStream>,
+    _listeners: Vec<TcpListener>,
+    _udp: Vec<UdpSocket>,
+}
+
+fn furnish() -> Furniture {
+    let (mut open, mut listeners) = (Vec::new(), Vec::new());
+    for place in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+        let listener = TcpListener::bind(place).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let client = TcpStream::connect((if place.contains("::") { "::1" } else { "127.0.0.1" }, port)).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.write_all(b"unread").unwrap();
+        option::set_keepalive(&server, true).unwrap();
+        open.extend([client, server]);
+        // It waits to be accepted.
+        open.push(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        listeners.push(listener);
+    }
+    // The side that closes first waits.
+    let closing = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(closing.local_addr().unwrap()).unwrap();
+    let (server, _) = closing.accept().unwrap();
+    drop(client);
+    drop(server);
+    // Half closed.
+    let client = TcpStream::connect(closing.local_addr().unwrap()).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    open.extend([client, closing.accept().unwrap().0]);
+    // An IPv4 client of an IPv6 socket.
+    open.push(TcpStream::connect((Ipv4Addr::LOCALHOST, listeners[3].local_addr().unwrap().port())).unwrap());
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let connected = UdpSocket::bind("[::1]:0").unwrap();
+    connected.connect(connected.local_addr().unwrap()).unwrap();
+    connected.send(&[0; 100]).unwrap();
+    Furniture { _open: open, _listeners: listeners, _udp: vec![udp, connected] }
+}
+
+/// One line of `ss -H -n -e -i -m -o`.
+#[derive(Debug)]
+struct Line {
+    words: Vec<String>,
+}
+
+impl Line {
+    fn word(&self, index: usize) -> &str {
+        &self.words[index]
+    }
+
+    /// The value of `key:value`.
+    fn value(&self, key: &str) -> Option<&str> {
+        self.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix(':'))
+    }
+
+    fn number(&self, key: &str) -> u64 {
+        // It leaves out zeroes.
+        self.value(key).map_or(0, |text| text.parse().unwrap_or_else(|_| panic!("{key} in {self:?}")))
+    }
+
+    /// Without what changes while nothing happens.
+    fn without_clocks(&self) -> Vec<&String> {
+        let is_clock = |word: &str| ["timer:", "last", "busy:"].iter().any(|clock| word.starts_with(clock));
+        self.words.iter().filter(|word| !is_clock(word)).collect()
+    }
+
+    /// Numbers in `skmem:(r0,rb65536,...)`, by their letters.
+    fn memory(&self) -> HashMap<String, u32> {
+        let list = self.value("skmem").unwrap().trim_matches(['(', ')']);
+        list.split(',')
+            .map(|entry| {
+                let at = entry.find(|letter: char| letter.is_ascii_digit()).unwrap();
+                (entry[..at].to_owned(), entry[at..].parse().unwrap())
+            })
+            .collect()
+    }
+}
+
+fn lines(command: &str) -> Vec<Line> {
+    let text = output(command);
+    text.lines().map(|line| Line { words: line.split_whitespace().map(str::to_owned).collect() }).collect()
+}
+
+fn addr_of(text: &str) -> SocketAddr {
+    // `*` stands for both families, and a port of 0.
+    let text = text.replace("*:", "[::]:").replace(":*", ":0");
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn shown(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip(), addr.port())
+}
+
+/// Ours, between two equal listings of `ss`, of the sockets with a cookie.
+fn settled<T>(command: &str, list: impl Fn() -> Vec<T>) -> (Vec<T>, Vec<Line>) {
+    eventually(PATIENCE, || {
+        let (before, ours, after) = (lines(command), list(), lines(command));
+        let is_settled = before.iter().map(Line::without_clocks).eq(after.iter().map(Line::without_clocks));
+        is_settled.then_some((ours, after))
+    })
+}
+
+fn compare(protocol: InetProtocol, command: &str, details: Details) -> usize {
+    let filter = InetFilter::of(protocol).with_details(details);
+    let (ours, theirs) = settled(command, || inet(filter));
+    assert_eq!(ours.len(), theirs.len(), "{ours:#?}\n{theirs:#?}");
+    let cookie = |line: &Line| u64::from_str_radix(line.value("sk").unwrap_or("0"), 16).unwrap();
+    let by_cookie: HashMap<u64, &Line> = theirs.iter().map(|line| (cookie(line), line)).collect();
+    for socket in &ours {
+        let line = by_cookie.get(&socket.cookie).unwrap_or_else(|| panic!("{socket:?}\n{theirs:#?}"));
+        compare_one(socket, line);
+    }
+    ours.len()
+}
+
+fn compare_one(socket: &InetSocket, line: &Line) {
+    assert_eq!(socket.state.to_string(), line.word(0), "{line:?}");
+    assert_eq!([socket.receive_queue, socket.send_queue].map(|n| n.to_string()), [line.word(1), line.word(2)]);
+    assert_eq!((shown(socket.local), shown(socket.peer)), (addr_of(line.word(3)), addr_of(line.word(4))), "{line:?}");
+    assert_eq!((u64::from(socket.uid), u64::from(socket.inode)), (line.number("uid"), line.number("ino")));
+    assert_eq!(socket.timer.is_some(), line.value("timer").is_some(), "{socket:?} {line:?}");
+    if let Some(memory) = socket.memory {
+        let theirs = line.memory();
+        let ours = [
+            ("r", memory.receive_bytes),
+            ("rb", memory.receive_limit_bytes),
+            ("t", memory.transmit_bytes),
+            ("tb", memory.send_limit_bytes),
+            ("f", memory.reserved_bytes),
+            ("w", memory.queued_bytes),
+            ("o", memory.option_bytes),
+            ("bl", memory.backlog_bytes),
+            ("d", memory.drops),
+        ];
+        for (key, number) in ours {
+            assert_eq!(number, theirs[key], "{key} of {line:?}");
+        }
+    }
+    if let (Some(info), true) = (socket.info, socket.state != SocketState::Listening) {
+        let micros = |time: Option<std::time::Duration>| time.unwrap().as_micros() as u64;
+        let (rtt, variation) = line.value("rtt").map_or(("0", "0"), |text| text.split_once('/').unwrap());
+        let in_ms = |text: &str| (text.parse::<f64>().unwrap() * 1000.0).round() as u64;
+        assert_eq!((micros(info.rtt()), micros(info.rtt_variation())), (in_ms(rtt), in_ms(variation)), "{line:?}");
+        let numbers = [
+            ("mss", info.send_segment_bytes().unwrap().into()),
+            ("pmtu", info.path_mtu_bytes().unwrap().into()),
+            ("advmss", info.advertised_segment_bytes().unwrap().into()),
+            ("cwnd", info.congestion_window().unwrap().into()),
+            ("bytes_sent", info.bytes_sent().unwrap()),
+            ("bytes_acked", info.bytes_acked().unwrap()),
+            ("bytes_received", info.bytes_received().unwrap()),
+            ("segs_out", info.segments_sent().unwrap().into()),
+            ("segs_in", info.segments_received().unwrap().into()),
+            ("data_segs_out", info.data_segments_sent().unwrap().into()),
+            ("data_segs_in", info.data_segments_received().unwrap().into()),
+            ("delivered", info.delivered().unwrap().into()),
+            ("rcv_ssthresh", info.receive_window_limit_bytes().unwrap().into()),
+            ("rcv_space", info.receive_space_bytes().unwrap().into()),
+            ("unacked", info.unacked().unwrap().into()),
+            ("lost", info.lost().unwrap().into()),
+            ("notsent", info.unsent_bytes().unwrap().into()),
+            ("snd_wnd", info.send_window_bytes().unwrap().into()),
+        ];
+        for (key, number) in numbers {
+            // This version of ss may not know a field.
+            if line.value(key).is_some() || !["snd_wnd"].contains(&key) {
+                assert_eq!(number, line.number(key), "{key} of {line:?}");
+            }
+        }
+        assert_eq!(
+            in_ms(line.value("minrtt").unwrap_or("0")),
+            micros(info.min_rtt().filter(|t| t.as_micros() < u32::MAX.into()).or(Some(std::time::Duration::ZERO)))
+        );
+        let congestion = socket.congestion.unwrap().to_string();
+        assert!(line.words.contains(&congestion), "{congestion} in {line:?}");
+    }
+}
+
+const ALL: Details = Details::all();
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn tcp_sockets_equal_those_of_ss() {
+    in_namespace(|| {
+        let _furniture = furnish();
+        let compared = compare(InetProtocol::Tcp, "ss -HOtaneimo", ALL);
+        assert!(compared >= 16, "{compared}");
+        let states: Vec<_> = inet(InetFilter::tcp()).iter().map(|socket| socket.state).collect();
+        for state in [SocketState::Listening, SocketState::Established, SocketState::TimeWait] {
+            assert!(states.contains(&state), "{states:?}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn udp_sockets_equal_those_of_ss() {
+    in_namespace(|| {
+        let _furniture = furnish();
+        assert_eq!(compare(InetProtocol::Udp, "ss -HOuanemo", Details::MEMORY), 2);
+    });
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn unix_sockets_equal_those_of_ss() {
+    in_namespace(|| {
+        let (a, b) = UnixStream::pair().unwrap();
+        let folder = tempfile_path("anet-diag");
+        let path = folder.join("a.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let _waiting = [UnixStream::connect(&path).unwrap(), UnixStream::connect(&path).unwrap()];
+        let _datagram = UnixDatagram::unbound().unwrap();
+        let named = listen::unix(&UnixAddr::abstract_name("diag").unwrap(), &SocketOptions::new(), &Default::default());
+        let (ours, theirs) = settled("ss -HOxan", unix);
+        assert_eq!(ours.len(), theirs.len(), "{ours:#?}\n{theirs:#?}");
+        for socket in ours.iter().filter(|socket| socket.inode != 0) {
+            let inode = socket.inode.to_string();
+            let line = theirs.iter().find(|line| line.word(5) == inode).unwrap_or_else(|| panic!("{socket:?}"));
+            let kind = match socket.kind {
+                UnixKind::Stream => "u_str",
+                UnixKind::Datagram => "u_dgr",
+                other => panic!("{other:?}"),
+            };
+            let addr = match (socket.addr.as_path(), socket.addr.as_abstract_name()) {
+                (Some(path), _) => String::from_utf8(path.to_vec()).unwrap(),
+                (_, Some(name)) => format!("@{}", String::from_utf8(name.to_vec()).unwrap()),
+                _ => "*".to_owned(),
+            };
+            let facts = [
+                kind.to_owned(),
+                socket.state.to_string(),
+                socket.receive_queue.to_string(),
+                socket.send_queue.to_string(),
+                addr,
+            ];
+            assert_eq!(facts, line.words[..5], "{line:?}");
+            assert_eq!(socket.peer.unwrap_or(0).to_string(), line.word(7), "{line:?}");
+            assert_eq!(socket.uid, Some(rustix::process::getuid().as_raw()));
+        }
+        let is_at_path = |socket: &&UnixSocket| socket.addr.as_path().is_some() && socket.accept_queue().is_some();
+        let queue = ours.iter().find(is_at_path).unwrap();
+        assert_eq!((queue.accept_queue().unwrap().len, queue.pending), (2, Some(2)));
+        assert!(queue.file.is_some() && queue.memory.is_some());
+        drop((a, b, listener, named));
+        std::fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+fn tempfile_path(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("{name}-{}", process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The kernel selects; an equal selection here is the model.
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn filters_select_what_they_say() {
+    in_namespace(|| {
+        let furniture = furnish();
+        let marked = UdpSocket::bind("127.0.0.1:0").unwrap();
+        option::set_mark(&marked, 0x70).unwrap();
+        let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
+        option::set_bind_index(&bound, 1).unwrap();
+        let port = furniture._listeners[0].local_addr().unwrap().port();
+        let both_port = furniture._listeners[3].local_addr().unwrap().port();
+        let loopback = Ipv4Addr::new(127, 0, 0, 0).into();
+        type Model = Box<dyn Fn(&InetSocket) -> bool>;
+        let cases: [(InetFilter, Model, usize); 12] = [
+            (
+                InetFilter::tcp().with_states(SocketStates::LISTENING),
+                Box::new(|s| s.state == SocketState::Listening),
+                4,
+            ),
+            (InetFilter::tcp().with_only_v4(), Box::new(|s| s.local.is_ipv4()), 2),
+            (InetFilter::tcp().with_only_v6(), Box::new(|s| s.local.is_ipv6()), 2),
+            (InetFilter::tcp().with_local_port(port), Box::new(move |s| s.local.port() == port), 2),
+            (InetFilter::tcp().with_peer_port(port), Box::new(move |s| s.peer.port() == port), 2),
+            (
+                InetFilter::tcp().with_local_network(loopback, 8),
+                Box::new(|s| s.local.ip().to_canonical().is_loopback() && s.local.ip().to_canonical().is_ipv4()),
+                5,
+            ),
+            (
+                InetFilter::tcp().with_peer_network("::1".parse().unwrap(), 128).with_peer_port(both_port),
+                Box::new(move |s| s.peer == SocketAddr::new("::1".parse().unwrap(), both_port)),
+                1,
+            ),
+            (
+                InetFilter::tcp().with_local_network("::1".parse().unwrap(), 128),
+                Box::new(|s| s.local.is_ipv6() && s.local.ip().is_loopback()),
+                4,
+            ),
+            (InetFilter::tcp().with_local_port(1), Box::new(|_| false), 0),
+            (InetFilter::udp().with_mark(0x10, 0x30), Box::new(|s| s.mark.is_some_and(|m| m & 0x30 == 0x10)), 0),
+            (InetFilter::udp().with_mark(0x30, 0x30), Box::new(|s| s.mark.is_some_and(|m| m & 0x30 == 0x30)), 1),
+            (InetFilter::udp().with_interface(1), Box::new(|s| s.interface == 1), 1),
+        ];
+        for (filter, model, at_least) in cases {
+            let key = |socket: &InetSocket| socket.cookie;
+            let mut found: Vec<_> = inet(filter).iter().map(key).collect();
+            let mut all: Vec<_> =
+                inet(InetFilter::of(filter.protocol())).iter().filter(|&socket| model(socket)).map(key).collect();
+            found.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(found, all, "{filter:?}");
+            assert!(found.len() >= at_least, "{filter:?}: {found:?}");
+        }
+    });
+}
+
+#[test]
+fn an_accept_queue_is_as_full_as_the_socket_says() {
+    let listener = listen::tcp(([127, 0, 0, 1], 0).into(), &SocketOptions::new().with_backlog(7)).unwrap();
+    let addr = listener.local_addr().unwrap().as_inet().unwrap();
+    let _clients: Vec<_> = (0..3).map(|_| TcpStream::connect(addr).unwrap()).collect();
+    let filter = InetFilter::tcp().with_states(SocketStates::LISTENING).with_local_port(addr.port());
+    let listed = inet(filter);
+    let queue = listed.iter().find(|socket| socket.local == addr).unwrap().accept_queue().unwrap();
+    assert_eq!((queue.len, queue.backlog), (3, 7));
+    assert_eq!(option::accept_queue(&listener), Ok(queue));
+}
+
+#[test]
+fn the_cookie_and_the_memory_are_those_of_the_options() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let client = TcpStream::connect(addr).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    server.write_all(&[0; 1000]).unwrap();
+    let filter = InetFilter::tcp().with_peer_port(addr.port()).with_details(Details::all());
+    let listed = inet(filter);
+    let socket = listed.iter().find(|socket| socket.local == client.local_addr().unwrap()).unwrap();
+    assert_eq!(Ok(socket.cookie), option::cookie(&client));
+    assert_eq!(socket.memory, Some(option::memory(&client).unwrap()));
+    assert_eq!(socket.receive_queue, 1000);
+    assert_eq!(socket.congestion.unwrap(), option::tcp_congestion(&client).unwrap());
+    let info = option::tcp_info(&client).unwrap();
+    let listed = socket.info.unwrap();
+    assert_eq!(listed.bytes_received(), Some(1000));
+    assert_eq!((listed.rtt(), listed.bytes_received()), (info.rtt(), info.bytes_received()));
+    let mut rest = Vec::new();
+    drop(server);
+    (&client).read_to_end(&mut rest).unwrap();
+    assert_eq!(option::memory(&client).unwrap().receive_bytes, 0);
+    assert_eq!(option::incoming_napi_id(&client), Ok(0));
+}
+
+#[test]
+fn the_holder_of_a_port_is_this_process() {
+    let mut buf = [0; BUF_LEN];
+    for wildcard in [false, true] {
+        let ip = if wildcard { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let listener = TcpListener::bind((ip, 0)).unwrap();
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()));
+        let _client = TcpStream::connect(addr).unwrap();
+        let error = listen::tcp(addr, &SocketOptions::new()).unwrap_err();
+        let holder = diag::holder(error.endpoint().unwrap(), InetProtocol::Tcp, &mut buf).unwrap().unwrap();
+        assert_eq!((holder.local, holder.state), (listener.local_addr().unwrap().into(), SocketState::Listening));
+        assert_eq!(holder.to_string(), format!("{} LISTEN uid {}", holder.local, holder.uid.unwrap()));
+        let process = holder.process().unwrap().unwrap();
+        assert_eq!(process.pid, process::id());
+        assert_eq!(process.name, owner::name(process::id()).unwrap());
+        drop(listener);
+    }
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = udp.local_addr().unwrap().into();
+    assert!(diag::holder(&addr, InetProtocol::Udp, &mut buf).unwrap().is_some());
+    drop(udp);
+    assert_eq!(diag::holder(&addr, InetProtocol::Udp, &mut buf).unwrap(), None);
+    let name = UnixAddr::abstract_name(format!("anet-diag-{}", process::id())).unwrap();
+    assert_eq!(diag::holder(&name.into(), InetProtocol::Tcp, &mut buf).unwrap(), None);
+    let _listener = listen::unix(&name, &SocketOptions::new(), &Default::default()).unwrap();
+    let holder = diag::holder(&name.into(), InetProtocol::Tcp, &mut buf).unwrap().unwrap();
+    assert_eq!(holder.process().unwrap().unwrap().pid, process::id());
+}
+
+/// Bound with a port, and nothing more: since Linux 6.8 the kernel lists it.
+#[test]
+fn a_socket_that_is_only_bound_is_found() {
+    let bound = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&bound, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let addr = SocketAddr::try_from(rustix::net::getsockname(&bound).unwrap()).unwrap();
+    let mut buf = [0; BUF_LEN];
+    let holder = diag::holder(&addr.into(), InetProtocol::Tcp, &mut buf).unwrap();
+    println!("{holder:?}");
+    assert!(holder.is_none_or(|holder| holder.local == addr.into() && holder.process().unwrap().is_some()));
+}
+
+#[test]
+fn a_missing_inode_has_no_owner() {
+    assert!(
+        matches!(owner::find(u32::MAX), Ok(None)) || owner::find(u32::MAX).unwrap_err().errno() == Some(Errno::ACCESS)
+    );
+    assert_eq!(owner::name(u32::MAX).unwrap_err().errno(), Some(Errno::NOENT));
+}
+
+#[test]
+#[ignore = "needs CAP_NET_ADMIN"]
+fn a_destroyed_connection_is_closed_on_both_sides() {
+    in_namespace(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let filter = InetFilter::tcp().with_peer_port(listener.local_addr().unwrap().port());
+        let [socket] = inet(filter)[..] else { panic!() };
+        let mut buf = [0; BUF_LEN];
+        let mut sock_diag = SockDiag::open().unwrap();
+        match sock_diag.destroy(&socket, &mut buf) {
+            Err(error) if error.errno() == Some(Errno::OPNOTSUPP) => {
+                println!("this kernel cannot: {error}");
+                return;
+            }
+            other => other.unwrap(),
+        }
+        assert_eq!((&client).read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::ConnectionAborted);
+        assert_eq!(server.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+        assert_eq!(sock_diag.destroy(&socket, &mut buf).unwrap_err().errno(), Some(Errno::NOENT));
+    });
+}
+
+#[test]
+fn a_short_buffer_is_an_error_and_no_other_entries_follow() {
+    let _listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sock_diag = SockDiag::open().unwrap();
+    let mut buf = [0; 60];
+    let mut sockets = sock_diag.inet(InetFilter::tcp(), &mut buf).unwrap();
+    let error = sockets.next().unwrap().unwrap_err();
+    assert!(matches!(error.cause(), Cause::MessageTruncated { .. }), "{error}");
+    assert!(sockets.next().is_none());
+}
+
+/// The keepalive timer is armed, and the time left is below what was set.
+#[test]
+fn a_timer_says_what_it_is_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    option::set_tcp_keepidle(client.as_fd(), std::time::Duration::from_secs(70)).unwrap();
+    option::set_keepalive(client.as_fd(), true).unwrap();
+    let port = client.local_addr().unwrap().port();
+    let listed = inet(InetFilter::tcp().with_local_port(port).with_states(SocketStates::ESTABLISHED));
+    let socket = listed.iter().find(|socket| socket.local == client.local_addr().unwrap()).unwrap();
+    let timer = socket.timer.unwrap();
+    assert_eq!((timer.kind, timer.expirations), (TimerKind::Keepalive, 0));
+    assert!((1..=70).contains(&timer.remaining.as_secs()));
+}
