@@ -65,6 +65,7 @@
 //! | [`heartbeat`] | whether a peer is still there |
 //! | [`server`] | all of it in one loop, for connections of both directions |
 //! | `diag` | the host's interfaces, addresses and sockets (Linux) |
+//! | `icmp` | whether a host answers, and how fast: ping (Linux) |
 //! | [`redis`] | texts and forms that only Redis has |
 //! | `capi` | the functions of `anet.h` in Redis and Valkey, for C |
 //!
@@ -118,6 +119,8 @@ pub mod diag;
 pub mod error;
 pub mod event;
 pub mod heartbeat;
+#[cfg(target_os = "linux")]
+pub mod icmp;
 pub mod listen;
 pub mod option;
 pub mod pipe;

@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Reads flags of these names (without `--`), and words. `--help` prints `usage` and exits; a mistake exits with
+    /// Reads flags of these names (without `--`, or `-` for a letter), and words. `--help` prints `usage` and exits; a mistake exits with
     /// status 2.
     pub fn parse(usage: &str, names: &[&str]) -> Self {
         Self::parse_with_switches(usage, names, &[])
@@ -30,14 +30,15 @@ impl Args {
         let (mut flags, mut switches, mut words) = (HashMap::new(), Vec::new(), Vec::new());
         let mut given = env::args_os().skip(1).map(|arg| arg.into_string().unwrap_or_else(|arg| not_text(&arg)));
         while let Some(arg) = given.next() {
-            match arg.strip_prefix("--") {
+            let letter = || arg.strip_prefix('-').filter(|name| name.len() == 1);
+            match arg.strip_prefix("--").or_else(letter) {
                 Some("help") => {
                     announce(usage);
                     process::exit(0);
                 }
                 Some(name) if switch_names.contains(&name) => switches.push(name.to_owned()),
                 Some(name) if names.contains(&name) => {
-                    let value = given.next().unwrap_or_else(|| refuse(format_args!("--{name} needs a value")));
+                    let value = given.next().unwrap_or_else(|| refuse(format_args!("{arg} needs a value")));
                     flags.insert(name.to_owned(), value);
                 }
                 Some(_) => refuse(format_args!("unknown flag {arg:?}")),

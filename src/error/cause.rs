@@ -134,6 +134,8 @@ causes! {
         /// Its length in bytes, without terminator.
         len
     }, InvalidInput, "Unix socket path of {len} bytes, which must be under 108";
+    /// Neither this process's groups nor its capabilities permit a ping.
+    PingForbidden, PermissionDenied, "Needs a group in net.ipv4.ping_group_range (IPv4 and IPv6), or CAP_NET_RAW";
     /// A TCP socket connected to itself, which happens if the destination port is in the ephemeral range and has no
     /// listener.
     SelfConnected, ConnectionRefused, "Connected to itself";

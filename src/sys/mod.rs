@@ -7,6 +7,8 @@
 mod datagram;
 mod file;
 #[cfg(target_os = "linux")]
+mod icmp;
+#[cfg(target_os = "linux")]
 mod netlink;
 #[cfg(target_os = "linux")]
 mod proc;
@@ -29,6 +31,8 @@ use crate::addr::Endpoint;
 
 pub(crate) use datagram::*;
 pub(crate) use file::*;
+#[cfg(target_os = "linux")]
+pub(crate) use icmp::*;
 #[cfg(target_os = "linux")]
 pub(crate) use netlink::*;
 #[cfg(target_os = "linux")]

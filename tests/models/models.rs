@@ -4,6 +4,8 @@ mod admission;
 mod heartbeat;
 #[cfg(target_os = "linux")]
 mod netlink;
+#[cfg(target_os = "linux")]
+mod pinger;
 mod timers;
 
 use core::time::Duration;

@@ -110,6 +110,40 @@ impl OptionName {
     pub(crate) const NETLINK_EXT_ACK: Self = Self { level: 270, number: 11 };
     /// The kernel checks and applies what a request for a dump contains.
     pub(crate) const NETLINK_GET_STRICT_CHK: Self = Self { level: 270, number: 12 };
+    /// `SOL_RAW`: the types of ICMP messages that a raw socket does not receive, as a set of 32 bits.
+    pub(crate) const ICMP_FILTER: Self = Self { level: 255, number: 1 };
+    /// `SOL_ICMPV6`: the types of ICMPv6 messages that a raw socket does not receive, as a set of 256 bits.
+    pub(crate) const ICMP6_FILTER: Self = Self { level: 58, number: 1 };
+}
+
+/// What `recvmsg` has written.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageLens {
+    pub(crate) data: usize,
+    pub(crate) name: usize,
+    pub(crate) control: usize,
+    /// The datagram was longer than the buffer.
+    pub(crate) is_cut: bool,
+}
+
+#[cfg(target_os = "linux")]
+const MSG_TRUNC: usize = 0x20;
+
+/// `recvmsg(fd, {name, buf, control}, flags)`; a datagram longer than `buf` is cut.
+#[cfg(target_os = "linux")]
+pub(crate) fn receive_message(
+    fd: BorrowedFd<'_>,
+    buf: &mut [u8],
+    name: &mut [u8],
+    control: &mut [u8],
+    flags: u32,
+) -> Result<MessageLens, Errno> {
+    let (name_room, control_room) = (name.len(), control.len());
+    let [data, name, control, flags] = call::receive_message(fd, buf, name, control, flags)?;
+    // The kernel reports the length that an address has, even if it was cut.
+    let is_cut = flags & MSG_TRUNC != 0;
+    Ok(MessageLens { data, name: name.min(name_room), control: control.min(control_room), is_cut })
 }
 
 /// `setsockopt(fd, level, number, value, value.len())`
