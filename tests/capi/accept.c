@@ -11,7 +11,7 @@ static void check_accepted(int fd) {
     close(fd);
 }
 
-static void the_peer_is_told(int listener, const char *ip) {
+static void the_peer_address_is_written(int listener, const char *ip) {
     size_t len;
     /* A connection for every length of the buffer. */
     for (len = 0; len <= 46; len++) {
@@ -39,7 +39,7 @@ static void the_peer_is_told(int listener, const char *ip) {
 }
 
 /* The peer reset the connection before it was accepted; getpeername fails with ENOTCONN. */
-static void a_peer_that_is_gone_is_told(void) {
+static void the_address_of_a_peer_that_is_gone_is_written(void) {
     int listener = listener_v4(), client = client_of(listener), port = -7, clients = port_of(client);
     struct linger reset;
     char ip[46];
@@ -54,7 +54,7 @@ static void a_peer_that_is_gone_is_told(void) {
     close(listener);
 }
 
-static void unix_peers_have_one_name(void) {
+static void unix_peers_share_one_name(void) {
     new_folder();
     int listener = UNIX_SERVER(NULL, path_in_folder("socket"), 0700, 511), client = client_of(listener), port = -7;
     char ip[46];
@@ -80,7 +80,7 @@ static void check_refused(int fd, const char *reason, int number) {
     CHECK_INT(port, -7);
 }
 
-static void what_cannot_be_taken(void) {
+static void accepts_that_fail(void) {
     int listener = listener_v4(), file = not_a_socket();
     int idle = socket(AF_INET, SOCK_STREAM, 0), datagram = socket(AF_INET, SOCK_DGRAM, 0);
     check_refused(listener, "accept: Resource temporarily unavailable", EAGAIN);
@@ -97,13 +97,13 @@ static void what_cannot_be_taken(void) {
     leave_descriptors(0);
     check_refused(listener, "accept: Too many open files", EMFILE);
     restore_descriptors();
-    /* The call has waited. */
+    /* The connection is still queued. */
     check_accepted(anetTcpAccept(NULL, listener, NULL, 0, NULL));
     close(listener), close(file), close(idle), close(datagram), close(client);
 }
 
 /* As Redis does on each wake-up. */
-static void a_burst_is_taken_until_eagain(void) {
+static void a_burst_is_accepted_until_eagain(void) {
     enum { BURST = 25, LIMIT = 10 };
     int listener = listener_v4(), clients[BURST], servers[BURST], taken = 0, wakeups = 0;
     for (int i = 0; i < BURST; i++) clients[i] = client_of(listener);
@@ -127,10 +127,10 @@ static void a_burst_is_taken_until_eagain(void) {
 }
 
 void test_accept(void) {
-    the_peer_is_told(listener_v4(), "127.0.0.1");
-    if (has_ipv6()) the_peer_is_told(listener_v6(), "::1");
-    a_peer_that_is_gone_is_told();
-    unix_peers_have_one_name();
-    what_cannot_be_taken();
-    a_burst_is_taken_until_eagain();
+    the_peer_address_is_written(listener_v4(), "127.0.0.1");
+    if (has_ipv6()) the_peer_address_is_written(listener_v6(), "::1");
+    the_address_of_a_peer_that_is_gone_is_written();
+    unix_peers_share_one_name();
+    accepts_that_fail();
+    a_burst_is_accepted_until_eagain();
 }

@@ -41,7 +41,7 @@ static void by_address_of_ipv6(void) {
     close(listener);
 }
 
-static void from_a_source_if_it_can_be(void) {
+static void from_the_source_if_possible(void) {
     int listener = listener_v4(), port = port_of(listener);
     const struct {
         const char *wanted, *seen;
@@ -83,7 +83,7 @@ static void refused_at_once(void) {
     restore_descriptors();
 }
 
-static void what_is_no_port(void) {
+static void numbers_that_are_no_port(void) {
     const int ports[] = {-1, INT_MIN, 65536, INT_MAX};
     for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
         char expected[ANET_ERR_LEN];
@@ -94,7 +94,7 @@ static void what_is_no_port(void) {
 }
 
 /* None of them reaches a name server. */
-static void what_is_no_host(void) {
+static void texts_that_are_no_host(void) {
     const char *const hosts[] = {"", "no such host", "a..b", "[::1]"};
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         const char *expected = resolver_text(hosts[i], AF_UNSPEC, 0);
@@ -109,9 +109,9 @@ static void what_is_no_host(void) {
 void test_connect(void) {
     by_address_and_name();
     if (has_ipv6()) by_address_of_ipv6();
-    from_a_source_if_it_can_be();
+    from_the_source_if_possible();
     refused_later();
     refused_at_once();
-    what_is_no_port();
-    what_is_no_host();
+    numbers_that_are_no_port();
+    texts_that_are_no_host();
 }

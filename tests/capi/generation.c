@@ -81,11 +81,11 @@ static void the_file_has_the_group(void) {
     CHECK_INT(status.st_mode & 0777, 0660);
 }
 
-static void groups_that_cannot_be(void) {
+static void groups_that_do_not_exist(void) {
     struct stat status;
     char *path = path_in_folder("no_group");
-    const char *nobody = "getgrnam error for group 'no such group': No such file or directory";
-    CHECK_FAILS(anetUnixServer(err, path, 0700, 511, text("no such group")), nobody, ENOENT);
+    const char *unknown = "getgrnam error for group 'no such group': No such file or directory";
+    CHECK_FAILS(anetUnixServer(err, path, 0700, 511, text("no such group")), unknown, ENOENT);
     CHECK_FAILS(anetUnixServer(err, path, 0700, 511, text("")), "getgrnam error for group '': No such file or directory",
                 ENOENT);
     CHECK_INT(stat(path, &status), -1);
@@ -148,7 +148,7 @@ void test_generation(void) {
     new_folder();
     a_unix_listener_does_not_block();
     the_file_has_the_group();
-    groups_that_cannot_be();
+    groups_that_do_not_exist();
     remove_folder();
 #endif
 #if ANET_API >= ANET_VALKEY_90

@@ -62,14 +62,14 @@ static void the_other_family_is_second_choice(void) {
     first_address("localhost", AF_UNSPEC, expected);
     CHECK_INT(anetResolve(NULL, text("localhost"), buf, sizeof buf, ANET_PREFER_IPV4 | ANET_PREFER_IPV6), ANET_OK);
     CHECK_TEXT(buf, expected);
-    const char *nobody = resolver_text("no such host", AF_UNSPEC, 0);
-    CHECK_FAILS(anetResolve(err, text("no such host"), buf, sizeof buf, ANET_PREFER_IPV6), nobody,
+    const char *unknown = resolver_text("no such host", AF_UNSPEC, 0);
+    CHECK_FAILS(anetResolve(err, text("no such host"), buf, sizeof buf, ANET_PREFER_IPV6), unknown,
                 resolver_errno("no such host", AF_UNSPEC, 0));
 }
 #endif
 
 /* A part of an address would be another address. */
-static void a_buffer_has_all_of_it_or_nothing(void) {
+static void a_buffer_gets_the_whole_address_or_nothing(void) {
     const char *const addresses[] = {"1.2.3.4", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
     for (size_t i = 0; i < 2; i++) {
         char *host = text(addresses[i]);
@@ -116,6 +116,6 @@ void test_resolve(void) {
 #if ANET_API >= 74
     the_other_family_is_second_choice();
 #endif
-    a_buffer_has_all_of_it_or_nothing();
+    a_buffer_gets_the_whole_address_or_nothing();
     names_that_do_not_resolve();
 }

@@ -58,7 +58,7 @@ static void both_families_share_a_port(void) {
 
 static const char taken[] = "bind: Address already in use", elsewhere[] = "bind: Cannot assign requested address";
 
-static void addresses_that_are_taken_or_elsewhere(void) {
+static void addresses_in_use_or_not_local(void) {
     int v4 = listener_v4();
     CHECK_FAILS(TCP_SERVER(err, port_of(v4), text("127.0.0.1"), 511), taken, EADDRINUSE);
     CHECK_FAILS(TCP_SERVER(err, port_of(v4), NULL, 511), taken, EADDRINUSE);
@@ -66,14 +66,14 @@ static void addresses_that_are_taken_or_elsewhere(void) {
     close(v4);
 }
 
-static void addresses_of_ipv6_that_are_taken_or_elsewhere(void) {
+static void addresses_of_ipv6_in_use_or_not_local(void) {
     int v6 = listener_v6();
     CHECK_FAILS(TCP6_SERVER(err, port_of(v6), text("::1"), 511), taken, EADDRINUSE);
     CHECK_FAILS(TCP6_SERVER(err, 0, text("2001:db8::1"), 511), elsewhere, EADDRNOTAVAIL);
     close(v6);
 }
 
-static void what_is_no_port(void) {
+static void numbers_that_are_no_port(void) {
     const int ports[] = {-1, -6379, INT_MIN, 65536, 123456, INT_MAX};
     for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
         char expected[ANET_ERR_LEN];
@@ -85,7 +85,7 @@ static void what_is_no_port(void) {
 }
 
 /* None of them reaches a name server. */
-static void what_is_no_address(void) {
+static void texts_that_are_no_address(void) {
     const char *const hosts[] = {"", "::1", "::*", "no such host", "a..b", "-"};
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         const char *expected = resolver_text(hosts[i], AF_INET, AI_PASSIVE);
@@ -108,13 +108,13 @@ static void no_descriptor_is_left(void) {
 void test_tcp_server(void) {
     every_address_and_one();
     any_backlog();
-    addresses_that_are_taken_or_elsewhere();
+    addresses_in_use_or_not_local();
     if (has_ipv6()) {
         every_address_and_one_of_ipv6();
         both_families_share_a_port();
-        addresses_of_ipv6_that_are_taken_or_elsewhere();
+        addresses_of_ipv6_in_use_or_not_local();
     }
-    what_is_no_port();
-    what_is_no_address();
+    numbers_that_are_no_port();
+    texts_that_are_no_address();
     no_descriptor_is_left();
 }

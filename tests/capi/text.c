@@ -121,7 +121,7 @@ static void a_path_without_terminator(void) {
     remove_folder();
 }
 
-static void what_has_no_name(void) {
+static void descriptors_without_a_name(void) {
     int file = not_a_socket(), kernel = socket(AF_NETLINK, SOCK_RAW, 0);
     const enum end ends[] = {PEER, OWN};
     for (size_t i = 0; i < 2; i++) {
@@ -141,5 +141,5 @@ void test_text(void) {
     if (has_ipv6()) both_ends_of_a_connection(listener_v6(), "::1", "[::1]:%d");
     unix_sockets();
     a_path_without_terminator();
-    what_has_no_name();
+    descriptors_without_a_name();
 }

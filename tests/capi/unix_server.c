@@ -25,7 +25,7 @@ static int serve(char *path, mode_t perm) {
     return fd;
 }
 
-static void the_mode_is_the_one_asked_for(void) {
+static void the_mode_is_the_requested_one(void) {
     const mode_t masks[] = {0, 022, 077, 0777};
     const mode_t modes[] = {0600, 0660, 0700, 0755, 0777};
     char *path = path_in_folder("mode");
@@ -45,7 +45,7 @@ static void the_mode_is_the_one_asked_for(void) {
     }
 }
 
-static void clients_come(void) {
+static void clients_connect(void) {
     char *path = path_in_folder("clients");
     int listener = serve(path, 0700), client = client_of(listener);
     await(listener, POLLIN);
@@ -78,7 +78,7 @@ static void paths_of_107_and_108_bytes(void) {
     }
 }
 
-static void paths_that_are_taken(void) {
+static void paths_in_use(void) {
     char *path = path_in_folder("taken");
     const char *taken = "bind: Address already in use";
     int live = serve(path, 0700);
@@ -99,7 +99,7 @@ static void paths_that_are_taken(void) {
     close(file);
 }
 
-static void paths_that_cannot_be(void) {
+static void paths_that_do_not_exist(void) {
     CHECK_FAILS(UNIX_SERVER(err, text(""), 0700, 511), "address: Empty path", EINVAL);
     CHECK_FAILS(UNIX_SERVER(err, NULL, 0700, 511), "address: Empty path", EINVAL);
     char *path = path_in_folder("nowhere/socket");
@@ -118,11 +118,11 @@ static void no_descriptor_is_left(void) {
 
 void test_unix_server(void) {
     new_folder();
-    the_mode_is_the_one_asked_for();
-    clients_come();
+    the_mode_is_the_requested_one();
+    clients_connect();
     paths_of_107_and_108_bytes();
-    paths_that_are_taken();
-    paths_that_cannot_be();
+    paths_in_use();
+    paths_that_do_not_exist();
     no_descriptor_is_left();
     remove_folder();
 }
