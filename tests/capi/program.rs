@@ -65,18 +65,20 @@ pub fn linked(name: &str, compiler: Compiler, sources: &[PathBuf], flags: &[&str
 }
 
 fn run_tests(name: &str, compiler: Compiler, flags: &[&str]) {
-    for generation in GENERATIONS {
+    run(&GENERATIONS.map(|generation| {
         let program = made(&format!("{name}_{generation}"));
         let mut command = compile(compiler, &tests(), &program);
         output(command.args(generation_flag(generation)).arg(library::folder().join("libanet.a")).args(flags));
-        run(&program);
-    }
+        program
+    }));
 }
 
-/// They silently skip what needs IPv6 where the host has none.
-fn run(program: &Path) {
-    let printed = output(&mut Command::new(program));
-    assert!(printed.ends_with("all passed\n"), "{printed}");
+/// Runs the tests of each program. They silently skip what needs IPv6 where the host has none, which is said once.
+fn run(programs: &[PathBuf]) {
+    for program in programs {
+        let printed = output(&mut Command::new(program));
+        assert!(printed.ends_with("all passed\n"), "{}: {printed}", program.display());
+    }
     lacks_ipv6();
 }
 
@@ -124,19 +126,18 @@ fn every_function_keeps_its_contract_in_cpp17_under_sanitizers() {
 
 #[test]
 fn every_function_keeps_its_contract_in_the_shared_library() {
-    for generation in [DEFAULT, "ANET_VALKEY_90"] {
+    run(&[DEFAULT, "ANET_VALKEY_90"].map(|generation| {
         let program = made(&format!("shared_{generation}"));
         let mut command = compile(C99, &tests(), &program);
         command.args(generation_flag(generation)).arg(flag("-L", library::folder())).arg("-lanet");
         output(command.arg(flag("-Wl,-rpath,", library::folder())));
-        run(&program);
-    }
+        program
+    }));
 }
 
 #[test]
 fn the_static_library_needs_libc_alone() {
-    let program = linked("libc_alone", C99, &tests(), &["-nodefaultlibs", "-lc"]);
-    run(&program);
+    run(&[linked("libc_alone", C99, &tests(), &["-nodefaultlibs", "-lc"])]);
 }
 
 #[test]
