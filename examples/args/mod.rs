@@ -73,6 +73,14 @@ impl Args {
         Duration::from_millis(self.flag(name, default))
     }
 
+    /// All words; exits unless there is one.
+    pub fn all_words(self) -> Vec<String> {
+        if self.words.is_empty() {
+            refuse("an argument is missing");
+        }
+        self.words
+    }
+
     /// All words; exits unless there are exactly this many.
     pub fn words<T: FromStr<Err: Display>, const N: usize>(&self) -> [T; N] {
         let words: Vec<T> = self.words.iter().map(|word| parsed("argument", word)).collect();
