@@ -55,7 +55,7 @@ mod linux {
         let mut pinger = Pinger::new(&mut targets, plan, icmp::now());
         serve(&mut pinger, &sockets, names)?;
         for (name, target) in names.iter().zip(&targets) {
-            announce(format_args!("\n--- {name} ping statistics ---\n{}", target.statistics()));
+            announce(format_args!("--- {name} ping statistics ---\n{}", target.statistics()));
         }
         Ok(())
     }
@@ -70,15 +70,14 @@ mod linux {
     /// One socket for each version of IP that the targets have.
     fn open(targets: &[Target], args: &Args) -> Result<Vec<(bool, IcmpSocket)>, anet::Error> {
         let mut sockets = Vec::new();
-        if targets.iter().any(|target| target.ip().is_ipv4()) {
-            let socket = IcmpSocket::open_v4()?;
-            args.given("t").map_or(Ok(()), |ttl| option::set_ip_ttl(&socket, ttl))?;
-            sockets.push((true, socket));
-        }
-        if targets.iter().any(|target| target.ip().is_ipv6()) {
-            let socket = IcmpSocket::open_v6()?;
-            args.given("t").map_or(Ok(()), |hops| option::set_ipv6_unicast_hops(&socket, hops))?;
-            sockets.push((false, socket));
+        for is_v4 in [true, false] {
+            if targets.iter().all(|target| target.ip().is_ipv4() != is_v4) {
+                continue;
+            }
+            let socket = if is_v4 { IcmpSocket::open_v4() } else { IcmpSocket::open_v6() }?;
+            let set = if is_v4 { option::set_ip_ttl } else { option::set_ipv6_unicast_hops };
+            args.given("t").map_or(Ok(()), |ttl| set(&socket, ttl))?;
+            sockets.push((is_v4, socket));
         }
         Ok(sockets)
     }
@@ -99,16 +98,16 @@ mod linux {
             for (_, socket) in sockets {
                 while let Some(arrival) = socket.receive(&mut buf)? {
                     let Some((index, outcome)) = pinger.take(&arrival) else { continue };
-                    let (name, ttl) = (&names[index], arrival.hop_limit.unwrap_or(0));
-                    match outcome {
+                    let (name, from, ttl) = (&names[index], arrival.from, arrival.hop_limit.unwrap_or(0));
+                    announce(match outcome {
                         Outcome::Reply { sequence, rtt } => {
-                            announce(format_args!("{name}: icmp_seq={sequence} ttl={ttl} time={rtt:.3?}"));
+                            format!("{name}: icmp_seq={sequence} ttl={ttl} time={rtt:.3?}")
                         }
                         Outcome::Failure { sequence, failure } => {
-                            announce(format_args!("{name}: icmp_seq={sequence} {failure}, from {}", arrival.from));
+                            format!("{name}: icmp_seq={sequence} {failure}, by {from}")
                         }
-                        other => announce(format_args!("{name}: {other:?}")),
-                    }
+                        other => format!("{name}: {other:?}"),
+                    });
                 }
             }
             while let Some(Lost { target, sequence }) = pinger.next_lost(icmp::now()) {

@@ -80,8 +80,10 @@
 //! - **Bind list**: the text that says where to listen, in the grammar of Redis or memcached.
 //! - **Connector**: how to connect, said once for many outgoing connections.
 //! - **Deadline**: a point on the monotonic clock; a *timeout* is a length of time.
+//! - **Dump**: the kernel's listing of a table, in several messages.
 //! - **Endpoint**: the address of one end of a socket, of any family.
 //! - **Event**: what a server reports; *readiness* is what a poller reports of a descriptor.
+//! - **Holder**: the socket that has an address; its *owner* is a process in which it is open.
 //! - **Interest**: what a descriptor is watched for.
 //! - **Key**: names a connection of a server for as long as it is there.
 //! - **Lingering close**: shuts down the writing half and reads on until the peer closes, so that no reset overtakes the
@@ -89,6 +91,7 @@
 //! - **Pressure**: descriptors or memory have run out, and accepting pauses.
 //! - **Reserve**: a descriptor kept back, to turn clients away with when there are no others.
 //! - **Slot**: room for one connection, in memory that the caller provides.
+//! - **Target**: a host to ping.
 //! - **Turn**: what a server does between two waits; for an acceptor, one call.
 //!
 //! # Features and systems

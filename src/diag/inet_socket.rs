@@ -48,7 +48,7 @@ pub struct SocketTimer {
     pub expirations: u8,
 }
 
-/// A TCP or UDP socket of this host's network namespace, whoever owns it.
+/// A TCP or UDP socket of this host's network namespace, of any process.
 #[derive(Clone, Copy, Debug)]
 #[doc(alias = "inet_diag_msg")]
 #[non_exhaustive]

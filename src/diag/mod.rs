@@ -9,7 +9,7 @@
 //! | which interfaces and addresses does this host have? | [`Route`] |
 //! | what has changed? | [`Changes`] |
 //! | which sockets are there, how full are their queues? | [`SockDiag`] |
-//! | who has this port? | [`holder`](holder()) |
+//! | which socket has this port? | [`holder`](holder()) |
 //! | which process holds this socket? | [`owner`] |
 //! | anything else that netlink knows | [`netlink`] |
 

@@ -78,7 +78,7 @@ impl Socket {
         };
         let fd = sys::netlink_socket(number).op(Op::Socket)?;
         for option in [OptionName::NETLINK_EXT_ACK, OptionName::NETLINK_GET_STRICT_CHK] {
-            // An older kernel lacks them and answers all the same.
+            // An older kernel lacks them and works without.
             let _ = sys::set_netlink_option(fd.as_fd(), option);
         }
         Ok(Self { fd, protocol, sequence: 0, is_busy: false })

@@ -97,7 +97,7 @@ pub struct Scan {
     pub forbidden: u32,
 }
 
-/// Calls `found` for every socket that a process holds, until it returns `Break`. A process that ends meanwhile is
+/// Calls `found` for every socket that a process holds, until it returns `Break`. Processes that end meanwhile are
 /// passed over.
 ///
 /// # Errors

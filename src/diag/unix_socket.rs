@@ -42,7 +42,7 @@ pub struct UnixFile {
     pub device: u32,
 }
 
-/// A Unix socket of this network namespace, whoever owns it.
+/// A Unix socket of this network namespace, of any process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[doc(alias = "unix_diag_msg")]
 #[non_exhaustive]

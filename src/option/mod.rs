@@ -20,6 +20,8 @@ mod kind;
 #[cfg(target_os = "linux")]
 mod memory;
 mod named;
+#[cfg(target_os = "linux")]
+mod peer;
 pub mod raw;
 mod socket_options;
 pub(crate) mod table;
@@ -42,6 +44,8 @@ pub use keepalive::{TcpKeepalive, set_tcp_keepalive};
 #[cfg(target_os = "linux")]
 pub use memory::{SocketMemory, memory};
 pub use named::*;
+#[cfg(target_os = "linux")]
+pub use peer::peer_pidfd;
 pub use socket_options::{BACKLOG_DEFAULT, SocketOptions};
 #[cfg(target_os = "linux")]
 pub use tcp_info::{AcceptQueue, TcpInfo, accept_queue, tcp_info};

@@ -118,28 +118,28 @@ fn a_process_without_permission_learns_which_sysctl_to_change() {
 /// here 10.1.0.1 - 10.1.0.2 router 10.2.0.1 (MTU 1280) - 10.2.0.2 far.
 fn with_router(test: impl FnOnce() + Send) {
     in_namespace(|| {
-        ip("link add name a type veth peer name b
-            addr add 10.1.0.1/24 dev a
-            addr add fd01::1/64 dev a nodad
-            link set a up
-            route add default via 10.1.0.2
-            route add default via fd01::2");
+        ip("link add name near0 type veth peer name router0
+            addr add 10.1.0.1/24 dev near0
+            addr add fd01::1/64 dev near0 nodad
+            link set near0 up
+            route add default via 10.1.0.2");
+        output("ip -6 route add default via fd01::2");
         let mut router = Holder::new();
-        output(&format!("ip link set b netns {}", router.pid()));
+        output(&format!("ip link set router0 netns {}", router.pid()));
         let mut far = Holder::new();
         router.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
         router.run("ip link set lo up");
-        router.run("ip addr add 10.1.0.2/24 dev b");
-        router.run("ip addr add fd01::2/64 dev b nodad");
-        router.run("ip link set b up");
-        router.run("ip link add name c mtu 1280 type veth peer name d mtu 1280");
-        router.run(&format!("ip link set d netns {}", far.pid()));
-        router.run("ip addr add 10.2.0.1/24 dev c");
-        router.run("ip addr add fd02::1/64 dev c nodad");
-        router.run("ip link set c up");
-        far.run("ip addr add 10.2.0.2/24 dev d");
-        far.run("ip addr add fd02::2/64 dev d nodad");
-        far.run("ip link set d up");
+        router.run("ip addr add 10.1.0.2/24 dev router0");
+        router.run("ip addr add fd01::2/64 dev router0 nodad");
+        router.run("ip link set router0 up");
+        router.run("ip link add name router1 mtu 1280 type veth peer name far0 mtu 1280");
+        router.run(&format!("ip link set far0 netns {}", far.pid()));
+        router.run("ip addr add 10.2.0.1/24 dev router1");
+        router.run("ip addr add fd02::1/64 dev router1 nodad");
+        router.run("ip link set router1 up");
+        far.run("ip addr add 10.2.0.2/24 dev far0");
+        far.run("ip addr add fd02::2/64 dev far0 nodad");
+        far.run("ip link set far0 up");
         far.run("ip route add default via 10.2.0.1");
         far.run("ip -6 route add default via fd02::1");
         test();

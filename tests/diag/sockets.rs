@@ -417,6 +417,45 @@ fn the_holder_of_a_port_is_this_process() {
     assert_eq!(holder.process().unwrap().unwrap().pid, process::id());
 }
 
+fn is_readable(fd: impl AsFd) -> bool {
+    let poller = anet::event::Poller::new().unwrap();
+    poller.add(fd, 0, anet::event::Interest::READABLE).unwrap();
+    poller.wait(&mut anet::event::Events::<1>::new(), Some(std::time::Duration::ZERO)).unwrap() == 1
+}
+
+#[test]
+fn the_peer_of_a_pair_is_this_process_which_has_not_ended() {
+    let (a, _b) = UnixStream::pair().unwrap();
+    match option::peer_pidfd(&a) {
+        Err(error) if error.errno() == Some(Errno::NOPROTOOPT) => println!("this kernel cannot: {error}"),
+        process => {
+            let process = process.unwrap();
+            let path = format!("/proc/self/fdinfo/{}", std::os::fd::AsRawFd::as_raw_fd(&process));
+            assert!(std::fs::read_to_string(path).unwrap().contains(&format!("Pid:\t{}", process::id())));
+            assert!(option::cloexec(&process).unwrap() && !is_readable(&process));
+        }
+    }
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert!(option::peer_pidfd(&tcp).is_err());
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN and 20,000 descriptors"]
+fn twenty_thousand_sockets_are_listed() {
+    in_namespace(|| {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
+        let sockets: Vec<_> = (0..20_000).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let mut ours: Vec<_> = sockets.iter().map(|socket| option::cookie(socket).unwrap()).collect();
+        let mut listed: Vec<_> = inet(InetFilter::udp()).iter().map(|socket| socket.cookie).collect();
+        ours.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(ours, listed);
+        assert_eq!(output("ss -Huan").lines().count(), 20_000);
+    });
+}
+
 /// Bound with a port, and nothing more: since Linux 6.8 the kernel lists it.
 #[test]
 fn a_socket_that_is_only_bound_is_found() {

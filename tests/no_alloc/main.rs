@@ -24,9 +24,11 @@ use anet::{
     Endpoint, Errno, Error, ErrorText, Listener, Op, SocketOptions, Stream, UnixAddr,
     accept::BatchEnd,
     connect::{self, Connector, LocalAddr, Progress},
+    diag::{self, Changes, Details, InetFilter, InetProtocol, Route, SockDiag, SocketStates},
     error::Opt,
     event::{Events, Interest, Poller},
     fd::AsFd,
+    icmp::{self, IcmpSocket, Pinger, Plan, Target},
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, TcpKeepalive},
     pipe::{EndFlags, pipe},
@@ -253,6 +255,64 @@ fn datagrams_do_not_allocate() {
             let (request, from) = server.recv_from(&mut buf).unwrap();
             assert!(request.is_truncated() && Ok(from) == client.local_addr());
         }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn seeing_the_network_does_not_allocate() {
+    let (client, server) = pair(&tcp(&options()));
+    let peer_port = client.peer_addr().unwrap().port().unwrap();
+    let (mut buf, mut change_buf) = ([0; 32 * 1024], [0; 8192]);
+    let count = allocations(|| {
+        let mut route = Route::open().unwrap();
+        let mut changes = Changes::open(&mut change_buf).unwrap();
+        let mut sock_diag = SockDiag::open().unwrap();
+        for _ in 0..GROUP {
+            assert!(route.interfaces(&mut buf).unwrap().map(Result::unwrap).any(|interface| interface.is_loopback()));
+            // Another process may change them meanwhile.
+            black_box(route.addresses(&mut buf).unwrap().filter(Result::is_ok).count());
+            assert!(route.interface_named("anet-none", &mut buf).unwrap_err().to_text().contains("No such device"));
+            black_box(changes.next_change().unwrap());
+            let filter = InetFilter::tcp().with_local_port(peer_port).with_details(Details::all());
+            let info = sock_diag.inet(filter, &mut buf).unwrap().find_map(|socket| socket.unwrap().info);
+            assert!(info.is_some());
+            assert!(sock_diag.unix(SocketStates::all(), &mut buf).unwrap().all(|socket| socket.is_ok()));
+        }
+        let local = server.local_addr().unwrap();
+        let holder = diag::holder(&local, InetProtocol::Tcp, &mut buf).unwrap().unwrap();
+        // Other processes may be none of our business.
+        black_box(holder.process().is_ok());
+    });
+    assert_eq!(count, 0);
+}
+
+/// Without permission to ping, the messages go round without a socket.
+#[test]
+fn pinging_does_not_allocate() {
+    let mut targets = [Target::new([127, 0, 0, 1].into())];
+    let socket = IcmpSocket::open_v4();
+    let mut buf = [0; 2048];
+    let count = allocations(|| {
+        let plan = Plan::default().with_interval(Duration::ZERO).with_count(Some(1000));
+        let mut pinger = Pinger::new(&mut targets, plan, icmp::now());
+        while let Some(request) = pinger.next_request(icmp::now()) {
+            let Ok(socket) = &socket else {
+                let mut message = [0; 64];
+                message.copy_from_slice(request.encode(7, &mut buf).unwrap());
+                message[0] = 0;
+                let answer = icmp::parse(icmp::Version::V4, &message).unwrap();
+                assert!(pinger.take(&icmp::Arrival::new(request.to.ip(), icmp::now(), answer)).is_some());
+                continue;
+            };
+            pinger.sent(&request, socket.send(&request, &mut buf));
+            wait(socket, Interest::READABLE);
+            let arrival = socket.receive(&mut buf).unwrap().unwrap();
+            assert!(pinger.take(&arrival).is_some());
+        }
+        let mut text = ErrorText::new();
+        write!(text, "{}", pinger.targets()[0].statistics()).unwrap();
+        assert!(text.contains("1000 received"), "{}", text.as_str());
     });
     assert_eq!(count, 0);
 }

@@ -38,7 +38,7 @@ mod call;
 use core::slice;
 
 use rustix::{
-    fd::{BorrowedFd, OwnedFd},
+    fd::{BorrowedFd, FromRawFd, OwnedFd},
     io::Errno,
     net::SocketAddrAny,
 };
@@ -114,6 +114,18 @@ impl OptionName {
     pub(crate) const ICMP_FILTER: Self = Self { level: 255, number: 1 };
     /// `SOL_ICMPV6`: the types of ICMPv6 messages that a raw socket does not receive, as a set of 256 bits.
     pub(crate) const ICMP6_FILTER: Self = Self { level: 58, number: 1 };
+}
+
+/// `getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD)`: a new descriptor of the process that was the peer; since Linux 6.5.
+#[cfg(target_os = "linux")]
+pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    const SO_PEERPIDFD: OptionName = OptionName { level: call::c::SOL_SOCKET as i32, number: 77 };
+    let mut value = [0; 4];
+    match getsockopt(fd, SO_PEERPIDFD, &mut value)? {
+        // SAFETY: the kernel has just opened this descriptor for the caller, and nothing else knows its number.
+        4 => Ok(unsafe { OwnedFd::from_raw_fd(i32::from_ne_bytes(value)) }),
+        _ => Err(Errno::INVAL),
+    }
 }
 
 /// What `recvmsg` has written.

@@ -5,8 +5,10 @@ use core::{net::SocketAddr, time::Duration};
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
     connect::{self, Connector, LocalAddr, Pending, Progress},
+    diag::{self, Changes, Details, InetFilter, InetProtocol, Route, SockDiag, SocketStates},
     event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
+    icmp::{self, IcmpSocket, Outcome, Pinger, Plan, Target},
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, DeviceName, TcpKeepalive},
     pipe::{EndFlags, is_fifo, pipe},
@@ -27,6 +29,8 @@ pub(crate) fn check() -> Result<()> {
     a_list_listens();
     a_list_receives();
     datagrams_pass()?;
+    the_network_can_be_seen()?;
+    hosts_answer()?;
     a_closed_port_refuses_connections()
 }
 
@@ -148,6 +152,57 @@ fn datagrams_pass() -> Result<()> {
 
     // A path is refused here, and all the code behind paths is linked.
     assert!(port_file::write("/proc/anet.ports", [], &[server]).is_err());
+    Ok(())
+}
+
+fn the_network_can_be_seen() -> Result<()> {
+    let (mut buf, mut change_buf) = ([0; 8192], [0; 8192]);
+    let mut changes = Changes::open(&mut change_buf)?;
+    let mut route = Route::open()?;
+    let loopback = route.interface_named("lo", &mut buf)?;
+    assert!(loopback.is_loopback());
+    for interface in route.interfaces(&mut buf)? {
+        assert!(!interface?.name.as_bytes().is_empty());
+    }
+    for addr in route.addresses_of(loopback.index, &mut buf)? {
+        assert!(addr?.ip.is_loopback());
+    }
+    changes.next_change()?;
+
+    let listener = listen::tcp(([127, 0, 0, 1], 0).into(), &SocketOptions::new())?;
+    let addr = listener.local_addr()?;
+    let filter = InetFilter::tcp().with_states(SocketStates::LISTENING).with_details(Details::all());
+    for socket in SockDiag::open()?.inet(filter, &mut buf)? {
+        assert!(socket?.accept_queue().is_some());
+    }
+    for socket in SockDiag::open()?.unix(SocketStates::all(), &mut buf)? {
+        let _ = socket?;
+    }
+    let holder = diag::holder(&addr, InetProtocol::Tcp, &mut buf)?;
+    let process = holder.and_then(|holder| holder.process().ok()?);
+    assert!(process.is_some_and(|process| process.name.as_bytes() == b"echo"));
+    Ok(())
+}
+
+/// Without permission, the error names the setting.
+fn hosts_answer() -> Result<()> {
+    let socket = match IcmpSocket::open_v4() {
+        Ok(socket) => socket,
+        Err(error) => {
+            assert!(error.to_text().as_str().contains("net.ipv4.ping_group_range"));
+            return Ok(());
+        }
+    };
+    let mut targets = [Target::new([127, 0, 0, 1].into())];
+    let mut pinger = Pinger::new(&mut targets, Plan::default().with_count(Some(1)), icmp::now());
+    let mut buf = [0; 256];
+    while let Some(request) = pinger.next_request(icmp::now()) {
+        pinger.sent(&request, socket.send(&request, &mut buf));
+    }
+    wait(&socket, Interest::READABLE)?;
+    let arrival = socket.receive(&mut buf)?;
+    let outcome = arrival.and_then(|arrival| pinger.take(&arrival));
+    assert!(matches!(outcome, Some((0, Outcome::Reply { sequence: 1, .. }))));
     Ok(())
 }
 
