@@ -3,8 +3,7 @@
 //! ```sh
 //! cargo run --release --example ping -- localhost 127.0.0.2 ::1 -c 3 -i 0.2
 //! ```
-//!
-//! It needs a group in `net.ipv4.ping_group_range`, or `CAP_NET_RAW`. Linux only.
+//! Linux only; it needs a group in `net.ipv4.ping_group_range`, or `CAP_NET_RAW`.
 
 mod args;
 
@@ -39,12 +38,9 @@ mod linux {
     };
     use signal_hook::{consts::SIGINT, low_level::pipe};
 
-    /// Longer than any packet.
-    const BUF_LEN: usize = 65536;
-
     pub fn run(args: &Args) -> ExampleOutcome {
         let names = args.all_words();
-        let mut targets = names.iter().map(|name| target(name)).collect::<Result<Vec<_>, _>>()?;
+        let mut targets = names.iter().map(target).collect::<Result<Vec<_>, _>>()?;
         let sockets = open(&targets, args)?;
         let seconds = |name, default| Duration::from_secs_f64(args.flag::<f64>(name, default).clamp(0.0, 1e6));
         let plan = Plan::default()
@@ -61,13 +57,13 @@ mod linux {
     }
 
     fn target(name: &String) -> Result<Target, String> {
-        let addrs = (name.as_str(), 0).to_socket_addrs();
-        let addr = addrs.ok().and_then(|mut addrs| addrs.next()).ok_or(format!("{name}: unknown host"))?;
+        let mut addrs = (name.as_str(), 0).to_socket_addrs().map_err(|error| format!("{name}: {error}"))?;
+        let addr = addrs.next().ok_or("no address")?;
         let zone = if let std::net::SocketAddr::V6(addr) = addr { addr.scope_id() } else { 0 };
         Ok(Target::new(addr.ip()).with_zone(zone))
     }
 
-    /// One socket for each version of IP that the targets have.
+    /// One socket for each version of IP.
     fn open(targets: &[Target], args: &Args) -> Result<Vec<(bool, IcmpSocket)>, anet::Error> {
         let mut sockets = Vec::new();
         for is_v4 in [true, false] {
@@ -84,12 +80,11 @@ mod linux {
 
     /// Until all requests are answered or lost, or the user interrupts.
     fn serve(pinger: &mut Pinger<'_>, sockets: &[(bool, IcmpSocket)], names: &[String]) -> ExampleOutcome {
-        let (interrupted, signal) = UnixStream::pair()?;
+        let ((interrupted, signal), poller) = (UnixStream::pair()?, Poller::new()?);
         pipe::register(SIGINT, signal)?;
-        let poller = Poller::new()?;
         poller.add(&interrupted, 1, Interest::READABLE)?;
         sockets.iter().try_for_each(|(_, socket)| poller.add(socket, 0, Interest::READABLE))?;
-        let (mut buf, mut events) = (vec![0; BUF_LEN], Events::<4>::new());
+        let (mut buf, mut events) = (vec![0; 65536], Events::<4>::new());
         while let Some(deadline) = pinger.deadline() {
             poller.wait(&mut events, Some(deadline.saturating_sub(icmp::now())))?;
             if events.iter().any(|event| event.key() == 1) {
@@ -114,9 +109,9 @@ mod linux {
                 announce(format_args!("{}: icmp_seq={sequence} no answer", names[target]));
             }
             while let Some(request) = pinger.next_request(icmp::now()) {
-                let socket = sockets.iter().find(|(is_v4, _)| *is_v4 == request.to.is_ipv4());
-                let sent = socket.map(|(_, socket)| socket.send(&request, &mut buf));
-                sent.map_or((), |sent| pinger.sent(&request, sent));
+                for (_, socket) in sockets.iter().filter(|(is_v4, _)| *is_v4 == request.to.is_ipv4()) {
+                    pinger.sent(&request, socket.send(&request, &mut buf));
+                }
             }
         }
         Ok(())

@@ -58,7 +58,7 @@ mod linux {
         for socket in sock_diag.inet(filter(args).with_states(states), &mut buf)? {
             let socket = socket?;
             show(&socket, owner(socket.inode));
-            socket.info.as_ref().filter(|_| args.has("info")).map_or((), show_info);
+            socket.info.iter().for_each(show_info);
         }
         Ok(())
     }

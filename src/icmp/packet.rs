@@ -17,9 +17,9 @@ const V6_HEADER_LEN: usize = 40;
 /// The version of IP that carries a message.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Version {
-    /// IPv4, ICMP.
+    /// IPv4 and its ICMP.
     V4,
-    /// IPv6, ICMPv6.
+    /// IPv6 and its ICMP.
     V6,
 }
 
@@ -84,7 +84,7 @@ impl<'b> Echo<'b> {
 pub enum Failure {
     /// The destination cannot be reached.
     Unreachable {
-        /// The protocol's code: of ICMP 0 is a network, 1 a host and 3 a port; of ICMPv6 0 is no route, 3 an address.
+        /// The protocol's code: over IPv4 0 is a network, 1 a host and 3 a port; over IPv6 0 is no route, 3 an address.
         code: u8,
     },
     /// The request has passed as many routers as its TTL or hop limit permits, or its fragments came too late (code 1).
@@ -152,7 +152,7 @@ pub enum Answer<'b> {
 /// Reads an ICMP message without an IP header: an echo reply, or an error that quotes an echo request. `None` for any
 /// other message, and for one that is truncated.
 ///
-/// The checksum is the caller's concern: the kernel has checked that of ICMPv6, and that of ICMP on unprivileged sockets.
+/// The checksum is the caller's concern: the kernel has checked it over IPv6, and over IPv4 on unprivileged sockets.
 pub fn parse(version: Version, bytes: &[u8]) -> Option<Answer<'_>> {
     let (kind, code) = (field::u8(bytes, 0)?, field::u8(bytes, 1)?);
     if kind == version.reply() {

@@ -418,7 +418,7 @@ fn may_answer(asked: IpAddr, from: IpAddr) -> bool {
     asked == from || is_group || asked.is_unspecified()
 }
 
-/// A number in which all bits depend on all bits of the time (SplitMix64).
+/// A number in which all bits depend on all bits of the time (the finalizer of `SplitMix64`).
 fn scrambled(now: Duration) -> u64 {
     let mut bits = (now.as_nanos() as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

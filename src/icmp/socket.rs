@@ -261,7 +261,7 @@ impl IcmpSocket {
 
 /// The IP address in a `sockaddr`.
 fn ip(sockaddr: &[u8]) -> IpAddr {
-    Endpoint::from_sockaddr(sockaddr).ip().unwrap_or(Ipv4Addr::UNSPECIFIED.into())
+    Endpoint::from_sockaddr(sockaddr).ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 impl AsFd for IcmpSocket {

@@ -27,7 +27,7 @@ pub(crate) fn set_icmp_filter(fd: BorrowedFd<'_>, passed: &[u8]) -> Result<()> {
     raw::setsockopt(fd, OptionName::ICMP_FILTER, &blocked.to_ne_bytes())
 }
 
-/// Lets a raw socket receive ICMPv6 messages of these types only.
+/// Lets a raw socket receive messages of these types over IPv6 only.
 pub(crate) fn set_icmp6_filter(fd: BorrowedFd<'_>, passed: &[u8]) -> Result<()> {
     let mut blocked = [0xff; 32];
     // Words of 32 bits in the host's order.

@@ -38,7 +38,7 @@ mod call;
 use core::slice;
 
 use rustix::{
-    fd::{BorrowedFd, FromRawFd, OwnedFd},
+    fd::{BorrowedFd, OwnedFd},
     io::Errno,
     net::SocketAddrAny,
 };
@@ -112,13 +112,15 @@ impl OptionName {
     pub(crate) const NETLINK_GET_STRICT_CHK: Self = Self { level: 270, number: 12 };
     /// `SOL_RAW`: the types of ICMP messages that a raw socket does not receive, as a set of 32 bits.
     pub(crate) const ICMP_FILTER: Self = Self { level: 255, number: 1 };
-    /// `SOL_ICMPV6`: the types of ICMPv6 messages that a raw socket does not receive, as a set of 256 bits.
+    /// `SOL_ICMPV6`: the types of messages over IPv6 that a raw socket does not receive, as a set of 256 bits.
     pub(crate) const ICMP6_FILTER: Self = Self { level: 58, number: 1 };
 }
 
 /// `getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD)`: a new descriptor of the process that was the peer; since Linux 6.5.
 #[cfg(target_os = "linux")]
 pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    use rustix::fd::FromRawFd;
+
     const SO_PEERPIDFD: OptionName = OptionName { level: call::c::SOL_SOCKET as i32, number: 77 };
     let mut value = [0; 4];
     match getsockopt(fd, SO_PEERPIDFD, &mut value)? {
