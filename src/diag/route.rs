@@ -172,7 +172,8 @@ const GROUPS: u32 = 0x1 | 0x10 | 0x100;
 /// let mut changes = Changes::open(&mut buf)?;
 /// let mut list_buf = [0; 8192];
 /// for interface in Route::open()?.interfaces(&mut list_buf)? {
-///     println!("{} is {}", interface.as_ref()?.name, interface?.state);
+///     let interface = interface?;
+///     println!("{} is {}", interface.name, interface.state);
 /// }
 /// // When `changes` is readable:
 /// while let Some(change) = changes.next_change()? {
