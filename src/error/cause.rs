@@ -74,6 +74,8 @@ macro_rules! causes {
 causes! {
     /// A buffer of the caller that is too short for a file.
     BufferTooShort, NoRoom, "Buffer too short";
+    /// The caller's buffer is full before the delimiter has arrived.
+    BufferFull, NoRoom, "Buffer full before the delimiter";
     /// The caller's deadline has passed.
     DeadlinePassed, TimedOut, "Deadline passed";
     /// The kernel's table changed while it was listed (`NLM_F_DUMP_INTR`): entries may be missing or listed twice.

@@ -12,6 +12,8 @@ pub enum Op {
     Accept,
     /// Creating or using an address, before any system call.
     Address,
+    /// Testing whether a stream is at the out-of-band mark.
+    AtMark,
     /// Binding a socket to a local address.
     Bind,
     /// Changing the mode of a Unix socket's file.
@@ -62,10 +64,14 @@ pub enum Op {
     Read,
     /// Receiving a datagram.
     ReceiveFrom,
+    /// Reading the length of a stream's receive queue.
+    ReceiveQueue,
     /// Renaming a file to its final name.
     Rename,
     /// Resolving a host name.
     Resolve,
+    /// Reading the length of a stream's send queue.
+    SendQueue,
     /// Sending a datagram.
     SendTo,
     /// Setting an option.
@@ -76,6 +82,8 @@ pub enum Op {
     Shutdown,
     /// Creating a socket.
     Socket,
+    /// Creating a pair of connected sockets.
+    SocketPair,
     /// Reading the status of a file.
     Stat,
     /// Flushing a file's content to disk.
@@ -93,6 +101,7 @@ impl Op {
         match self {
             Self::Accept => "accept",
             Self::Address => "address",
+            Self::AtMark => "ioctl SIOCATMARK",
             Self::Bind => "bind",
             Self::Chmod => "chmod",
             Self::Chown => "chown",
@@ -120,13 +129,16 @@ impl Op {
             Self::Poll => "poll",
             Self::Read => "read",
             Self::ReceiveFrom => "recvfrom",
+            Self::ReceiveQueue => "ioctl SIOCINQ",
             Self::Rename => "rename",
             Self::Resolve => "resolve",
+            Self::SendQueue => "ioctl SIOCOUTQ",
             Self::SendTo => "sendto",
             Self::Set(_) => "setsockopt",
             Self::SetFlags => "fcntl(F_SETFL)",
             Self::Shutdown => "shutdown",
             Self::Socket => "socket",
+            Self::SocketPair => "socketpair",
             Self::Stat => "stat",
             Self::Sync => "fsync",
             Self::Unlink => "unlink",

@@ -1,4 +1,4 @@
-//! Reads and writes of exact lengths: all bytes, or an error with the number of bytes transferred before it.
+//! Whole reads and writes: all bytes, or an error with the number of bytes transferred before it.
 
 use core::{fmt, time::Duration};
 
@@ -81,7 +81,7 @@ impl Stream {
     /// [`EndOfStream`](Cause::EndOfStream), `ECONNRESET`, `ETIMEDOUT` if keepalive or the user timeout has given up on
     /// the peer.
     pub fn read_exact_deadline(&self, buf: &mut [u8], deadline: Deadline) -> Result<(), Incomplete> {
-        let in_time = InTime { fd: self.as_fd(), deadline, op: Op::Read, ready: PollFlags::IN };
+        let in_time = InTime::reading(self, deadline);
         whole(buf.len(), Op::Read, |done| {
             in_time.step(done, || sys::recv_now(in_time.fd, buf.get_mut(done..).unwrap_or_default()))
         })
@@ -97,7 +97,7 @@ impl Stream {
     /// [`Incomplete`] with the bytes written so far: [`DeadlinePassed`](Cause::DeadlinePassed), `EPIPE` and
     /// `ECONNRESET` if the peer has disconnected.
     pub fn write_all_deadline(&self, buf: &[u8], deadline: Deadline) -> Result<(), Incomplete> {
-        let in_time = InTime { fd: self.as_fd(), deadline, op: Op::Write, ready: PollFlags::OUT };
+        let in_time = InTime::writing(self, deadline);
         whole(buf.len(), Op::Write, |done| {
             in_time.step(done, || sys::send_now(in_time.fd, buf.get(done..).unwrap_or_default()))
         })
@@ -105,17 +105,25 @@ impl Stream {
 }
 
 /// A transfer with a deadline.
-struct InTime<'s> {
-    fd: BorrowedFd<'s>,
+pub(super) struct InTime<'s> {
+    pub(super) fd: BorrowedFd<'s>,
     deadline: Deadline,
     op: Op,
     /// The events to wait for.
     ready: PollFlags,
 }
 
-impl InTime<'_> {
+impl<'s> InTime<'s> {
+    pub(super) fn reading(stream: &'s Stream, deadline: Deadline) -> Self {
+        Self { fd: stream.as_fd(), deadline, op: Op::Read, ready: PollFlags::IN }
+    }
+
+    pub(super) fn writing(stream: &'s Stream, deadline: Deadline) -> Self {
+        Self { fd: stream.as_fd(), deadline, op: Op::Write, ready: PollFlags::OUT }
+    }
+
     /// Transfers some bytes, with a call that does not block. The first step runs even after the deadline.
-    fn step(&self, done: usize, mut transfer: impl FnMut() -> sys::Result<usize>) -> Result<usize> {
+    pub(super) fn step(&self, done: usize, mut transfer: impl FnMut() -> sys::Result<usize>) -> Result<usize> {
         if done > 0 {
             self.remaining()?;
         }
@@ -158,7 +166,7 @@ fn whole(len: usize, op: Op, mut step: impl FnMut(usize) -> Result<usize>) -> Re
 }
 
 impl Incomplete {
-    fn with_named_timeout(self, stream: &Stream) -> Self {
+    pub(super) fn with_named_timeout(self, stream: &Stream) -> Self {
         Self { error: stream.name_timeout(self.error), ..self }
     }
 }

@@ -1,16 +1,19 @@
 //! [`Stream`]: a connected socket, TCP or Unix.
 //!
-//! Each read or write is one system call and returns the kernel's result. [`read_exact`](Stream::read_exact) and
-//! [`write_all`](Stream::write_all) continue until all bytes are transferred;
-//! [`read_exact_deadline`](Stream::read_exact_deadline) and [`write_all_deadline`](Stream::write_all_deadline) stop at
-//! a [`Deadline`]. Writing to a closed peer fails with `EPIPE` and never raises `SIGPIPE`. The functions of [`option`]
-//! set options. Dropping a `Stream` closes it and does not block, unless `SO_LINGER` is set.
+//! Each read or write is one system call and returns the kernel's result. [`read_exact`](Stream::read_exact),
+//! [`read_until`](Stream::read_until), [`write_all`](Stream::write_all) and
+//! [`write_all_vectored`](Stream::write_all_vectored) continue until all bytes are transferred; their variants with a
+//! [`Deadline`] stop there. Writing to a closed peer fails with `EPIPE` and never raises `SIGPIPE`. The functions of [`option`] set options. Dropping a `Stream` closes it and does not block, unless `SO_LINGER` is set.
 
 mod convert;
 mod exact;
 #[cfg(feature = "std")]
 mod io;
+mod oob;
 mod options;
+mod queues;
+mod until;
+mod vectored;
 
 use core::time::Duration;
 
@@ -46,6 +49,28 @@ pub enum Shutdown {
 }
 
 impl Stream {
+    /// Creates two Unix streams that are connected to each other, blocking and without names.
+    ///
+    /// ```
+    /// use anet::Stream;
+    ///
+    /// let (parent, child) = Stream::pair()?;
+    /// parent.write_all(b"hello")?;
+    /// let mut buf = [0; 5];
+    /// child.read_exact(&mut buf)?;
+    /// # assert_eq!(&buf, b"hello");
+    /// # Ok::<(), anet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE`.
+    #[doc(alias = "socketpair")]
+    pub fn pair() -> Result<(Self, Self)> {
+        let (one, other) = sys::stream_pair().op(Op::SocketPair)?;
+        Ok((one.into(), other.into()))
+    }
+
     /// Reads the available bytes, at most `buf.len()`; returns 0 at the end of the stream.
     ///
     /// # Errors
@@ -108,6 +133,23 @@ impl Stream {
     #[inline]
     pub fn write(&self, buf: &[u8]) -> Result<usize> {
         sys::send(self.fd.as_fd(), buf).op(Op::Write)
+    }
+
+    /// Writes as [`write`](Self::write) does, and announces that more follows: the kernel sends full segments only, until
+    /// a write without this or 200 ms later (`send(2)`, `tcp(7)`). It puts a header in front of what
+    /// another call sends into the same segment.
+    ///
+    /// It has no effect on Unix streams. [`option::set_tcp_cork`] does the same for all writes until it is cleared, at
+    /// the cost of two more calls; [`write_vectored`](Self::write_vectored) needs neither.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](Self::write).
+    #[cfg(target_os = "linux")]
+    #[doc(alias = "MSG_MORE")]
+    #[doc(alias = "TCP_CORK")]
+    pub fn write_more(&self, buf: &[u8]) -> Result<usize> {
+        sys::send_more(self.fd.as_fd(), buf).op(Op::Write)
     }
 
     /// Writes several buffers in turn, as much as the send buffer has room for.

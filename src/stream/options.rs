@@ -26,6 +26,30 @@ impl Stream {
         option::set_tcp_nodelay(self, on)
     }
 
+    /// Whether received bytes are acknowledged at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`option::tcp_quickack`].
+    #[cfg(target_os = "linux")]
+    #[doc(alias = "TCP_QUICKACK")]
+    pub fn quickack(&self) -> Result<bool> {
+        option::tcp_quickack(self)
+    }
+
+    /// Sets whether received bytes are acknowledged at once, and if so, acknowledges those that were read and wait for
+    /// it. Otherwise the kernel waits up to 40 ms for an answer to carry the acknowledgement. The kernel changes it as
+    /// the connection goes on: a protocol that needs it sets it after each read.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`option::set_tcp_quickack`].
+    #[cfg(target_os = "linux")]
+    #[doc(alias = "TCP_QUICKACK")]
+    pub fn set_quickack(&self, on: bool) -> Result<()> {
+        option::set_tcp_quickack(self, on)
+    }
+
     /// How long closing waits for unsent bytes; `None`: closing does not wait.
     ///
     /// # Errors

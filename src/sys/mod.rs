@@ -15,6 +15,7 @@ mod proc;
 pub(crate) mod raw;
 pub(crate) mod selector;
 mod sockaddr;
+mod stream;
 mod time;
 mod wake;
 
@@ -43,6 +44,7 @@ pub(crate) use rustix::{
     io::{readv, retry_on_intr, write},
     net::{Protocol, Shutdown, listen, shutdown, sockopt},
 };
+pub(crate) use stream::*;
 pub use time::Deadline;
 pub(crate) use time::{now, sleep, timespec};
 pub(crate) use wake::WakeFds;

@@ -1,7 +1,7 @@
 //! Unsafe code: the calls for which rustix has no safe function.
 //!
-//! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, changing a mode
-//! without following a symlink, and a view of the bytes of an address. The system calls themselves are in `direct.rs`
+//! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, `ioctl`s on
+//! sockets, changing a mode without following a symlink, and a view of the bytes of an address. The system calls themselves are in `direct.rs`
 //! where rustix makes them without libc, and in `libc.rs` elsewhere.
 #![allow(unsafe_code)]
 
@@ -34,6 +34,7 @@
     path = "libc.rs"
 )]
 mod call;
+mod ioctl;
 
 use core::slice;
 
@@ -50,6 +51,8 @@ use {
     core::{mem::MaybeUninit, time::Duration},
     rustix::event::kqueue,
 };
+
+pub(crate) use ioctl::*;
 
 /// A socket option by level and number, as `setsockopt(2)` takes it.
 ///

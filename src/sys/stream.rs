@@ -1,0 +1,63 @@
+//! Calls on streams beyond reading and writing.
+
+use rustix::{
+    fd::{BorrowedFd, OwnedFd},
+    io::IoSlice,
+    net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType},
+};
+
+use super::{NO_SIGNAL, Result};
+
+pub(crate) use super::raw::at_mark;
+#[cfg(target_os = "linux")]
+pub(crate) use super::raw::send_queue;
+
+/// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)`
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn stream_pair() -> Result<(OwnedFd, OwnedFd)> {
+    net::socketpair(AddressFamily::UNIX, SocketType::STREAM, net::SocketFlags::CLOEXEC, None)
+}
+
+/// Apple's call takes no flags.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn stream_pair() -> Result<(OwnedFd, OwnedFd)> {
+    use rustix::fd::AsFd;
+
+    let pair = net::socketpair(AddressFamily::UNIX, SocketType::STREAM, net::SocketFlags::empty(), None)?;
+    for end in [&pair.0, &pair.1] {
+        super::sockopt::set_socket_nosigpipe(end, true)?;
+        super::set_cloexec(end.as_fd(), true)?;
+    }
+    Ok(pair)
+}
+
+/// `recv(fd, buf, MSG_PEEK | MSG_DONTWAIT)`
+pub(crate) fn peek_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    net::recv(fd, buf, RecvFlags::PEEK | RecvFlags::DONTWAIT).map(|(len, _)| len)
+}
+
+/// `sendmsg(fd, bufs, MSG_NOSIGNAL | MSG_DONTWAIT)`
+pub(crate) fn send_vectored_now(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<usize> {
+    net::sendmsg(fd, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL | SendFlags::DONTWAIT)
+}
+
+/// `send(fd, buf, MSG_MORE | MSG_NOSIGNAL)`
+#[cfg(target_os = "linux")]
+pub(crate) fn send_more(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
+    net::send(fd, buf, NO_SIGNAL | SendFlags::MORE)
+}
+
+/// `send(fd, buf, MSG_OOB | MSG_NOSIGNAL)`
+pub(crate) fn send_oob(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
+    net::send(fd, buf, NO_SIGNAL | SendFlags::OOB)
+}
+
+/// `recv(fd, buf, MSG_OOB)`
+pub(crate) fn recv_oob(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    net::recv(fd, buf, RecvFlags::OOB).map(|(len, _)| len)
+}
+
+/// `ioctl(fd, FIONREAD, &bytes)`
+pub(crate) fn recv_queue(fd: BorrowedFd<'_>) -> Result<usize> {
+    rustix::io::ioctl_fionread(fd).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
