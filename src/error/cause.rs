@@ -105,6 +105,8 @@ causes! {
         /// Its length in bytes.
         len
     }, NoRoom, "Message of {len} bytes is longer than the buffer";
+    /// The peer has sent more than the caller's limit.
+    LimitReached, NoRoom, "Limit reached";
     /// A link-local IPv6 address (`fe80::/10`, `ff02::/16`) without a zone index. The kernel returns `EINVAL`.
     MissingScope, InvalidInput, "Link-local address without scope";
     /// The DNS servers failed to answer: `SERVFAIL`, `FORMERR`, `NOTIMP`, or an answer that cannot be read.

@@ -13,20 +13,12 @@ use super::{
 use crate::{
     accept::Ticket,
     event::Interest,
-    stream::{Shutdown, Stream},
+    stream::{Input, Shutdown, Stream, discard},
     sys,
 };
 
-/// The most reads from a lingering connection at a time, and the most bytes of each.
+/// The most reads from a lingering connection at a time.
 const DISCARDS: usize = 16;
-const DISCARDED_BYTES: usize = 4096;
-
-/// Whether input can still arrive from a peer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Input {
-    Over,
-    Possible,
-}
 
 impl List {
     /// Whether the poller watches the occupants of this list.
@@ -122,7 +114,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         if stream.shutdown(Shutdown::Write).is_err() || self.settings.linger_timeout.is_zero() {
             return None;
         }
-        let has_input = is_drained || discard(stream) == Input::Possible;
+        let has_input = is_drained || discard(stream, DISCARDS) == Input::Possible;
         // The last reading of the clock is old if the handler took long.
         has_input.then(|| sys::now().saturating_add(self.settings.linger_timeout))
     }
@@ -130,7 +122,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     /// Discards the input of a lingering connection, and closes it at the end of the input.
     pub(super) fn discard(&mut self, key: Key) -> Input {
         let Some(Occupant::Leaving(stream, _)) = self.table.get(key) else { return Input::Over };
-        let input = discard(stream);
+        let input = discard(stream, DISCARDS);
         if input == Input::Over {
             self.take_out(key);
         }
@@ -227,20 +219,4 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
             self.remove(key);
         }
     }
-}
-
-/// Reads what has arrived and discards it.
-fn discard(stream: &Stream) -> Input {
-    let mut buffer = [0; DISCARDED_BYTES];
-    for _ in 0..DISCARDS {
-        match stream.read(&mut buffer) {
-            // A short read has taken all there was.
-            Ok(1..DISCARDED_BYTES) => return Input::Possible,
-            Ok(DISCARDED_BYTES..) => {}
-            Err(error) if error.is_interrupted() => {}
-            Err(error) if error.is_would_block() => return Input::Possible,
-            Ok(0) | Err(_) => return Input::Over,
-        }
-    }
-    Input::Possible
 }

@@ -3,7 +3,6 @@
 
 use super::{
     Event, Key,
-    closing::Input,
     connections::{Connections, Occupant, Sharing, connection},
     event::CloseReason,
     table::List,
@@ -11,6 +10,7 @@ use super::{
 use crate::{
     error::{Errno, Result},
     event::Interest,
+    stream::Input,
 };
 
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {

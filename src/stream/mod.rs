@@ -3,8 +3,25 @@
 //! Each read or write is one system call and returns the kernel's result. [`read_exact`](Stream::read_exact),
 //! [`read_until`](Stream::read_until), [`write_all`](Stream::write_all) and
 //! [`write_all_vectored`](Stream::write_all_vectored) continue until all bytes are transferred; their variants with a
-//! [`Deadline`] stop there. Writing to a closed peer fails with `EPIPE` and never raises `SIGPIPE`. The functions of [`option`] set options. Dropping a `Stream` closes it and does not block, unless `SO_LINGER` is set.
+//! [`Deadline`] stop there. Writing to a closed peer fails with `EPIPE` and never raises `SIGPIPE`. The functions of [`option`] set options.
+//!
+//! # Closing
+//!
+//! | | the peer reads | the caller |
+//! |---|---|---|
+//! | drop | what was written, then the end; a reset if unread input was left here or arrives later | does not wait |
+//! | [`shutdown`](Stream::shutdown)`(Write)` | what was written, then the end | can still read |
+//! | [`close_lingering`](Stream::close_lingering) | what was written, then the end, even if it is still sending | waits for the peer to close, up to a limit |
+//! | [`abort`](Stream::abort) | a reset; what was not sent yet is discarded | does not wait |
+//!
+//! The side that closes first keeps the connection in `TIME_WAIT` for a minute, without a descriptor; after a reset
+//! neither side does. A listener without `SO_REUSEADDR` cannot bind the port during that time;
+//! [listeners](crate::listen) have it by default.
+//!
+//! [`set_linger`](Stream::set_linger) makes a plain close wait until the peer has acknowledged everything. That is not
+//! a lingering close: unread input still turns it into a reset.
 
+mod closing;
 mod convert;
 mod exact;
 #[cfg(feature = "std")]
@@ -20,6 +37,7 @@ use core::time::Duration;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub use crate::sys::Deadline;
+pub(crate) use closing::{Input, discard};
 pub use exact::Incomplete;
 pub use rustix::io::{IoSlice, IoSliceMut};
 

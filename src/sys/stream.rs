@@ -57,6 +57,17 @@ pub(crate) fn recv_oob(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::OOB).map(|(len, _)| len)
 }
 
+/// Over TCP, Linux discards bytes with this flag instead of copying them (`tcp(7)`).
+#[cfg(target_os = "linux")]
+const DISCARD: RecvFlags = RecvFlags::TRUNC;
+#[cfg(not(target_os = "linux"))]
+const DISCARD: RecvFlags = RecvFlags::empty();
+
+/// `recv(fd, buf, MSG_TRUNC | MSG_DONTWAIT)`: reads as many bytes as `buf` has room for, whose content is lost.
+pub(crate) fn discard_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
+    net::recv(fd, buf, DISCARD | RecvFlags::DONTWAIT).map(|(len, _)| len)
+}
+
 /// `ioctl(fd, FIONREAD, &bytes)`
 pub(crate) fn recv_queue(fd: BorrowedFd<'_>) -> Result<usize> {
     rustix::io::ioctl_fionread(fd).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))

@@ -1,0 +1,8 @@
+//! The behaviour of sockets, as the classical texts describe it and this kernel shows it.
+#![cfg(target_os = "linux")]
+
+mod closing;
+mod stream;
+#[path = "../support/mod.rs"]
+mod support;
+mod urgent;
