@@ -58,6 +58,8 @@ pub enum Op {
     PeerAddr,
     /// Creating a pipe.
     Pipe,
+    /// Changing the capacity of a pipe.
+    PipeSize,
     /// Waiting for one descriptor.
     Poll,
     /// Reading from a socket.
@@ -84,6 +86,10 @@ pub enum Op {
     Socket,
     /// Creating a pair of connected sockets.
     SocketPair,
+    /// Moving bytes from a stream into a pipe.
+    SpliceFrom,
+    /// Moving bytes from a pipe to a stream.
+    SpliceTo,
     /// Reading the status of a file.
     Stat,
     /// Flushing a file's content to disk.
@@ -126,6 +132,7 @@ impl Op {
             Self::Open => "open",
             Self::PeerAddr => "getpeername",
             Self::Pipe => "pipe",
+            Self::PipeSize => "fcntl(F_SETPIPE_SZ)",
             Self::Poll => "poll",
             Self::Read => "read",
             Self::ReceiveFrom => "recvfrom",
@@ -139,6 +146,7 @@ impl Op {
             Self::Shutdown => "shutdown",
             Self::Socket => "socket",
             Self::SocketPair => "socketpair",
+            Self::SpliceFrom | Self::SpliceTo => "splice",
             Self::Stat => "stat",
             Self::Sync => "fsync",
             Self::Unlink => "unlink",

@@ -3,7 +3,8 @@
 //! Each read or write is one system call and returns the kernel's result. [`read_exact`](Stream::read_exact),
 //! [`read_until`](Stream::read_until), [`write_all`](Stream::write_all) and
 //! [`write_all_vectored`](Stream::write_all_vectored) continue until all bytes are transferred; their variants with a
-//! [`Deadline`] stop there. Writing to a closed peer fails with `EPIPE` and never raises `SIGPIPE`. The functions of [`option`] set options.
+//! [`Deadline`] stop there. Writing to a closed peer fails with `EPIPE` and never raises `SIGPIPE`, except by
+//! [`Splice`]. The functions of [`option`] set options.
 //!
 //! # Closing
 //!
@@ -29,6 +30,8 @@ mod io;
 mod oob;
 mod options;
 mod queues;
+#[cfg(target_os = "linux")]
+mod splice;
 mod until;
 mod vectored;
 
@@ -40,6 +43,8 @@ pub use crate::sys::Deadline;
 pub(crate) use closing::{Input, discard};
 pub use exact::Incomplete;
 pub use rustix::io::{IoSlice, IoSliceMut};
+#[cfg(target_os = "linux")]
+pub use splice::{Splice, Spliced};
 
 use crate::{
     addr::Endpoint,
@@ -155,7 +160,7 @@ impl Stream {
 
     /// Writes as [`write`](Self::write) does, and announces that more follows: the kernel sends full segments only, until
     /// a write without this or 200 ms later (`send(2)`, `tcp(7)`). It puts a header in front of what
-    /// another call sends into the same segment.
+    /// [`Splice`] or another call sends into the same segment.
     ///
     /// It has no effect on Unix streams. [`option::set_tcp_cork`] does the same for all writes until it is cleared, at
     /// the cost of two more calls; [`write_vectored`](Self::write_vectored) needs neither.

@@ -72,3 +72,22 @@ pub(crate) fn discard_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
 pub(crate) fn recv_queue(fd: BorrowedFd<'_>) -> Result<usize> {
     rustix::io::ioctl_fionread(fd).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
+
+/// `splice(from, NULL, to, NULL, len, 0)`. Without `SPLICE_F_NONBLOCK`, which concerns the pipe, and over Unix streams the
+/// socket too (measured on Linux 6.18).
+#[cfg(target_os = "linux")]
+pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> Result<usize> {
+    rustix::pipe::splice(from, None, to, None, len, rustix::pipe::SpliceFlags::empty())
+}
+
+/// `fcntl(fd, F_SETPIPE_SZ, bytes)`, which returns the size that the kernel has chosen.
+#[cfg(target_os = "linux")]
+pub(crate) fn set_pipe_size(fd: BorrowedFd<'_>, bytes: usize) -> Result<usize> {
+    rustix::pipe::fcntl_setpipe_size(fd, bytes)
+}
+
+/// `fcntl(fd, F_GETPIPE_SZ)`
+#[cfg(target_os = "linux")]
+pub(crate) fn pipe_size(fd: BorrowedFd<'_>) -> Result<usize> {
+    rustix::pipe::fcntl_getpipe_size(fd)
+}

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod closing;
+mod splice;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
