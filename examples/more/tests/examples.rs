@@ -2,6 +2,7 @@
 
 mod client;
 mod http;
+mod pairs;
 mod proxy;
 mod server;
 mod threads;
