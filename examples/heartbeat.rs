@@ -20,7 +20,6 @@ use anet::{
 use args::{Args, Outcome, announce};
 
 const USAGE: &str = "Usage: heartbeat [--interval MILLISECONDS] [--answers NUMBER] server|client ADDRESS";
-const MISSES: u8 = 2;
 
 fn main() -> std::process::ExitCode {
     let args = Args::parse(USAGE, &["interval", "answers"]);
@@ -33,7 +32,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn serve(interval: Duration, addr: SocketAddr) -> Outcome {
-    let heartbeat = Heartbeat::new(interval, MISSES)?;
+    let heartbeat = Heartbeat::new(interval, 2)?;
     let listener = listen::tcp(addr, &SocketOptions::new())?;
     announce(format_args!("listening on {}", listener.local_addr()?));
     let mut slots = [const { Slot::VACANT }; 64];
@@ -56,12 +55,12 @@ fn receive(peers: &mut Server<'_, Option<Pulse>>, key: Key) {
     let now = peers.now();
     let Some(peer) = peers.get_mut(key) else { return };
     match peer.read(&mut [0; 512]) {
-        Ok(1..) => {
+        Ok(0) => drop(peers.close(key)),
+        Ok(_) => {
             peer.data.iter_mut().for_each(|pulse| pulse.received(now));
             announce(format_args!("client {}: alive", peer.id()));
         }
-        Err(error) if error.is_would_block() => {}
-        Ok(0) | Err(_) => drop(peers.close(key)),
+        Err(_) => {} // Nothing yet; an error is followed by the end.
     }
 }
 
@@ -69,7 +68,7 @@ fn receive(peers: &mut Server<'_, Option<Pulse>>, key: Key) {
 fn beat(peers: &mut Server<'_, Option<Pulse>>, key: Key, heartbeat: Heartbeat) {
     let now = peers.now();
     let Some(peer) = peers.get_mut(key) else { return };
-    let (id, pulse) = (peer.id(), peer.data.get_or_insert(heartbeat.start(now)));
+    let (id, pulse) = (peer.id(), peer.data.get_or_insert_with(|| heartbeat.start(now)));
     let (action, next) = (pulse.tick(now), pulse.deadline());
     match action {
         Action::Wait { .. } => {}
@@ -78,7 +77,7 @@ fn beat(peers: &mut Server<'_, Option<Pulse>>, key: Key, heartbeat: Heartbeat) {
             let _ = peer.write(b"PING\n");
         }
         Action::Dead => {
-            announce(format_args!("client {id}: dead after {MISSES} unanswered pings"));
+            announce(format_args!("client {id}: dead after {} unanswered pings", heartbeat.misses()));
             peers.close(key);
         }
     }
