@@ -8,9 +8,12 @@
 //!
 //! Any byte is a sign of life, not only a PONG: a peer that sends is never pinged.
 //!
-//! With a [`Server`](crate::server::Server), keep the [`Pulse`] in the connection's data, start it at
-//! [`Opened`](crate::server::Event::Opened) with the clock of [`Server::now`](crate::server::Server::now), and wait no
-//! longer than until the earliest [`deadline`](Pulse::deadline).
+//! With a [`Server`](crate::server::Server), keep the [`Pulse`] in the connection's data and let the connection's
+//! deadline be the pulse's: start it at [`Opened`](crate::server::Event::Opened) with the clock of
+//! [`Server::now`](crate::server::Server::now), call [`set_deadline`](crate::server::Server::set_deadline) with
+//! [`Expiry::Report`](crate::server::Expiry::Report) after each [`tick`](Pulse::tick), and tick at
+//! [`Event::Deadline`](crate::server::Event::Deadline). Bytes that arrive need no new deadline: the next tick comes early
+//! and only returns when to tick again. `examples/heartbeat.rs` is such a server.
 //!
 //! ```
 //! use anet::heartbeat::{Heartbeat, Action};

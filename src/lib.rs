@@ -88,10 +88,12 @@
 //! - **Key**: names a connection of a server for as long as it is there.
 //! - **Lingering close**: shuts down the writing half and reads on until the peer closes, so that no reset overtakes the
 //!   answer.
+//! - **Mark**: the place of the out-of-band byte in a stream.
 //! - **Pressure**: descriptors or memory have run out, and accepting pauses.
 //! - **Reserve**: a descriptor kept back, to turn clients away with when there are no others.
 //! - **Slot**: room for one connection, in memory that the caller provides.
 //! - **Target**: a host to ping.
+//! - **Splice**: to move bytes from one stream to another inside the kernel.
 //! - **Turn**: what a server does between two waits; for an acceptor, one call.
 //!
 //! # Features and systems

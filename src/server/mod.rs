@@ -12,6 +12,10 @@
 //! wait: `accept4`, `read`, `write`, `read`, `close`. The server offers a new connection for reading before it watches
 //! it: at once, and again at the end of the turn. Where those reads usually fail, the server skips them, and most
 //! connections take an `epoll_ctl` and another wait instead.
+//!
+//! Datagrams are served in the same loop. [`Server::watch`] a [`Datagram`](crate::Datagram), receive a batch at
+//! [`Event::Watched`], and let other events have their turn: what is left is reported again. A bind list opens TCP and
+//! UDP on one port ([`Protocols::TcpAndUdp`](crate::listen::Protocols::TcpAndUdp)); `examples/one_port.rs` serves both.
 
 mod closing;
 mod connection;
