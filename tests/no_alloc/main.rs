@@ -32,7 +32,7 @@ use anet::{
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, TcpKeepalive},
     pipe::{EndFlags, pipe},
-    stream::{Deadline, IoSlice, IoSliceMut, Shutdown},
+    stream::{Deadline, IoSlice, IoSliceMut, Shutdown, Splice, Spliced},
 };
 
 use support::HeldPort;
@@ -332,6 +332,24 @@ fn closing_does_not_allocate() {
     assert_eq!(count, 0);
 }
 
+#[test]
+fn splicing_and_closing_lingering_do_not_allocate() {
+    let listener = tcp(&options());
+    let mut pairs: Vec<_> = (0..GROUP).map(|_| (pair(&listener), Stream::pair().unwrap())).collect();
+    let mut splice = Splice::new().unwrap();
+    let count = allocations(|| {
+        for ((client, server), (one, other)) in pairs.drain(..) {
+            one.write_all(b"request").unwrap();
+            assert_eq!(splice.step(&other, &client, 7), Ok(Spliced::LimitReached));
+            wait(&server, Interest::READABLE);
+            drop(client);
+            assert_eq!(server.close_lingering(100, Deadline::after(PATIENCE)), Ok(7));
+            one.abort().unwrap();
+        }
+    });
+    assert_eq!((count, splice.passed_bytes()), (0, 7 * GROUP as u64));
+}
+
 fn options() -> SocketOptions {
     let keepalive = TcpKeepalive::after_idle(Duration::from_secs(300)).unwrap();
     SocketOptions::new()
@@ -446,6 +464,12 @@ fn exchange(client: &Stream, server: &Stream) {
 
     server.write_all(b"whole").unwrap();
     assert_eq!(client.read(&mut buf), Ok(5));
+
+    server.write_all_vectored(&mut [IoSlice::new(b"li"), IoSlice::new(b"ne\n")]).unwrap();
+    assert_eq!(client.read_until(b"\n", &mut buf, 0), Ok(5));
+    server.write_all_vectored_deadline(&mut [IoSlice::new(b"timed\n")], deadline).unwrap();
+    assert_eq!(client.read_until_deadline(b"\n", &mut buf, 0, deadline), Ok(6));
+    assert!((server.recv_queue_bytes(), server.send_queue_bytes().is_ok()) == (Ok(0), true));
     let incomplete = server.read_exact(&mut buf).unwrap_err();
     assert!(incomplete.error.is_would_block() && incomplete.done == 0);
 }

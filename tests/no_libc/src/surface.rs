@@ -12,7 +12,7 @@ use anet::{
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::{self, DeviceName, TcpKeepalive},
     pipe::{EndFlags, is_fifo, pipe},
-    stream::{Deadline, IoSlice, IoSliceMut, Shutdown},
+    stream::{Deadline, IoSlice, IoSliceMut, Shutdown, Splice, Spliced},
 };
 
 /// Longer than any step takes here.
@@ -26,6 +26,7 @@ pub(crate) fn check() -> Result<()> {
     a_loop_calls_handlers()?;
     tcp_connects_both_ways()?;
     unix_connects_by_name()?;
+    streams_split_and_close()?;
     a_list_listens();
     a_list_receives();
     datagrams_pass()?;
@@ -281,5 +282,21 @@ fn bytes_pass(from: &Stream, to: &Stream) -> Result<()> {
     from.shutdown(Shutdown::Write)?;
     to.read_exact_deadline(&mut second, deadline)?;
     assert_eq!(&second, b"four");
+    Ok(())
+}
+
+fn streams_split_and_close() -> Result<()> {
+    let ((client, from), (to, server)) = (Stream::pair()?, Stream::pair()?);
+    client.write_all_vectored(&mut [IoSlice::new(b"line\n"), IoSlice::new(b"rest")])?;
+    assert_eq!(client.write_more(b"")?, 0);
+    let mut line = [0; 8];
+    assert_eq!(from.read_until(b"\n", &mut line, 0)?, 5);
+    assert!(from.recv_queue_bytes()? == 4 && client.send_queue_bytes()? > 0 && !from.at_mark()?);
+    assert!(from.read_oob().is_err());
+    client.shutdown(Shutdown::Write)?;
+    assert_eq!(Splice::new()?.step(&from, &to, usize::MAX)?, Spliced::Ended);
+    server.read_exact(&mut line[..4])?;
+    client.abort()?;
+    assert_eq!(from.close_lingering(100, Deadline::after(PATIENCE)).map_err(|left| left.error), Ok(0));
     Ok(())
 }
