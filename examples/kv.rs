@@ -30,8 +30,9 @@ use std::{
 };
 
 use anet::{
-    Datagram, Errno,
+    Datagram,
     accept::Admission,
+    error::Cause,
     event::Interest,
     listen::{self, BindList, ListenerSet, SpecError, port_file},
     pipe::{EndFlags, pipe},
@@ -277,7 +278,7 @@ impl Kv<'_> {
         };
         self.store.input_bytes += received.bytes.len() as u64;
         self.store.output_bytes += reply.len() as u64;
-        if datagram.send_to(reply, &from).is_err_and(|error| error.errno() == Some(Errno::MSGSIZE)) {
+        if datagram.send_to(reply, &from).is_err_and(|error| matches!(error.cause(), Cause::DatagramTooLong { .. })) {
             let _ = datagram.send_to(b"-ERR reply too long for a datagram\r\n", &from);
         }
     }

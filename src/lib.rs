@@ -60,7 +60,7 @@
 //! | [`resolve`] | names to addresses |
 //! | [`connect`] | connecting to one of several addresses, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
-//! | [`datagram`] | messages |
+//! | [`datagram`] | messages, one by one and in batches, and what travels beside them |
 //! | [`event`] | waiting for many descriptors, and for times |
 //! | [`heartbeat`] | whether a peer is still there |
 //! | [`server`] | all of it in one loop, for connections of both directions |
@@ -77,8 +77,10 @@
 //! - **Acceptor**: takes connections from a listener, and decides when to stop and when to pause.
 //! - **Admission**: decides which accepted connections may stay, by limits.
 //! - **Backlog**: the kernel's queue of connections that were not accepted yet.
+//! - **Batch**: connections accepted at one wake-up, or datagrams that one system call receives or sends.
 //! - **Bind list**: the text that says where to listen, in the grammar of Redis or memcached.
 //! - **Connector**: how to connect, said once for many outgoing connections.
+//! - **Control message**: what travels beside the bytes of a message: descriptors, credentials, addresses, times.
 //! - **Deadline**: a point on the monotonic clock; a *timeout* is a length of time.
 //! - **Dump**: the kernel's listing of a table, in several messages.
 //! - **Endpoint**: the address of one end of a socket, of any family.
@@ -91,6 +93,7 @@
 //! - **Mark**: the place of the out-of-band byte in a stream.
 //! - **Pressure**: descriptors or memory have run out, and accepting pauses.
 //! - **Reserve**: a descriptor kept back, to turn clients away with when there are no others.
+//! - **Segment**: one of the datagrams that the kernel splits from, or joins to, the bytes of one call.
 //! - **Slot**: room for one connection, in memory that the caller provides.
 //! - **Target**: a host to ping.
 //! - **Splice**: to move bytes from one stream to another inside the kernel.

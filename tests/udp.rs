@@ -9,6 +9,7 @@ use std::{
 
 use anet::{
     Datagram, Endpoint, Errno, Error, Op, SocketOptions,
+    error::Cause,
     fd::{AsFd, OwnedFd},
     listen, option,
 };
@@ -104,8 +105,8 @@ fn the_largest_datagram_is_sent_and_one_byte_more_is_refused() {
         let (received, whole_len, ..) = receive(&server, largest + 1);
         assert_eq!((received.len(), whole_len), (largest, Some(largest)));
         let error = other.send_to(&bytes, &local.into()).unwrap_err();
-        assert_eq!(error, Error::new(Op::SendTo, Errno::MSGSIZE));
-        assert_eq!(error.to_string(), "sendto: Message too long");
+        assert_eq!((error.op(), error.cause()), (Op::SendTo, Cause::DatagramTooLong { len: largest as u32 + 1 }));
+        assert_eq!(error.to_string(), format!("sendto: Datagram of {} bytes, which is too long", largest + 1));
         assert_eq!(other.local_addr().unwrap(), other_addr.into());
     }
 }

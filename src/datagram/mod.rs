@@ -24,14 +24,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(target_os = "linux")]
+pub mod cmsg;
 mod convert;
+#[cfg(target_os = "linux")]
+mod details;
+#[cfg(target_os = "linux")]
+mod message;
+#[cfg(target_os = "linux")]
+mod segments;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::{
     addr::Endpoint,
-    error::{Op, Result, ResultExt},
+    error::{Cause, Errno, Error, Op, Result, ResultExt},
     sys,
+};
+
+#[cfg(target_os = "linux")]
+pub use {
+    details::{Details, Request},
+    message::{Message, Segments, Undelivered},
+    segments::{SEGMENTS_MAX, Segmenter},
 };
 
 /// A datagram socket, created by [`listen::udp`](crate::listen::udp) or from a descriptor. Dropping it closes it.
@@ -87,15 +102,39 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// `EMSGSIZE` for more bytes than the protocol or the send buffer allows (UDP: 65507 bytes over IPv4, 65527 over
-    /// IPv6); `EAGAIN` if the send buffer is full, `ENOBUFS` if a queue below it is; `EINTR`; `EINVAL` for port 0,
-    /// [`MissingScope`](crate::error::Cause::MissingScope), `EACCES` for a broadcast address; `ENETUNREACH`,
-    /// `EHOSTUNREACH`; `EAFNOSUPPORT` for an address of another family than the socket's. `ECONNREFUSED` for a Unix
-    /// address without a reader, or on a connected UDP socket for an earlier datagram.
+    /// [`DatagramTooLong`](Cause::DatagramTooLong) for more bytes than the protocol or the send buffer allows (UDP:
+    /// 65507 bytes over IPv4, 65527 over IPv6); `EAGAIN` if the send buffer is full, `ENOBUFS` if a queue below it is;
+    /// `EINTR`; `EINVAL` for port 0, [`MissingScope`](Cause::MissingScope), `EACCES` for a broadcast address;
+    /// `ENETUNREACH`, `EHOSTUNREACH`; `EAFNOSUPPORT` for an address of another family than the socket's. `ECONNREFUSED`
+    /// for a Unix address without a reader, or on a connected UDP socket for an earlier datagram.
     #[doc(alias = "sendto")]
     #[inline]
     pub fn send_to(&self, bytes: &[u8], to: &Endpoint) -> Result<()> {
-        sys::send_to(self.fd.as_fd(), bytes, to).op_with(Op::SendTo, to)
+        sys::send_to(self.fd.as_fd(), bytes, to).map_err(|errno| send_error(Op::SendTo, errno, bytes.len(), Some(to)))
+    }
+
+    /// Receives one datagram into `buf`, without the sender's address, such as on a connected socket.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_from`](Self::recv_from).
+    #[doc(alias = "recvfrom")]
+    #[inline]
+    pub fn recv<'buf>(&self, buf: &'buf mut [u8]) -> Result<Received<'buf>> {
+        let (len, whole_len) = sys::recv_datagram(self.fd.as_fd(), buf).op(Op::ReceiveFrom)?;
+        Ok(Received { bytes: buf.get_mut(..len).unwrap_or_default(), whole_len })
+    }
+
+    /// Sends one datagram to the peer of a connected socket, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// `EDESTADDRREQ` (UDP) or `ENOTCONN` (Unix) if the socket is not connected; those of [`send_to`](Self::send_to).
+    /// `ECONNREFUSED` over UDP is the answer to an earlier datagram, and this one was not sent.
+    #[inline]
+    pub fn send(&self, bytes: &[u8]) -> Result<()> {
+        let sent = sys::send(self.fd.as_fd(), bytes);
+        sent.map(drop).map_err(|errno| send_error(Op::SendTo, errno, bytes.len(), None))
     }
 
     /// Duplicates the descriptor, close-on-exec. Each datagram goes to one reader only.
@@ -116,6 +155,19 @@ impl Datagram {
     #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> Result<Endpoint> {
         sys::local_addr(self.fd.as_fd()).op(Op::LocalAddr)
+    }
+}
+
+/// The error of sending `len` bytes.
+#[cold]
+fn send_error(op: Op, errno: Errno, len: usize, to: Option<&Endpoint>) -> Error {
+    match (errno, to) {
+        (Errno::MSGSIZE, _) => {
+            let len = u32::try_from(len).unwrap_or(u32::MAX);
+            Error::refused(op, Cause::DatagramTooLong { len })
+        }
+        (_, Some(to)) => Error::with_addr(op, errno, to),
+        (_, None) => Error::new(op, errno),
     }
 }
 

@@ -76,6 +76,12 @@ causes! {
     BufferTooShort, NoRoom, "Buffer too short";
     /// The caller's buffer is full before the delimiter has arrived.
     BufferFull, NoRoom, "Buffer full before the delimiter";
+    /// A datagram longer than the protocol, the send buffer or a path that must not fragment allows. Over UDP the
+    /// protocol's limit is 65,507 bytes for IPv4 and 65,527 for IPv6. The kernel returns `EMSGSIZE`.
+    DatagramTooLong {
+        /// Its length in bytes.
+        len
+    }, InvalidInput, "Datagram of {len} bytes, which is too long";
     /// The caller's deadline has passed.
     DeadlinePassed, TimedOut, "Deadline passed";
     /// The kernel's table changed while it was listed (`NLM_F_DUMP_INTR`): entries may be missing or listed twice.

@@ -26,6 +26,8 @@ pub enum Op {
     Connect,
     /// Creating a file.
     Create,
+    /// Removing the association of a datagram socket with its peer.
+    Disconnect,
     /// Duplicating a descriptor.
     Duplicate,
     /// Creating an epoll or kqueue instance.
@@ -42,6 +44,10 @@ pub enum Op {
     GetFlags,
     /// Testing whether a socket is listening.
     IsListening,
+    /// Joining a multicast group.
+    JoinGroup,
+    /// Leaving a multicast group.
+    LeaveGroup,
     /// Linking a Unix socket's file to its final path.
     Link,
     /// Making a socket listen.
@@ -66,12 +72,20 @@ pub enum Op {
     Read,
     /// Receiving a datagram.
     ReceiveFrom,
+    /// Receiving a message with control messages.
+    ReceiveMessage,
+    /// Receiving a batch of datagrams.
+    ReceiveMessages,
     /// Reading the length of a stream's receive queue.
     ReceiveQueue,
     /// Renaming a file to its final name.
     Rename,
     /// Resolving a host name.
     Resolve,
+    /// Sending a message with control messages.
+    SendMessage,
+    /// Sending a batch of datagrams.
+    SendMessages,
     /// Reading the length of a stream's send queue.
     SendQueue,
     /// Sending a datagram.
@@ -114,6 +128,7 @@ impl Op {
             Self::Cloexec => "fcntl(F_SETFD)",
             Self::Connect => "connect",
             Self::Create => "open",
+            Self::Disconnect => "connect(AF_UNSPEC)",
             Self::Duplicate => "fcntl(F_DUPFD_CLOEXEC)",
             Self::EventCreate if cfg!(target_os = "linux") => "epoll_create1",
             Self::EventCreate => "kqueue",
@@ -124,6 +139,8 @@ impl Op {
             Self::GetCloexec => "fcntl(F_GETFD)",
             Self::GetFlags => "fcntl(F_GETFL)",
             Self::IsListening => "getsockopt SO_ACCEPTCONN",
+            Self::JoinGroup => "setsockopt MCAST_JOIN_GROUP",
+            Self::LeaveGroup => "setsockopt MCAST_LEAVE_GROUP",
             Self::Link => "link",
             Self::Listen => "listen",
             Self::LocalAddr => "getsockname",
@@ -136,9 +153,13 @@ impl Op {
             Self::Poll => "poll",
             Self::Read => "read",
             Self::ReceiveFrom => "recvfrom",
+            Self::ReceiveMessage => "recvmsg",
+            Self::ReceiveMessages => "recvmmsg",
             Self::ReceiveQueue => "ioctl SIOCINQ",
             Self::Rename => "rename",
             Self::Resolve => "resolve",
+            Self::SendMessage => "sendmsg",
+            Self::SendMessages => "sendmmsg",
             Self::SendQueue => "ioctl SIOCOUTQ",
             Self::SendTo => "sendto",
             Self::Set(_) => "setsockopt",

@@ -220,6 +220,13 @@ impl SocketOptions {
         options.set(fd.as_fd(), transport)
     }
 
+    /// Sets the options on a UDP socket before it connects.
+    pub(crate) fn set_on_udp_client(&self, fd: impl AsFd, peer: &Endpoint) -> Result<()> {
+        let Some(transport) = Transport::to(peer) else { return Ok(()) };
+        let options = Self { said: self.said & !FOR_LISTENERS, ..*self };
+        options.set(fd.as_fd(), Transport { protocol: Protocol::Udp, ..transport })
+    }
+
     /// Sets the options that [`not_inherited`](Self::not_inherited) returned.
     pub(crate) fn set_on_accepted(&self, fd: impl AsFd) -> Result<()> {
         self.set_words(fd.as_fd(), |_| true)

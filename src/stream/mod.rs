@@ -27,6 +27,8 @@ mod convert;
 mod exact;
 #[cfg(feature = "std")]
 mod io;
+#[cfg(target_os = "linux")]
+mod message;
 mod oob;
 mod options;
 mod queues;

@@ -4,6 +4,8 @@
 //! number, and never retries. Addresses go in and come out as [`Endpoint`]s; every new descriptor is close-on-exec.
 //! Functions that rustix already has in this form are re-exported.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod cmsg;
 mod datagram;
 mod file;
 #[cfg(target_os = "linux")]
@@ -45,6 +47,8 @@ pub(crate) use rustix::{
     net::{Protocol, Shutdown, listen, shutdown, sockopt},
 };
 pub(crate) use stream::*;
+#[cfg(target_os = "linux")]
+pub(crate) use sockaddr::name_of;
 pub use time::Deadline;
 pub(crate) use time::{now, sleep, timespec};
 pub(crate) use wake::WakeFds;
@@ -147,6 +151,12 @@ pub(crate) fn inherited_stream_socket(family: AddressFamily, protocol: Option<Pr
 /// `socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`
 pub(crate) fn datagram_socket(family: AddressFamily) -> Result<OwnedFd> {
     fresh::socket(family, SocketType::DGRAM, true, None)
+}
+
+/// `socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`
+#[cfg(target_os = "linux")]
+pub(crate) fn seqpacket_socket() -> Result<OwnedFd> {
+    fresh::socket(AddressFamily::UNIX, SocketType::SEQPACKET, true)
 }
 
 /// The address family a socket for this address has; `EAFNOSUPPORT` for [`Endpoint::Unknown`].

@@ -62,6 +62,12 @@ pub(super) fn encode(endpoint: &Endpoint) -> Result<SocketAddrAny, Errno> {
     }
 }
 
+/// The address in the kernel's form, for calls with control messages.
+#[cfg(target_os = "linux")]
+pub(crate) fn name_of(endpoint: &Endpoint) -> Result<raw::Name, Errno> {
+    encode(endpoint).map(|addr| raw::Name::new(raw::sockaddr_bytes(&addr)))
+}
+
 #[cfg(target_os = "linux")]
 fn encode_unix(addr: &UnixAddr) -> Result<SocketAddrUnix, Errno> {
     if let Some(path) = addr.as_path() {

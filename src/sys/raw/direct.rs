@@ -13,8 +13,8 @@ use rustix::{
 /// The kernel's constants, under the names libc gives them.
 pub(super) mod c {
     pub(in crate::sys::raw) use linux_raw_sys::general::{
-        __NR_epoll_pwait2, __NR_fchmodat2, __NR_getsockopt, __NR_recvmsg, __NR_setsockopt, AT_FDCWD,
-        AT_SYMLINK_NOFOLLOW,
+        __NR_epoll_pwait2, __NR_fchmodat2, __NR_getsockopt, __NR_recvmmsg, __NR_recvmsg, __NR_sendmmsg, __NR_sendmsg,
+        __NR_setsockopt, AT_FDCWD, AT_SYMLINK_NOFOLLOW,
     };
     pub(in crate::sys::raw) use linux_raw_sys::net::*;
 
@@ -107,6 +107,47 @@ pub(super) fn receive_message(
     // SAFETY: the header is the kernel's struct and points to three slices, borrowed for writing, with their lengths.
     let len = check(unsafe { syscall5(c::__NR_recvmsg as usize, args) })?;
     Ok([len, usize::try_from(header.name_len).unwrap_or(0), header.control_len, header.flags as usize])
+}
+
+/// # Safety
+///
+/// `message` must point to a `msghdr` whose pointers and lengths are valid for writing.
+#[inline]
+pub(super) unsafe fn recvmsg(fd: BorrowedFd<'_>, message: *mut u8, flags: i32) -> Result<usize, Errno> {
+    let args = [fd.as_raw_fd() as usize, message as usize, flags as usize, 0, 0];
+    // SAFETY: the caller vouches for `message`; the other arguments are numbers.
+    check(unsafe { syscall5(c::__NR_recvmsg as usize, args) })
+}
+
+/// # Safety
+///
+/// `message` must point to a `msghdr` whose pointers and lengths are valid for reading.
+#[inline]
+pub(super) unsafe fn sendmsg(fd: BorrowedFd<'_>, message: *const u8, flags: i32) -> Result<usize, Errno> {
+    let args = [fd.as_raw_fd() as usize, message as usize, flags as usize, 0, 0];
+    // SAFETY: the caller vouches for `message`; the other arguments are numbers.
+    check(unsafe { syscall5(c::__NR_sendmsg as usize, args) })
+}
+
+/// # Safety
+///
+/// `messages` must point to `len` values `mmsghdr` whose pointers and lengths are valid for writing.
+#[inline]
+pub(super) unsafe fn recvmmsg(fd: BorrowedFd<'_>, messages: *mut u8, len: usize, flags: i32) -> Result<usize, Errno> {
+    // The fifth argument is a null timeout.
+    let args = [fd.as_raw_fd() as usize, messages as usize, len, flags as usize, 0];
+    // SAFETY: the caller vouches for `messages`; the other arguments are numbers.
+    check(unsafe { syscall5(c::__NR_recvmmsg as usize, args) })
+}
+
+/// # Safety
+///
+/// `messages` must point to `len` values `mmsghdr` whose pointers and lengths are valid for reading.
+#[inline]
+pub(super) unsafe fn sendmmsg(fd: BorrowedFd<'_>, messages: *mut u8, len: usize, flags: i32) -> Result<usize, Errno> {
+    let args = [fd.as_raw_fd() as usize, messages as usize, len, flags as usize, 0];
+    // SAFETY: the caller vouches for `messages`; the other arguments are numbers.
+    check(unsafe { syscall5(c::__NR_sendmmsg as usize, args) })
 }
 
 /// # Safety

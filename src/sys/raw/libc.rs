@@ -93,6 +93,52 @@ pub(super) fn receive_message(
     Ok([len, header.msg_namelen as usize, header.msg_controllen as usize, header.msg_flags as usize])
 }
 
+/// # Safety
+///
+/// `message` must point to a `msghdr` whose pointers and lengths are valid for writing.
+#[cfg(target_os = "linux")]
+#[inline]
+pub(super) unsafe fn recvmsg(fd: BorrowedFd<'_>, message: *mut u8, flags: i32) -> Result<usize, Errno> {
+    // SAFETY: the caller vouches for `message`; the other arguments are numbers.
+    let answer = unsafe { libc::recvmsg(fd.as_raw_fd(), message.cast(), flags) };
+    usize::try_from(answer).map_err(|_| last_errno())
+}
+
+/// # Safety
+///
+/// `message` must point to a `msghdr` whose pointers and lengths are valid for reading.
+#[cfg(target_os = "linux")]
+#[inline]
+pub(super) unsafe fn sendmsg(fd: BorrowedFd<'_>, message: *const u8, flags: i32) -> Result<usize, Errno> {
+    // SAFETY: the caller vouches for `message`; the other arguments are numbers.
+    let answer = unsafe { libc::sendmsg(fd.as_raw_fd(), message.cast(), flags) };
+    usize::try_from(answer).map_err(|_| last_errno())
+}
+
+/// # Safety
+///
+/// `messages` must point to `len` values `mmsghdr` whose pointers and lengths are valid for writing.
+#[cfg(target_os = "linux")]
+#[inline]
+pub(super) unsafe fn recvmmsg(fd: BorrowedFd<'_>, messages: *mut u8, len: usize, flags: i32) -> Result<usize, Errno> {
+    let len = libc::c_uint::try_from(len).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: the caller vouches for `messages`; the timeout is null. Some libcs have signed flags.
+    let answer = unsafe { libc::recvmmsg(fd.as_raw_fd(), messages.cast(), len, flags as _, core::ptr::null_mut()) };
+    usize::try_from(answer).map_err(|_| last_errno())
+}
+
+/// # Safety
+///
+/// `messages` must point to `len` values `mmsghdr` whose pointers and lengths are valid for reading.
+#[cfg(target_os = "linux")]
+#[inline]
+pub(super) unsafe fn sendmmsg(fd: BorrowedFd<'_>, messages: *mut u8, len: usize, flags: i32) -> Result<usize, Errno> {
+    let len = libc::c_uint::try_from(len).unwrap_or(libc::c_uint::MAX);
+    // SAFETY: the caller vouches for `messages`. Some libcs have signed flags.
+    let answer = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.cast(), len, flags as _) };
+    usize::try_from(answer).map_err(|_| last_errno())
+}
+
 /// libc has no function for it, nor its number on every architecture.
 ///
 /// # Safety

@@ -1,7 +1,8 @@
 //! Unsafe code: the calls for which rustix has no safe function.
 //!
-//! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, `ioctl`s on
-//! sockets, changing a mode without following a symlink, and a view of the bytes of an address. The system calls themselves are in `direct.rs`
+//! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, `ioctl`s on sockets,
+//! messages with control data, changing a mode without following a symlink, and a view of the bytes of an address. The
+//! system calls themselves are in `direct.rs`
 //! where rustix makes them without libc, and in `libc.rs` elsewhere.
 #![allow(unsafe_code)]
 
@@ -35,6 +36,8 @@
 )]
 mod call;
 mod ioctl;
+#[cfg(target_os = "linux")]
+mod message;
 
 use core::slice;
 
@@ -43,6 +46,9 @@ use rustix::{
     io::Errno,
     net::SocketAddrAny,
 };
+
+#[cfg(target_os = "linux")]
+pub(crate) use message::*;
 
 #[cfg(target_os = "linux")]
 use {core::ffi::CStr, rustix::event::Timespec};

@@ -1,0 +1,138 @@
+//! [`Segmenter`]: many datagrams in one call (GSO), or one by one where the kernel or the path refuses.
+
+use rustix::fd::AsFd;
+
+use super::{
+    Datagram,
+    cmsg::{self, ControlMessage, Encoder},
+    send_error,
+};
+use crate::{
+    addr::Endpoint,
+    error::{Errno, Error, Op, Result, ResultExt},
+    option,
+    sys::{
+        self,
+        raw::{self, Name, Outgoing},
+    },
+};
+
+/// The most datagrams that all kernels with `UDP_SEGMENT` take in one call.
+pub const SEGMENTS_MAX: usize = 64;
+/// The most bytes of one call: those of a UDP datagram over IPv4.
+const LEN_MAX: usize = 65507;
+
+/// Sends many datagrams of one size to one destination in one call: generic segmentation offload.
+///
+/// The kernel splits the bytes after it has passed them down its stack once, or leaves that to the network device. It
+/// refuses for some sockets (`EINVAL`, such as for `SO_NO_CHECK` or segments longer than the MTU) and some paths
+/// (`EIO`: a device without checksum offload); the datagrams are then sent one by one at once, and none is lost. Unix
+/// sockets and kernels before Linux 4.18 ignore the request, so for them they are sent one by one from the start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[doc(alias = "UDP_SEGMENT")]
+#[doc(alias = "GSO")]
+pub struct Segmenter {
+    is_offloaded: bool,
+}
+
+impl Segmenter {
+    /// Finds out whether the kernel splits for this socket, with one system call.
+    pub fn for_socket(socket: &Datagram) -> Self {
+        Self { is_offloaded: option::udp_segment(socket).is_ok() }
+    }
+
+    /// Sends one by one.
+    pub const fn one_by_one() -> Self {
+        Self { is_offloaded: false }
+    }
+
+    /// Whether the kernel is asked to split. After it has refused a path, it is no longer asked.
+    pub const fn is_offloaded(&self) -> bool {
+        self.is_offloaded
+    }
+
+    /// Sends `bytes` as datagrams of `segment_size` bytes, the last of which may be shorter, to the peer of a connected
+    /// socket (`None`) or to an address. Returns how many bytes were sent: all, or a whole number of datagrams if the
+    /// send buffer is full. Without bytes, it sends nothing.
+    ///
+    /// ```
+    /// use anet::{Datagram, SocketOptions, datagram::Segmenter, listen};
+    ///
+    /// let server = listen::udp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
+    /// let client = Datagram::connected(&server.local_addr()?, &SocketOptions::new())?;
+    /// let mut segmenter = Segmenter::for_socket(&client);
+    /// assert_eq!(segmenter.send(&client, &[0; 2500], 1200, None)?, 2500);
+    ///
+    /// let mut buf = [0; 2048];
+    /// assert_eq!(server.recv_from(&mut buf)?.0.bytes.len(), 1200);
+    /// assert_eq!(server.recv_from(&mut buf)?.0.bytes.len(), 1200);
+    /// assert_eq!(server.recv_from(&mut buf)?.0.bytes.len(), 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Datagram::send_to`], if nothing was sent. `EINVAL` for a segment size of zero.
+    pub fn send(&mut self, socket: &Datagram, bytes: &[u8], segment_size: u16, to: Option<&Endpoint>) -> Result<usize> {
+        let name = match to {
+            Some(to) => sys::name_of(to).op_with(Op::SendMessage, to)?,
+            None => Name::NONE,
+        };
+        let size = usize::from(segment_size);
+        let per_call =
+            LEN_MAX.checked_div(size).ok_or(Error::new(Op::SendMessage, Errno::INVAL))?.clamp(1, SEGMENTS_MAX);
+        let mut sent = 0;
+        for chunk in bytes.chunks(per_call * size) {
+            let (done, refused) = self.send_chunk(socket, &name, chunk, segment_size);
+            sent += done;
+            match refused {
+                Some(errno) if sent == 0 => return Err(send_error(Op::SendMessage, errno, size.min(chunk.len()), to)),
+                Some(_) => return Ok(sent),
+                None => {}
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Sends what fits into one call; returns how many bytes went, and the error that kept the rest.
+    pub(super) fn send_chunk(
+        &mut self,
+        socket: &Datagram,
+        to: &Name,
+        bytes: &[u8],
+        segment_size: u16,
+    ) -> (usize, Option<Errno>) {
+        if self.is_offloaded && bytes.len() > usize::from(segment_size) {
+            match send_split_by_kernel(socket, to, bytes, segment_size) {
+                Ok(()) => return (bytes.len(), None),
+                Err(errno) if self.accepts_refusal(errno) => {}
+                Err(errno) => return (0, Some(errno)),
+            }
+        }
+        send_one_by_one(socket, to, bytes, segment_size)
+    }
+
+    /// Whether an error means that the kernel does not split these bytes. `EIO` holds for the whole path.
+    pub(super) fn accepts_refusal(&mut self, errno: Errno) -> bool {
+        self.is_offloaded &= errno != Errno::IO;
+        matches!(errno, Errno::IO | Errno::INVAL)
+    }
+}
+
+fn send_split_by_kernel(socket: &Datagram, to: &Name, bytes: &[u8], segment_size: u16) -> sys::Result<()> {
+    let mut space = [0; cmsg::space(size_of::<u16>())];
+    let mut control = Encoder::new(&mut space);
+    control.push(&ControlMessage::SegmentSize(segment_size)).map_err(|_| Errno::INVAL)?;
+    raw::sendmsg(socket.as_fd(), &Outgoing { to, bytes, control: control.as_bytes() }).map(drop)
+}
+
+fn send_one_by_one(socket: &Datagram, to: &Name, bytes: &[u8], segment_size: u16) -> (usize, Option<Errno>) {
+    let mut sent = 0;
+    for datagram in bytes.chunks(usize::from(segment_size.max(1))) {
+        if let Err(errno) = sys::send_to_name(socket.as_fd(), datagram, to) {
+            return (sent, Some(errno));
+        }
+        sent += datagram.len();
+    }
+    (sent, None)
+}
