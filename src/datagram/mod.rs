@@ -32,7 +32,12 @@ mod details;
 #[cfg(target_os = "linux")]
 mod message;
 #[cfg(target_os = "linux")]
+mod multicast;
+mod open;
+#[cfg(target_os = "linux")]
 mod segments;
+#[cfg(target_os = "linux")]
+pub mod seqpacket;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -49,7 +54,8 @@ pub use {
     segments::{SEGMENTS_MAX, Segmenter},
 };
 
-/// A datagram socket, created by [`listen::udp`](crate::listen::udp) or from a descriptor. Dropping it closes it.
+/// A datagram socket: a server ([`bind`](Datagram::bind), [`listen::udp`](crate::listen::udp)), a client
+/// ([`connected`](Datagram::connected)) or half of a [`pair`](Datagram::pair). Dropping it closes it.
 #[derive(Debug)]
 #[doc(alias = "socket")]
 pub struct Datagram {
