@@ -4,6 +4,11 @@
 //! [`Received::is_truncated`]. An empty datagram is a valid datagram, not the end of a stream. Sending to a Unix socket
 //! without a reader fails with an error number and never raises `SIGPIPE`.
 //!
+//! A connected socket hears its peer alone, and learns that nothing receives there; an unconnected one does not, except
+//! through the error queue (`recv_error`). On Linux, `recv_with` returns what the kernel reports of a datagram, such as
+//! the address it was sent to and its ECN bits; [`Batch`] receives and sends many in one call, [`Segmenter`] sends many
+//! to one destination; [`cmsg`] has the control messages, [`seqpacket`] Unix connections of messages.
+//!
 //! A UDP datagram that arrives when the receive buffer is full is lost without an error on either side (`udp(7)`): a
 //! server that must survive bursts needs a larger buffer
 //! ([`maximize_recv_buffer`](crate::option::maximize_recv_buffer)).
@@ -24,6 +29,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(target_os = "linux")]
+mod batch;
 #[cfg(target_os = "linux")]
 pub mod cmsg;
 mod convert;
@@ -49,6 +56,7 @@ use crate::{
 
 #[cfg(target_os = "linux")]
 pub use {
+    batch::{Batch, Entry, EntryMut},
     details::{Details, Request},
     message::{Message, Segments, Undelivered},
     segments::{SEGMENTS_MAX, Segmenter},

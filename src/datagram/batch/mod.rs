@@ -1,0 +1,305 @@
+//! [`Batch`]: many datagrams in one system call, in memory of the caller.
+//!
+//! A batch holds up to `N` datagrams of up to `LEN` bytes, each with its address. [`recv`](Batch::recv) fills it, and
+//! [`send`](Batch::send) sends what it holds: a server receives a batch, turns each request into its answer in place,
+//! discards those that get none, and sends the batch back.
+//!
+//! ```
+//! use anet::{Datagram, SocketOptions, datagram::Batch, listen};
+//!
+//! let server = listen::udp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
+//! # let client = Datagram::connected(&server.local_addr()?, &SocketOptions::new())?;
+//! # for request in [&b"?one"[..], b"noise", b"?two"] {
+//! #     client.send(request)?;
+//! # }
+//! let mut batch = Batch::<32, 1500>::new();
+//! batch.recv(&server)?;
+//! for mut request in batch.iter_mut() {
+//!     match request.bytes_mut() {
+//!         [first @ b'?', ..] => *first = b'!',
+//!         _ => request.discard(),
+//!     }
+//! }
+//! batch.send(&server)?;
+//! assert!(batch.is_empty());
+//! # let mut buf = [0; 8];
+//! # assert_eq!(client.recv(&mut buf)?.bytes, b"!one");
+//! # assert_eq!(client.recv(&mut buf)?.bytes, b"!two");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod entry;
+
+use core::fmt;
+
+use rustix::fd::AsFd;
+
+use super::{
+    Datagram, Segmenter,
+    cmsg::{self, ControlMessage, Encoder},
+    send_error,
+};
+use crate::{
+    addr::Endpoint,
+    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    sys::{
+        self,
+        raw::{self, Flags, Name, Outgoing, Slot},
+    },
+};
+
+use entry::State;
+pub use entry::{Entry, EntryMut};
+
+/// Up to `N` datagrams of up to `LEN` bytes, each with `CONTROL` bytes for control messages.
+///
+/// It takes `N * (LEN + CONTROL + 256)` bytes or a little less, wherever you place it: on the stack, in a `Box`, in a
+/// `static`. Receiving and sending build the kernel's headers anew on the stack (80 bytes each), so no length is left
+/// over from the call before, and a batch may be moved.
+pub struct Batch<const N: usize, const LEN: usize, const CONTROL: usize = 0> {
+    slots: [Slot<LEN, CONTROL>; N],
+    states: [State; N],
+    /// How many slots are in use, from the front.
+    used: usize,
+    /// Whether a path has refused to have datagrams split for it.
+    is_path_refused: bool,
+}
+
+impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTROL> {
+    /// An empty batch.
+    pub const fn new() -> Self {
+        Self { slots: [const { Slot::EMPTY }; N], states: [State::EMPTY; N], used: 0, is_path_refused: false }
+    }
+
+    /// How many datagrams the batch holds that are neither sent nor discarded.
+    pub fn len(&self) -> usize {
+        self.in_use().filter(|(_, state)| state.is_unsent()).count()
+    }
+
+    /// Whether the batch holds no datagram that is neither sent nor discarded.
+    pub fn is_empty(&self) -> bool {
+        !self.in_use().any(|(_, state)| state.is_unsent())
+    }
+
+    /// Drops all datagrams, and closes the descriptors that came with them.
+    pub fn clear(&mut self) {
+        self.slots.iter_mut().take(self.used).for_each(|slot| slot.control.clear());
+        self.used = 0;
+    }
+
+    fn in_use(&self) -> impl Iterator<Item = (&Slot<LEN, CONTROL>, &State)> {
+        self.slots.iter().zip(&self.states).take(self.used)
+    }
+
+    /// The datagrams that are neither sent nor discarded.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_, LEN, CONTROL>> {
+        self.in_use().filter(|(_, state)| state.is_unsent()).map(|(slot, state)| Entry { slot, state })
+    }
+
+    /// The same, to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = EntryMut<'_, LEN, CONTROL>> {
+        let in_use = self.slots.iter_mut().zip(&mut self.states).take(self.used);
+        in_use.filter(|(_, state)| state.is_unsent()).map(|(slot, state)| EntryMut { slot, state })
+    }
+
+    /// Drops what the batch holds, and receives up to `N` datagrams; returns how many. On a blocking socket it waits
+    /// for the first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Datagram::recv_from`]. An error that strikes after the first datagram is returned by the next call.
+    #[doc(alias = "recvmmsg")]
+    pub fn recv(&mut self, socket: &Datagram) -> Result<usize> {
+        self.clear();
+        self.used = raw::recvmmsg(socket.as_fd(), &mut self.slots).op(Op::ReceiveMessages)?;
+        for (slot, state) in self.slots.iter().zip(&mut self.states).take(self.used) {
+            *state = State::received(slot);
+        }
+        Ok(self.used)
+    }
+
+    /// Appends a datagram to an address, or to the peer of a connected socket (`None`).
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom`](Cause::NoRoom) if the batch is full, [`DatagramTooLong`](Cause::DatagramTooLong) for more than `LEN`
+    /// bytes, [`UnknownFamily`](Cause::UnknownFamily).
+    pub fn push(&mut self, bytes: &[u8], to: Option<&Endpoint>) -> Result<()> {
+        self.push_segments(bytes, 0, to)
+    }
+
+    /// Appends `bytes` as datagrams of `segment_size` bytes, which count as one; see [`Segmenter`]. With a size of zero
+    /// they are one datagram. At most 64 datagrams, and 65507 bytes, are split by the kernel; others are sent one by
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`push`](Self::push).
+    #[doc(alias = "UDP_SEGMENT")]
+    pub fn push_segments(&mut self, bytes: &[u8], segment_size: u16, to: Option<&Endpoint>) -> Result<()> {
+        let name = match to {
+            Some(to) => name_of(to)?,
+            None => Name::NONE,
+        };
+        if self.is_empty() {
+            self.clear();
+        }
+        let (Some(slot), Some(state)) = (self.slots.get_mut(self.used), self.states.get_mut(self.used)) else {
+            return Err(Error::refused(Op::SendMessages, Cause::NoRoom));
+        };
+        let Some(buf) = slot.buf.0.get_mut(..bytes.len()) else {
+            return Err(too_long(bytes.len()));
+        };
+        buf.copy_from_slice(bytes);
+        slot.name = name;
+        (slot.whole_len, slot.flags) = (bytes.len(), Flags::NONE);
+        *state = State::pushed(bytes.len(), segment_size);
+        self.used += 1;
+        Ok(())
+    }
+
+    /// Sends what the batch holds, each datagram to its address, and returns how many entries were sent whole. The
+    /// others stay, in their order, and the next call goes on with them.
+    ///
+    /// Joined datagrams that were received as one (GRO) are sent as those that they were. If the batch has room for
+    /// control messages and the socket reports [`LOCAL_ADDR`](super::Request::LOCAL_ADDR), answers leave from the
+    /// address that the request came to.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Datagram::send_to`] and of the first entry, if none was sent: [`skip`](Self::skip) drops it.
+    #[doc(alias = "sendmmsg")]
+    pub fn send(&mut self, socket: &Datagram) -> Result<usize> {
+        let mut segmenter = self.segmenter_for(socket);
+        let mut sent = 0;
+        while let Some(is_segmented) = self.first_is_segmented() {
+            let outcome = match self.send_some(socket, segmenter.is_offloaded()) {
+                Err(errno) if is_segmented && segmenter.accepts_refusal(errno) => {
+                    self.is_path_refused |= errno == Errno::IO;
+                    self.send_first_one_by_one(socket)
+                }
+                other => other,
+            };
+            match outcome {
+                Ok(count) => sent += count,
+                Err(errno) => return self.stopped(sent, errno),
+            }
+        }
+        self.clear();
+        Ok(sent)
+    }
+
+    /// Whether the kernel may split for this socket: one call more if there is something to split.
+    fn segmenter_for(&self, socket: &Datagram) -> Segmenter {
+        let is_needed = self.iter().any(|entry| entry.state.is_segmented());
+        if is_needed && !self.is_path_refused { Segmenter::for_socket(socket) } else { Segmenter::one_by_one() }
+    }
+
+    /// Whether the first entry is more than one datagram; `None` if there is none.
+    fn first_is_segmented(&self) -> Option<bool> {
+        self.iter().next().map(|first| first.state.is_segmented())
+    }
+
+    /// An error after the first sent entry is returned by the next call, which meets it again.
+    fn stopped(&self, sent: usize, errno: Errno) -> Result<usize> {
+        if sent > 0 {
+            return Ok(sent);
+        }
+        let first = self.iter().next();
+        let len = first.as_ref().map_or(0, Entry::datagram_len);
+        let to = first.map(|entry| entry.addr());
+        Err(send_error(Op::SendMessages, errno, len, to.as_ref()))
+    }
+
+    /// Sends entries from the front as far as one call does.
+    fn send_some(&mut self, socket: &Datagram, is_offloaded: bool) -> sys::Result<usize> {
+        let mut controls = [const { SendControl::EMPTY }; N];
+        let in_use = self.slots.iter().zip(&self.states).take(self.used);
+        let unsent = in_use.filter(|(_, state)| state.is_unsent());
+        let outgoing = unsent.zip(&mut controls).map_while(|((slot, state), control)| {
+            // The call ends before what the kernel cannot split.
+            if state.is_segmented() && !is_offloaded {
+                return None;
+            }
+            control.fill(slot, state);
+            Some(Outgoing { to: &slot.name, bytes: state.bytes_of(slot), control: control.as_bytes() })
+        });
+        let count = raw::sendmmsg::<N>(socket.as_fd(), outgoing)?;
+        // Nothing but segments in front that the kernel cannot split.
+        if count == 0 {
+            return Err(Errno::INVAL);
+        }
+        self.states.iter_mut().filter(|state| state.is_unsent()).take(count).for_each(State::finish);
+        Ok(count)
+    }
+
+    /// Returns 1: the first entry, which may have been sent in part before.
+    fn send_first_one_by_one(&mut self, socket: &Datagram) -> sys::Result<usize> {
+        let Some(EntryMut { slot, state }) = self.iter_mut().next() else { return Ok(0) };
+        let bytes = state.bytes_of(slot);
+        let (sent, errno) = Segmenter::one_by_one().send_chunk(socket, &slot.name, bytes, state.segment_size());
+        state.advance(sent);
+        errno.map_or(Ok(1), Err)
+    }
+
+    /// Discards the first datagram, such as one that cannot be sent; returns whether there was one.
+    pub fn skip(&mut self) -> bool {
+        let first = self.iter_mut().next();
+        first.map(EntryMut::discard).is_some()
+    }
+}
+
+fn name_of(to: &Endpoint) -> Result<Name> {
+    sys::name_of(to).map_err(|errno| match to {
+        Endpoint::Unknown { family } => {
+            Error::refused(Op::SendMessages, Cause::UnknownFamily { family: (*family).into() })
+        }
+        _ => Error::new(Op::SendMessages, errno),
+    })
+}
+
+fn too_long(len: usize) -> Error {
+    Error::refused(Op::SendMessages, Cause::DatagramTooLong { len: u32::try_from(len).unwrap_or(u32::MAX) })
+}
+
+/// The control messages of one outgoing entry.
+struct SendControl {
+    bytes: [u8; Self::CAPACITY],
+    len: usize,
+}
+
+impl SendControl {
+    /// A source address and a segment size.
+    const CAPACITY: usize = cmsg::space(20) + cmsg::space(2);
+    const EMPTY: Self = Self { bytes: [0; Self::CAPACITY], len: 0 };
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn fill<const LEN: usize, const CONTROL: usize>(&mut self, slot: &Slot<LEN, CONTROL>, state: &State) {
+        let source = Entry { slot, state }.details().local_ip.map(ControlMessage::source);
+        let size = state.is_segmented().then(|| ControlMessage::SegmentSize(state.segment_size()));
+        if source.is_none() && size.is_none() {
+            return;
+        }
+        let mut encoder = Encoder::new(&mut self.bytes);
+        for message in [source, size].into_iter().flatten() {
+            // There is room for both.
+            let _ = encoder.push(&message);
+        }
+        self.len = encoder.as_bytes().len();
+    }
+}
+
+impl<const N: usize, const LEN: usize, const CONTROL: usize> Default for Batch<N, LEN, CONTROL> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize, const LEN: usize, const CONTROL: usize> fmt::Debug for Batch<N, LEN, CONTROL> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
