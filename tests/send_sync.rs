@@ -6,6 +6,7 @@ use anet::{
     AddrText, BindList, Datagram, Endpoint, Error, ErrorText, Listener, ListenerSet, Op, Stream, UnixAddr,
     accept::{Acceptor, Admission, Batch, Limits, Outcome, Reserve, SourceAddr, Sources, Ticket},
     connect::{Connector, LocalAddr, Pending, Progress},
+    datagram::{self, Details, Message, Segmenter, Undelivered, cmsg, seqpacket::SeqPacketListener},
     event::{
         EventLoop, Events, Expired, FileSlot, Interest, Iter, Poller, Readiness, TimerId, TimerSlot, Timers, Waker,
     },
@@ -28,6 +29,8 @@ fn public_types_are_send_and_sync() {
         is_send_and_sync::<(Acceptor, Admission<8>, Batch, Limits, Outcome, Reserve<'_>, SourceAddr, Sources<8>, Ticket)>(
         );
         is_send_and_sync::<(Connector, Pending<[Endpoint; 2]>, Progress<[Endpoint; 2]>, LocalAddr, TcpKeepalive)>();
+        is_send_and_sync::<(datagram::Batch<1, 1, 1>, Details, Message<'_, '_>, Segmenter, Undelivered<'_>)>();
+        is_send_and_sync::<(cmsg::Control<'_>, cmsg::Decoder<'_>, cmsg::Encoder<'_>, SeqPacketListener)>();
         is_send_and_sync::<(Events<8>, Expired, Interest, Iter<'_>, Poller, Readiness, Waker)>();
         is_send_and_sync::<(TimerId, TimerSlot, Timers<[TimerSlot; 8]>, Heartbeat, Duration)>();
         is_send_and_sync::<(EventLoop<'_, u32>, FileSlot<u32>)>();

@@ -7,3 +7,12 @@ mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod urgent;
+#![cfg(target_os = "linux")]
+
+mod batch;
+mod cmsg;
+mod datagram;
+mod datagram_errors;
+mod datagram_multicast;
+#[path = "../support/mod.rs"]
+mod support;

@@ -21,10 +21,14 @@ use std::{
 };
 
 use anet::{
-    Endpoint, Errno, Error, ErrorText, Listener, Op, SocketOptions, Stream, UnixAddr,
+    Datagram, Endpoint, Errno, Error, ErrorText, Listener, Op, SocketOptions, Stream, UnixAddr,
     accept::BatchEnd,
     connect::{self, Connector, LocalAddr, Progress},
     diag::{self, Changes, Details, InetFilter, InetProtocol, Route, SockDiag, SocketStates},
+    datagram::{
+        Batch, Request, Segmenter,
+        cmsg::{DETAILS_SPACE, Encoder, fds_space},
+    },
     error::Opt,
     event::{Events, Interest, Poller},
     fd::AsFd,
@@ -313,6 +317,59 @@ fn pinging_does_not_allocate() {
         let mut text = ErrorText::new();
         write!(text, "{}", pinger.targets()[0].statistics()).unwrap();
         assert!(text.contains("1000 received"), "{}", text.as_str());
+fn a_million_datagrams_in_batches_do_not_allocate() {
+    const BATCH: usize = 64;
+    let [server, client] = [(); 2].map(|()| listen::udp(([127, 0, 0, 1], 0).into(), &options()).unwrap());
+    server.request(Request::all()).unwrap();
+    let addr = server.local_addr().unwrap();
+    let (mut requests, mut answers) = (Batch::<BATCH, 16>::new(), Batch::<BATCH, 16, DETAILS_SPACE>::new());
+    let count = allocations(|| {
+        for _ in 0..1_000_000 / BATCH / 2 {
+            for number in 0..BATCH as u64 {
+                requests.push(&number.to_ne_bytes(), Some(&addr)).unwrap();
+            }
+            assert_eq!(requests.send(&client).unwrap(), BATCH);
+            let mut received = 0;
+            while received < BATCH {
+                wait(&server, Interest::READABLE);
+                received += answers.recv(&server).unwrap();
+                answers.iter_mut().for_each(|mut entry| entry.bytes_mut()[0] ^= 1);
+                assert!(answers.iter().all(|entry| entry.details().ttl == Some(64)));
+                answers.send(&server).unwrap();
+            }
+            let mut received = 0;
+            while received < BATCH {
+                wait(&client, Interest::READABLE);
+                received += requests.recv(&client).unwrap();
+            }
+            requests.clear();
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn control_messages_and_segments_do_not_allocate() {
+    let (one, other) = Datagram::pair().unwrap();
+    let server = listen::udp(([127, 0, 0, 1], 0).into(), &options()).unwrap();
+    let client = Datagram::connected(&server.local_addr().unwrap(), &options()).unwrap();
+    let mut segmenter = Segmenter::for_socket(&client);
+    let count = allocations(|| {
+        for _ in 0..TIMES {
+            let mut space = [0; fds_space(2)];
+            let mut control = Encoder::new(&mut space);
+            control.push_fds(&[one.as_fd(), other.as_fd()]).unwrap();
+            one.send_with(b"x", None, &control).unwrap();
+            let (mut buf, mut space) = ([0; 8], [0; fds_space(2)]);
+            let mut message = other.recv_with(&mut buf, &mut space).unwrap();
+            assert_eq!(message.control.take_fds().count(), 2);
+
+            segmenter.send(&client, &[0; 30], 10, None).unwrap();
+            for _ in 0..3 {
+                wait(&server, Interest::READABLE);
+                server.recv(&mut buf).unwrap();
+            }
+        }
     });
     assert_eq!(count, 0);
 }

@@ -6,6 +6,10 @@ use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
     connect::{self, Connector, LocalAddr, Pending, Progress},
     diag::{self, Changes, Details, InetFilter, InetProtocol, Route, SockDiag, SocketStates},
+    datagram::{
+        Batch,
+        cmsg::{self, Encoder},
+    },
     event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
     icmp::{self, IcmpSocket, Outcome, Pinger, Plan, Target},
@@ -113,6 +117,18 @@ fn unix_connects_by_name() -> Result<()> {
     let (server, _) = listener.accept()?;
     bytes_pass(&client, &server)?;
     assert_eq!(listener.remove_file(), Ok(false));
+
+    let (one, other) = Datagram::pair()?;
+    let mut batch = Batch::<4, 8, { cmsg::fds_space(1) }>::new();
+    batch.push(b"batch", None)?;
+    assert_eq!(batch.send(&one)?, 1);
+    let (mut buf, mut space) = ([0; 8], [0; cmsg::DETAILS_SPACE]);
+    assert_eq!(other.recv_with(&mut buf, &mut space)?.bytes, b"batch");
+    let mut control = Encoder::new(&mut space);
+    assert!(control.push_fds(&[one.as_fd()]).is_ok());
+    one.send_with(b"fd", None, &control)?;
+    assert_eq!(batch.recv(&other)?, 1);
+    assert_eq!(batch.iter_mut().map(|mut entry| entry.take_fds().count()).sum::<usize>(), 1);
 
     // A path is refused here, and all the code behind paths is linked.
     let addr = UnixAddr::path("/proc/anet.sock")?;
