@@ -1,6 +1,7 @@
 //! The examples as processes.
 
 mod client;
+mod datagrams;
 mod http;
 mod pairs;
 mod proxy;
