@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let args = Args::parse(USAGE, &["families", "timeout"]);
     let Wanted(families) = args.flag("families", "any");
     let timeout = args.millis("timeout", "10000");
-    args::exit(resolve(args.all_words(), families, timeout))
+    args::exit(resolve(args.some_words(), families, timeout))
 }
 
 /// A name that is looked up.

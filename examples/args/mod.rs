@@ -74,7 +74,7 @@ impl Args {
     }
 
     /// All words; exits unless there is one.
-    pub fn all_words(self) -> Vec<String> {
+    pub fn some_words(self) -> Vec<String> {
         if self.words.is_empty() {
             refuse("an argument is missing");
         }

@@ -76,7 +76,7 @@ impl Datagram {
     /// `EMFILE`, `ENFILE`.
     #[doc(alias = "socketpair")]
     pub fn pair() -> Result<(Self, Self)> {
-        let (one, other) = sys::pair(sys::PairKind::Datagram).op(Op::Pair)?;
+        let (one, other) = sys::pair(sys::PairKind::Datagram).op(Op::SocketPair)?;
         Ok((Self::from(one), Self::from(other)))
     }
 

@@ -70,7 +70,7 @@ pub fn connect(listener: &Endpoint, options: &SocketOptions) -> Result<Datagram,
 /// `EMFILE`, `ENFILE`.
 #[doc(alias = "socketpair")]
 pub fn pair() -> Result<(Datagram, Datagram)> {
-    let (one, other) = sys::pair(sys::PairKind::SeqPacket).op(Op::Pair)?;
+    let (one, other) = sys::pair(sys::PairKind::SeqPacket).op(Op::SocketPair)?;
     Ok((one.into(), other.into()))
 }
 

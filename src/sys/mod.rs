@@ -46,9 +46,9 @@ pub(crate) use rustix::{
     io::{readv, retry_on_intr, write},
     net::{Protocol, Shutdown, listen, shutdown, sockopt},
 };
-pub(crate) use stream::*;
 #[cfg(target_os = "linux")]
 pub(crate) use sockaddr::name_of;
+pub(crate) use stream::*;
 pub use time::Deadline;
 pub(crate) use time::{now, sleep, timespec};
 pub(crate) use wake::WakeFds;
@@ -156,7 +156,7 @@ pub(crate) fn datagram_socket(family: AddressFamily) -> Result<OwnedFd> {
 /// `socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`
 #[cfg(target_os = "linux")]
 pub(crate) fn seqpacket_socket() -> Result<OwnedFd> {
-    fresh::socket(AddressFamily::UNIX, SocketType::SEQPACKET, true)
+    fresh::socket(AddressFamily::UNIX, SocketType::SEQPACKET, true, None)
 }
 
 /// The address family a socket for this address has; `EAFNOSUPPORT` for [`Endpoint::Unknown`].
