@@ -17,7 +17,7 @@ use std::{
 
 use anet::{
     Endpoint, Stream,
-    connect::{self, Connector, LocalAddr, Progress},
+    connect::{self, Connector, Pending},
     event::{Events, Interest, Poller},
     stream::Shutdown,
 };
@@ -98,22 +98,12 @@ fn ask_polling(server: Endpoint, text: &[u8]) -> Result<Vec<u8>, Box<dyn core::e
 
 /// A connection that the poller watches.
 fn connect_polling(poller: &Poller, server: Endpoint) -> Result<Stream, Box<dyn core::error::Error>> {
-    let mut progress = connect::start([server], LocalAddr::Any)?;
-    if let Progress::Connected(stream) = &progress {
-        poller.add(stream, 0, Interest::empty())?;
-    }
+    let mut pending = Pending::new([server], Connector::new().with_timeout(PATIENCE));
     loop {
-        progress = match progress {
-            Progress::Connected(stream) => return Ok(stream),
-            Progress::Started(pending) => {
-                poller.add(&pending, 0, Interest::WRITABLE)?;
-                Progress::Pending(pending)
-            }
-            Progress::Pending(pending) => {
-                wait(poller)?;
-                pending.finish()?
-            }
-        };
+        if let Some(stream) = pending.advance(|fd| poller.add(fd, 0, Interest::WRITABLE))? {
+            return Ok(stream);
+        }
+        poller.wait(&mut Events::<1>::new(), pending.timeout())?;
     }
 }
 

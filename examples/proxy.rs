@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 use anet::{
     Endpoint, SocketOptions,
-    connect::Connector,
+    connect::{self, Connector},
+    error::AddrError,
     event::Interest,
     listen, option,
     server::{CloseReason, Event, Key, Server, Slots},
@@ -28,8 +29,8 @@ const USAGE: &str = "Usage: proxy [--listen ADDRESS] [--idle-time MILLISECONDS] 
 const SIDES_MAX: usize = 20_000;
 /// The most bytes buffered in each direction.
 const BUFFER: usize = 64 << 10;
-/// How long one upstream may take to connect before the next is tried, and how long all together.
-const ATTEMPT_TIME: Duration = Duration::from_secs(1);
+/// How long one upstream may take to connect before the next is tried beside it, and how long all together.
+const STAGGER: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 
 fn serve(args: &Args) -> Outcome {
     let upstreams: [Endpoint; 2] = args.words();
-    let connector = Connector::new().with_attempt_timeout(Some(ATTEMPT_TIME)).with_timeout(Some(CONNECT_TIME));
+    let connector = Connector::new().with_stagger(STAGGER).with_timeout(Some(CONNECT_TIME));
     let listener = listen::tcp(args.flag("listen", "127.0.0.1:7001"), &SocketOptions::new().with_tcp_nodelay(true))?;
     announce(format_args!("listening on {}", listener.local_addr()?));
     let mut sides =
@@ -60,14 +61,22 @@ fn serve(args: &Args) -> Outcome {
                 Event::Readable(key) => receive(&mut sides, key, &mut buffer),
                 Event::Writable(key) => send(&mut sides, key, &[]),
                 Event::Closing(key, reason) => {
-                    if let CloseReason::ConnectFailed(error) = reason {
-                        complain(error);
+                    if let CloseReason::ConnectFailed(_) = reason {
+                        complain_of_upstreams(&sides, key);
                     }
                     close_both(&mut sides, key);
                 }
                 Event::AcceptFailed(_, error) | Event::ListenerGone(_, error) => complain(error),
                 _ => {}
             }
+        }
+    }
+}
+
+fn complain_of_upstreams(sides: &Sides<'_>, key: Key) {
+    for (upstream, outcome) in sides.attempts(key) {
+        if let connect::Outcome::Failed(error) = outcome {
+            complain(AddrError::new(error, upstream));
         }
     }
 }

@@ -10,61 +10,25 @@ use std::{
 
 use anet::{
     Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
-    connect::{self, Connector, LocalAddr, Pending, Progress},
+    connect::{self, Connector, LocalAddr, Outcome, Pending, race},
     error::Cause,
-    event::{Events, Interest, Poller},
-    fd::OwnedFd,
     listen::{self, Access},
     option,
 };
 use support::*;
+
+const MS: Duration = Duration::from_millis(1);
 
 /// An address that refuses connections, with a port that no other test on this host gets.
 fn refusing() -> Endpoint {
     listen::tcp("127.0.79.1:0".parse().unwrap(), &SocketOptions::new()).unwrap().local_addr().unwrap()
 }
 
-/// Completes a non-blocking connection with a poller, as a server would.
-fn finished<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
-    let poller = Poller::new()?;
-    loop {
-        let pending = match progress {
-            Progress::Connected(stream) => return Ok(stream),
-            Progress::Started(pending) => {
-                poller.add(&pending, 1, Interest::WRITABLE)?;
-                pending
-            }
-            Progress::Pending(pending) => pending,
-        };
-        assert_eq!(poller.wait(&mut Events::<4>::new(), Some(PATIENCE))?, 1, "not in time");
-        progress = pending.finish()?;
-    }
-}
-
-/// The progress after the current attempt.
-fn after<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Progress<L>> {
-    loop {
-        progress = pending(progress).finish()?;
-        if !matches!(progress, Progress::Pending(_)) {
-            return Ok(progress);
-        }
-        std::thread::yield_now();
-    }
-}
-
-/// The current attempt.
-fn pending<L>(progress: Progress<L>) -> Pending<L> {
-    match progress {
-        Progress::Started(pending) | Progress::Pending(pending) => pending,
-        Progress::Connected(stream) => panic!("connected at once: {stream:?}"),
-    }
-}
-
 fn connect_both_ways(endpoints: &[Endpoint], source: LocalAddr) -> [Result<Stream>; 3] {
     [
-        connect::start(endpoints, source).map_err(Error::from).and_then(finished),
+        connected_by_poller(&mut Pending::new(endpoints, source)).map_err(Error::from),
         connect::blocking(endpoints, source).map_err(Error::from),
-        connect::blocking(endpoints, Connector::from(source).with_attempt_timeout(Some(PATIENCE))).map_err(Error::from),
+        connect::blocking(endpoints, Connector::from(source).with_timeout(Some(PATIENCE))).map_err(Error::from),
     ]
 }
 
@@ -130,33 +94,47 @@ fn the_next_address_is_tried_when_one_refuses_after_a_while() {
 }
 
 #[test]
-fn the_last_error_is_reported() {
-    let unusable: Endpoint = "[fe80::1]:1".parse().unwrap();
-    for result in connect_both_ways(&[unusable, refusing()], LocalAddr::Any) {
-        assert_eq!(result.unwrap_err().errno(), Some(Errno::CONNREFUSED));
+fn the_most_telling_error_is_reported_whatever_its_place() {
+    let (unusable, absent): (Endpoint, Endpoint) = ("[fe80::1]:1".parse().unwrap(), "/nowhere".parse().unwrap());
+    for list in [[unusable, refusing()], [refusing(), unusable], [absent, refusing()], [refusing(), absent]] {
+        for result in connect_both_ways(&list, LocalAddr::Any) {
+            assert_eq!(result.unwrap_err().errno(), Some(Errno::CONNREFUSED));
+        }
     }
-    if lacks_ipv6() {
-        return;
-    }
-    for result in connect_both_ways(&[refusing(), unusable], LocalAddr::Any) {
-        assert_eq!(result.unwrap_err().cause(), Cause::MissingScope);
+    for list in [[unusable, absent], [absent, unusable]] {
+        for result in connect_both_ways(&list, LocalAddr::Any) {
+            assert_eq!(result.unwrap_err().errno(), Some(Errno::NOENT));
+        }
     }
 }
 
 #[test]
-fn a_refusal_names_the_address() {
+fn a_refusal_names_the_first_address_that_refused() {
     let (first, last) = (refusing(), refusing());
-    let text = format!("connect {last}: Connection refused");
-    let refused = connect::blocking(&[first, last], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap_err();
-    assert_eq!((refused.to_string(), refused.endpoint()), (text.clone(), Some(&last)));
-    let mut progress = connect::start([first, last], LocalAddr::Any);
-    let refused = loop {
-        match progress {
-            Ok(progressed) => progress = pending(progressed).finish(),
-            Err(error) => break Box::<dyn std::error::Error>::from(error),
-        }
-    };
+    let text = format!("connect {first}: Connection refused");
+    let refused = connect::blocking(&[first, last], Connector::new().with_timeout(Some(PATIENCE))).unwrap_err();
+    assert_eq!((refused.to_string(), refused.endpoint()), (text.clone(), Some(&first)));
+    let refused = connected_by_poller(&mut Pending::new([first, last], LocalAddr::Any)).unwrap_err();
     assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn every_attempt_is_listed_with_its_time_and_outcome() {
+    let listener = any_listener();
+    let (dead, good) = (refusing(), listener.local_addr().unwrap());
+    let source = LocalAddr::BestEffort("127.0.0.9:0".parse().unwrap());
+    let refused = Outcome::Failed(Error::new(Op::Connect, Errno::CONNREFUSED));
+    let mut pending = Pending::new([dead, good, dead], source);
+    assert_eq!(pending.attempts().count(), 0);
+    connected_by_poller(&mut pending).unwrap();
+    let tried: Vec<_> = pending.attempts().map(|tried| (*tried.endpoint, tried.has_source, tried.outcome)).collect();
+    assert_eq!(tried, [(dead, true, refused), (good, true, Outcome::Connected)]);
+    assert!(pending.attempts().all(|tried| tried.began < PATIENCE && tried.took > Duration::ZERO));
+
+    let mut pending = Pending::new([dead], source);
+    pending.wait().unwrap_err();
+    let tried: Vec<_> = pending.attempts().map(|tried| (tried.has_source, tried.outcome)).collect();
+    assert_eq!(tried, [(true, refused), (false, refused)]);
 }
 
 #[test]
@@ -167,50 +145,64 @@ fn an_error_of_a_source_that_is_not_local_names_the_source() {
     assert_eq!(refused.to_string(), "bind 203.0.113.1:0: Cannot assign requested address");
 }
 
-/// A Unix connection is established at once, yet its descriptor is reported before the connection.
+/// Every socket that is reported by `watch` is closed, but the one that connects.
 #[test]
-fn a_next_attempt_is_started_on_a_new_descriptor_even_if_it_is_connected_at_once() {
-    let listener = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap();
-    let good = listener.local_addr().unwrap();
+fn a_race_leaves_no_socket_but_the_winners_open() {
+    let unix = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default()).unwrap();
+    let (unix, dead) = (unix.local_addr().unwrap(), refusing());
+    let ((silent, _fills_the_queue), listener) = (silent_listener(), any_listener());
+    let (silent, good) = (silent.local_addr().unwrap(), listener.local_addr().unwrap());
     with_own_descriptors(|| {
         let before = open_fds();
-        let refused = connect::start([refusing(), good], LocalAddr::Any).unwrap();
-        let Progress::Started(next) = after(refused).unwrap() else { panic!("not started anew") };
-        assert_eq!((next.peer_addr(), open_fds()), (&good, before + 1));
-        let Progress::Connected(stream) = next.finish().unwrap() else { panic!("not connected") };
-        assert_eq!(stream.peer_addr().unwrap(), good);
-        drop(stream);
-        assert_eq!(open_fds(), before);
+        for list in [[silent, good], [dead, unix], [silent, dead], [good, silent]] {
+            let connector = Connector::new().with_stagger(20 * MS).with_timeout(Some(200 * MS));
+            for mut pending in [Pending::new(list, connector), Pending::new(list, connector)] {
+                let connected = connected_by_poller(&mut pending);
+                assert_eq!(open_fds(), before + usize::from(connected.is_ok()), "{pending:?}");
+            }
+            drop(Pending::new(list, connector).advance(|_| Ok(())));
+            assert_eq!(open_fds(), before);
+        }
     });
 }
 
 #[test]
-fn after_its_timeout_an_address_gives_way_to_the_next() {
+fn an_address_that_does_not_answer_costs_a_stagger() {
     let ((silent, _fills_the_queue), listener) = (silent_listener(), any_listener());
-    let (silent, good) = (silent.local_addr().unwrap(), listener.local_addr().unwrap());
-    let next = pending(connect::start([silent, good], LocalAddr::Any).unwrap()).time_out().unwrap();
-    assert!(matches!(next, Progress::Started(_)));
-    assert_eq!(finished(next).unwrap().peer_addr().unwrap(), good);
-
-    let error = pending(connect::start([silent], LocalAddr::Any).unwrap()).time_out().unwrap_err();
-    assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
+    let list = [silent.local_addr().unwrap(), listener.local_addr().unwrap()];
+    for is_polled in [true, false] {
+        let start = Instant::now();
+        let mut pending = Pending::new(list, LocalAddr::Any);
+        let stream = if is_polled { connected_by_poller(&mut pending) } else { pending.wait() };
+        assert_eq!(stream.unwrap().peer_addr().unwrap(), list[1]);
+        assert!(start.elapsed() >= race::STAGGER_DEFAULT && start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+        let outcomes: Vec<_> = pending.attempts().map(|tried| tried.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Abandoned, Outcome::Connected]);
+    }
 }
 
-/// Both addresses refuse a client with this source, and the second pass omits the source.
 #[test]
-fn a_best_effort_source_is_omitted_once_all_addresses_have_refused() {
-    let source: SocketAddr = "127.0.0.9:0".parse().unwrap();
-    let dead = [refusing(), refusing()];
-    let mut attempts = vec![];
-    let mut progress = connect::start(&dead, LocalAddr::BestEffort(source)).map_err(|error| error.error());
-    while let Ok(Progress::Started(pending)) = progress {
-        let local = SocketAddr::try_from(rustix::net::getsockname(&pending).unwrap()).unwrap();
-        attempts.push((*pending.peer_addr(), local.ip().to_string()));
-        progress = after(Progress::Pending(pending));
+fn the_time_for_all_addresses_ends_the_attempts_that_are_running() {
+    let (silent, _fills_the_queue) = silent_listener();
+    let list = [silent.local_addr().unwrap(); 3];
+    let timed_out = Outcome::Failed(Error::new(Op::Connect, Errno::TIMEDOUT));
+    for is_polled in [true, false] {
+        let connector = Connector::new().with_stagger(20 * MS).with_timeout(Some(100 * MS));
+        let (start, mut pending) = (Instant::now(), Pending::new(list, connector));
+        let error = if is_polled { connected_by_poller(&mut pending) } else { pending.wait() }.unwrap_err();
+        assert_eq!((error.errno(), error.endpoint()), (Some(Errno::TIMEDOUT), Some(&list[0])));
+        assert!(start.elapsed() >= 100 * MS && start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+        assert!(pending.attempts().map(|tried| tried.outcome).eq([timed_out; 3]));
     }
-    assert_eq!(progress.unwrap_err().errno(), Some(Errno::CONNREFUSED));
-    let from = |ip: &str| dead.map(|endpoint| (endpoint, ip.to_owned()));
-    assert_eq!(attempts, [from("127.0.0.9"), from("127.0.0.1")].concat());
+}
+
+/// A silent address does not keep a later one from being tried, even if it is the only one left.
+#[test]
+fn a_failure_begins_the_next_attempt_at_once() {
+    let ((silent, _fills_the_queue), listener) = (silent_listener(), any_listener());
+    let list = [refusing(), refusing(), listener.local_addr().unwrap(), silent.local_addr().unwrap()];
+    let connector = Connector::new().with_stagger(Duration::MAX);
+    assert_eq!(connect::blocking(&list, connector).unwrap().peer_addr().unwrap(), list[2]);
 }
 
 /// With an owned list, a table of attempts borrows nothing.
@@ -220,19 +212,19 @@ fn attempts_in_progress_can_be_stored_and_sent_to_another_thread() {
     let listener = any_listener();
     let good = listener.local_addr().unwrap();
     let list: std::sync::Arc<[Endpoint]> = [refusing(), good].into();
-    let table: Vec<_> = (0..3).map(|_| connect::start(list.clone(), LocalAddr::Any).unwrap()).collect();
+    let mut table: Vec<_> = (0..3).map(|_| Pending::new(list.clone(), LocalAddr::Any)).collect();
     is_free(&table);
-    for progress in table {
-        assert_eq!(finished(progress).unwrap().peer_addr().unwrap(), good);
+    for pending in &mut table {
+        assert_eq!(connected_by_poller(pending).unwrap().peer_addr().unwrap(), good);
     }
 }
 
 #[test]
 fn no_address_and_an_unknown_one_are_refused_without_a_call() {
-    let error = connect::start([], LocalAddr::Any).unwrap_err();
-    assert_eq!(error.to_string(), "connect: No address to try");
-    let error = connect::start([Endpoint::Unknown { family: 40 }], LocalAddr::Any).unwrap_err();
-    assert_eq!(error.cause(), Cause::UnknownFamily { family: 40 });
+    let refusal = |list: &[Endpoint]| connect::blocking(list, LocalAddr::Any).unwrap_err();
+    assert_eq!(refusal(&[]).to_string(), "connect: No address to try");
+    assert_eq!(refusal(&[Endpoint::Unknown { family: 40 }]).cause(), Cause::UnknownFamily { family: 40 });
+    assert_eq!(refusal(&[any_local_address().into(); race::CANDIDATES_MAX + 1]).cause(), Cause::TooManyAddresses);
 }
 
 #[test]
@@ -278,20 +270,23 @@ fn the_source_leaves_the_port_to_be_shared() {
 }
 
 #[test]
-fn a_connection_in_progress_is_pending() {
+fn advancing_too_early_changes_nothing() {
     let (silent, _fills_the_queue) = silent_listener();
-    let pending = pending(connect::start([silent.local_addr().unwrap()], LocalAddr::Any).unwrap());
-    assert_eq!(pending.peer_addr(), &silent.local_addr().unwrap());
-    assert!(matches!(pending.finish(), Ok(Progress::Pending(_))));
+    let mut pending = Pending::new([silent.local_addr().unwrap()], LocalAddr::Any);
+    for _ in 0..3 {
+        assert!(pending.advance(|_| Ok(())).unwrap().is_none());
+        assert_eq!((pending.attempts().count(), pending.timeout()), (1, None));
+    }
 }
 
 #[test]
-fn a_connection_in_progress_can_be_moved_to_another_owner() {
+fn a_socket_that_cannot_be_watched_is_a_failed_attempt() {
     let listener = any_listener();
-    let pending = pending(connect::start([listener.local_addr().unwrap()], LocalAddr::Any).unwrap());
-    let stream = Stream::from(OwnedFd::from(pending));
-    let (_, peer) = accept_within(&listener, PATIENCE);
-    assert_eq!(stream.local_addr().unwrap(), peer);
+    let list = [listener.local_addr().unwrap(); 2];
+    let mut pending = Pending::new(list, LocalAddr::Any);
+    let full = Error::new(Op::EventControl, Errno::NOSPC);
+    let error = pending.advance(|_| Err(full)).unwrap_err();
+    assert_eq!((error.error(), pending.attempts().count()), (full, 2));
 }
 
 #[test]
@@ -300,8 +295,7 @@ fn a_connect_to_a_silent_listener_times_out() {
     let timeout = Duration::from_millis(100);
     let start = Instant::now();
     let error =
-        connect::blocking(&[silent.local_addr().unwrap()], Connector::new().with_attempt_timeout(Some(timeout)))
-            .unwrap_err();
+        connect::blocking(&[silent.local_addr().unwrap()], Connector::new().with_timeout(Some(timeout))).unwrap_err();
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
     assert!(start.elapsed() >= timeout && start.elapsed() < 5 * SECOND);
 }
@@ -331,12 +325,29 @@ fn full_unix_listener() -> (Listener, [Endpoint; 1], Stream) {
 }
 
 #[test]
-fn a_unix_server_with_a_full_backlog_would_block_and_nothing_is_started() {
+fn a_unix_server_with_a_full_backlog_is_tried_again() {
     let (listener, server, _fills_the_backlog) = full_unix_listener();
-    let error = connect::start(&server, LocalAddr::Any).unwrap_err();
-    assert_eq!((error.op(), error.error().is_would_block()), (Op::Connect, true));
+    let mut pending = Pending::new(&server, LocalAddr::Any);
+    let start = Instant::now();
+    while start.elapsed() < 50 * MS {
+        assert!(pending.advance(|_| Ok(())).unwrap().is_none());
+        assert!(pending.timeout().is_some_and(|time| time < SECOND));
+        std::thread::sleep(pending.timeout().unwrap());
+    }
     accept_within(&listener, PATIENCE);
-    assert!(matches!(connect::start(&server, LocalAddr::Any), Ok(Progress::Connected(_))));
+    assert_eq!(connected_by_poller(&mut pending).unwrap().peer_addr().unwrap(), server[0]);
+    assert_eq!(pending.attempts().count(), 1);
+}
+
+#[test]
+fn a_full_unix_backlog_gives_way_to_the_next_address_after_a_stagger() {
+    let ((_full, [full], _fills_the_backlog), listener) = (full_unix_listener(), any_listener());
+    let list = [full, listener.local_addr().unwrap()];
+    for is_polled in [true, false] {
+        let mut pending = Pending::new(list, Connector::new().with_stagger(20 * MS));
+        let stream = if is_polled { connected_by_poller(&mut pending) } else { pending.wait() };
+        assert_eq!(stream.unwrap().peer_addr().unwrap(), list[1]);
+    }
 }
 
 #[test]
@@ -344,14 +355,13 @@ fn a_wait_for_room_in_a_unix_backlog_ends_in_time_or_with_room() {
     let (listener, server, _fills_the_backlog) = full_unix_listener();
     let timeout = Duration::from_millis(50);
     let start = Instant::now();
-    let error = connect::blocking(&server, Connector::new().with_attempt_timeout(Some(timeout))).unwrap_err();
+    let error = connect::blocking(&server, Connector::new().with_timeout(Some(timeout))).unwrap_err();
     assert_eq!(error, Error::new(Op::Connect, Errno::TIMEDOUT));
     assert!(start.elapsed() >= timeout);
     for timeout in [None, Some(PATIENCE)] {
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| {
-                interrupted(|| connect::blocking(&server, Connector::new().with_attempt_timeout(timeout)).unwrap())
-            });
+            let waiting = scope
+                .spawn(|| interrupted(|| connect::blocking(&server, Connector::new().with_timeout(timeout)).unwrap()));
             // The signals must arrive during the wait.
             std::thread::sleep(Duration::from_millis(20));
             accept_within(&listener, PATIENCE);
@@ -369,8 +379,7 @@ fn signals_do_not_lengthen_a_wait_for_room_in_a_unix_backlog() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let start = Instant::now();
-            let result =
-                interrupted(|| connect::blocking(&server, Connector::new().with_attempt_timeout(Some(timeout))));
+            let result = interrupted(|| connect::blocking(&server, Connector::new().with_timeout(Some(timeout))));
             to_test.send((result, start.elapsed())).unwrap();
         });
         let in_time = from_client.recv_timeout(SECOND);
@@ -389,7 +398,7 @@ fn a_long_wait_for_room_in_a_unix_backlog_is_not_much_longer_than_its_limit() {
     let timeout = Duration::from_millis(2100);
     let given_up_after = || {
         let start = Instant::now();
-        connect::blocking(&server, Connector::new().with_attempt_timeout(Some(timeout))).unwrap_err();
+        connect::blocking(&server, Connector::new().with_timeout(Some(timeout))).unwrap_err();
         start.elapsed()
     };
     let rounds: Vec<_> =
@@ -414,8 +423,7 @@ fn signals_do_not_disturb_a_blocking_connect() {
     interrupted(|| {
         for _ in 0..200 {
             connect::blocking(&[server], LocalAddr::Any).unwrap();
-            let error =
-                connect::blocking(&[refusing], Connector::new().with_attempt_timeout(Some(SECOND))).unwrap_err();
+            let error = connect::blocking(&[refusing], Connector::new().with_timeout(Some(SECOND))).unwrap_err();
             assert_eq!(error.errno(), Some(Errno::CONNREFUSED));
             listener.accept_batch(10, |_, _| {});
         }

@@ -117,8 +117,7 @@ fn a_listener_that_is_closed_refuses_clients_at_once() {
         });
         begun.wait();
         drop(listener);
-        let refused =
-            connect::blocking(&[held.endpoint()], Connector::new().with_attempt_timeout(Some(PATIENCE))).map(drop);
+        let refused = connect::blocking(&[held.endpoint()], Connector::new().with_timeout(Some(PATIENCE))).map(drop);
         closed.wait();
         assert_eq!(refused.unwrap_err(), Error::new(Op::Connect, Errno::CONNREFUSED));
     });

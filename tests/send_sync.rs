@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use anet::{
     AddrText, BindList, Datagram, Endpoint, Error, ErrorText, Listener, ListenerSet, Op, Stream, UnixAddr,
-    accept::{Acceptor, Admission, Batch, Limits, Outcome, Reserve, SourceAddr, Sources, Ticket},
-    connect::{Connector, LocalAddr, Pending, Progress},
+    accept::{self, Acceptor, Admission, Batch, Limits, Reserve, SourceAddr, Sources, Ticket},
+    connect::{Connector, LocalAddr, Outcome, Pending, race::Race},
     datagram::{self, Details, Message, Segmenter, Undelivered, cmsg, seqpacket::SeqPacketListener},
     event::{
         EventLoop, Events, Expired, FileSlot, Interest, Iter, Poller, Readiness, TimerId, TimerSlot, Timers, Waker,
@@ -26,9 +26,18 @@ fn public_types_are_send_and_sync() {
         is_send_and_sync::<(AddrText, BindList<'_>, Endpoint, UnixAddr, Access)>();
         is_send_and_sync::<(Error, ErrorText, Op)>();
         is_send_and_sync::<(Datagram, Listener, ListenerSet, Stream, Incomplete, Shutdown, Deadline)>();
-        is_send_and_sync::<(Acceptor, Admission<8>, Batch, Limits, Outcome, Reserve<'_>, SourceAddr, Sources<8>, Ticket)>(
-        );
-        is_send_and_sync::<(Connector, Pending<[Endpoint; 2]>, Progress<[Endpoint; 2]>, LocalAddr, TcpKeepalive)>();
+        is_send_and_sync::<(
+            Acceptor,
+            Admission<8>,
+            Batch,
+            Limits,
+            accept::Outcome,
+            Reserve<'_>,
+            SourceAddr,
+            Sources<8>,
+            Ticket,
+        )>();
+        is_send_and_sync::<(Connector, Pending<[Endpoint; 2]>, Race, Outcome, LocalAddr, TcpKeepalive)>();
         is_send_and_sync::<(datagram::Batch<1, 1, 1>, Details, Message<'_, '_>, Segmenter, Undelivered<'_>)>();
         is_send_and_sync::<(cmsg::Control<'_>, cmsg::Decoder<'_>, cmsg::Encoder<'_>, SeqPacketListener)>();
         is_send_and_sync::<(Events<8>, Expired, Interest, Iter<'_>, Poller, Readiness, Waker)>();

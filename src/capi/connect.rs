@@ -5,7 +5,7 @@ use core::{
     net::SocketAddr,
 };
 
-use rustix::fd::{IntoRawFd, OwnedFd};
+use rustix::fd::{AsFd, IntoRawFd};
 
 use super::{
     errno,
@@ -15,8 +15,10 @@ use super::{
     text,
 };
 use crate::{
-    connect,
+    addr::Endpoint,
+    connect::attempt::{self, Begun},
     error::{Errno, Error, Op, Result},
+    option,
 };
 
 /// Starts to connect to a host; tries its addresses in order until one attempt starts. Returns the descriptor,
@@ -114,12 +116,24 @@ fn start_first(peers: &Addresses, source: Option<SocketAddr>, transport: Transpo
     let mut outcome = Err(Error::new(Op::Connect, Errno::ADDRNOTAVAIL));
     for peer in peers.iter() {
         let fd = socket::nonblocking(&peer.into(), transport);
-        outcome = fd.and_then(|fd| connect::start_reusing(fd, peer, source));
+        outcome = fd.and_then(|fd| begin(fd, &peer.into(), source));
         if outcome.is_ok() {
             break;
         }
     }
     outcome
+}
+
+/// Every socket has `SO_REUSEADDR`, as in Redis. Returns it, and whether it is connected already.
+fn begin(fd: OwnedFd, peer: &Endpoint, source: Option<SocketAddr>) -> Result<(OwnedFd, bool)> {
+    match source {
+        Some(source) => attempt::bind_source(&fd, source)?,
+        None => option::set_reuse_address(&fd, true)?,
+    }
+    match attempt::connect(fd, peer)? {
+        Begun::Connected(fd) => attempt::refuse_itself(fd.as_fd(), peer).map(|()| (fd, true)),
+        Begun::InProgress(fd) | Begun::Full(fd) => Ok((fd, false)),
+    }
 }
 
 /// Redis labels errors of `socket` and of `connect` alike.

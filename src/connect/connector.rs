@@ -2,27 +2,22 @@
 
 use core::{net::SocketAddr, time::Duration};
 
-use rustix::fd::AsFd;
-
-use super::LocalAddr;
-use crate::{
-    addr::Endpoint,
-    error::{Errno, Error, Op, Result},
-    option::SocketOptions,
-    stream::Stream,
-    sys,
+use super::{
+    LocalAddr,
+    race::{Attempt, Order, Race, STAGGER_DEFAULT},
 };
+use crate::option::SocketOptions;
 
-/// The settings of outgoing connections: socket options, source address, and time limits for each attempt and for all
-/// attempts together.
+/// The settings of outgoing connections: socket options, source address, the order and the stagger of the attempts, and
+/// the time limit.
 ///
 /// ```
 /// use anet::{SocketOptions, connect::Connector};
-/// use core::{net::SocketAddr, time::Duration};
+/// use core::time::Duration;
 ///
 /// let connector = Connector::new()
 ///     .with_options(SocketOptions::new().with_tcp_nodelay(true))
-///     .with_attempt_timeout(Some(Duration::from_millis(250)))
+///     .with_stagger(Duration::from_millis(100))
 ///     .with_timeout(Some(Duration::from_secs(1)));
 /// # let _ = connector;
 /// ```
@@ -30,15 +25,23 @@ use crate::{
 pub struct Connector {
     options: SocketOptions,
     source: LocalAddr,
-    attempt_timeout: Option<Duration>,
+    order: Order,
+    stagger: Duration,
     timeout: Option<Duration>,
 }
 
 impl Connector {
-    /// A connector without options, with any source address and the kernel's time limit: on Linux about two minutes for
-    /// each address (`net.ipv4.tcp_syn_retries`).
+    /// A connector without options, with any source address. Attempts begin in the order of the list,
+    /// [`STAGGER_DEFAULT`] apart; each has the kernel's time limit: on Linux about two minutes
+    /// (`net.ipv4.tcp_syn_retries`).
     pub const fn new() -> Self {
-        Self { options: SocketOptions::new(), source: LocalAddr::Any, attempt_timeout: None, timeout: None }
+        Self {
+            options: SocketOptions::new(),
+            source: LocalAddr::Any,
+            order: Order::Listed,
+            stagger: STAGGER_DEFAULT,
+            timeout: None,
+        }
     }
 
     /// Sets the options of the sockets before they connect: mark, device, buffers, congestion control and all others
@@ -56,10 +59,17 @@ impl Connector {
         self
     }
 
-    /// Sets the time limit for one address; after it, the next address is tried.
+    /// Sets the order in which the addresses are tried.
     #[must_use]
-    pub const fn with_attempt_timeout(mut self, time: Option<Duration>) -> Self {
-        self.attempt_timeout = time;
+    pub const fn with_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Sets how long an attempt runs before the next begins beside it; see [`Race::with_stagger`].
+    #[must_use]
+    pub const fn with_stagger(mut self, time: Duration) -> Self {
+        self.stagger = time;
         self
     }
 
@@ -70,45 +80,32 @@ impl Connector {
         self
     }
 
-    pub(super) const fn options(&self) -> &SocketOptions {
-        &self.options
-    }
-
-    pub(super) const fn source(&self) -> LocalAddr {
-        self.source
-    }
-
-    /// The time limit for one address.
-    pub const fn attempt_timeout(&self) -> Option<Duration> {
-        self.attempt_timeout
-    }
-
     /// The time limit for all addresses together.
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// Starts connecting to one address without waiting, with no calls but `socket` and `connect`, and those for a
-    /// source address and options. The connection is in progress or already established.
-    pub(crate) fn begin(&self, endpoint: &Endpoint) -> Result<Stream> {
-        let bound = self.begin_from(endpoint, self.source.addr());
+    /// The race of attempts that start at `now`.
+    pub fn race(&self, now: Duration) -> Race {
+        let deadline = self.timeout.map(|time| now.saturating_add(time));
+        let race = Race::new().with_stagger(self.stagger).with_order(self.order).with_deadline(deadline);
         match self.source {
-            LocalAddr::BestEffort(_) => bound.or_else(|_| self.begin_from(endpoint, None)),
-            LocalAddr::Any | LocalAddr::Bound(_) => bound,
+            LocalAddr::BestEffort(_) => race.with_optional_source(),
+            LocalAddr::Any | LocalAddr::Bound(_) => race,
         }
     }
 
-    fn begin_from(&self, endpoint: &Endpoint, source: Option<SocketAddr>) -> Result<Stream> {
-        let fd = super::socket(endpoint, source, &self.options, true)?;
-        match sys::connect(fd.as_fd(), endpoint) {
-            // An interrupted TCP connect continues in the kernel and must not be repeated.
-            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::from(fd)),
-            Err(errno) => Err(Error::new(Op::Connect, errno)),
-        }
+    pub(crate) const fn options(&self) -> &SocketOptions {
+        &self.options
+    }
+
+    /// The source address of an attempt.
+    pub(crate) fn source_of(&self, attempt: Attempt) -> Option<SocketAddr> {
+        self.source.addr().filter(|_| attempt.has_source)
     }
 }
 
-/// A connector without options and time limits.
+/// A connector with this source address and the defaults.
 impl From<LocalAddr> for Connector {
     fn from(source: LocalAddr) -> Self {
         Self::new().with_local_addr(source)

@@ -1,76 +1,55 @@
-//! [`Pending`]: a connection attempt in progress.
+//! [`Pending`]: a connection being made.
 
+use core::time::Duration;
+
+use arrayvec::ArrayVec;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{Attempt, attempts::Attempts};
+use super::{
+    Connector, Outcome,
+    attempt::{self, Begun},
+    log::Log,
+    race::{Attempt, CANDIDATES_MAX, Race, Step},
+};
 use crate::{
     addr::Endpoint,
-    error::{AddrError, Cause, Errno, Error, Op, Result, ResultExt},
+    error::{AddrError, Cause, Errno, Error, Op, Result},
     option,
     stream::Stream,
-    sys::{self, Deadline, PollFlags},
+    sys::{self, PollFd, PollFlags},
 };
 
-/// The state of a connection attempt. The caller must handle every state, so this enum is exhaustive.
-#[derive(Debug)]
-pub enum Progress<L> {
-    /// The connection is established, on the descriptor of the [`Pending`] that was finished, or on a new one if
-    /// [`start`](super::start) connected at once.
-    Connected(Stream),
-    /// An attempt has started on a new descriptor, which is not registered yet: [`add`](crate::event::Poller::add) it
-    /// to the poller.
-    Started(Pending<L>),
-    /// The attempt continues on the same descriptor.
-    Pending(Pending<L>),
-}
-
-/// A connection attempt in progress, and the addresses not tried yet. Wait until it is writable or has an error, then
-/// [`finish`](Self::finish) it. Dropping it abandons all of them.
+/// A connection being made to one of several addresses: a [`Race`] with its sockets.
 ///
-/// `L` is the list passed to [`start`](super::start). With an owned list, such as an array, a `Vec` or an
-/// `Arc<[Endpoint]>`, the `Pending` borrows nothing, and a table can hold many:
+/// [`wait`](Self::wait) blocks until it is made. A program that has other work to do calls [`advance`](Self::advance)
+/// when one of the sockets is ready or [`timeout`](Self::timeout) has passed. Dropping it closes all sockets.
+///
+/// `L` is the list of addresses. With an owned list, such as an array, a `Vec` or an `Arc<[Endpoint]>`, it borrows
+/// nothing, and a table can hold many:
 ///
 /// ```
-/// use anet::{Endpoint, Stream, connect::{self, Pending, Progress, LocalAddr}, event::{Events, Interest, Poller}};
+/// use anet::{Endpoint, connect::{LocalAddr, Pending}, event::{Events, Interest, Poller}};
 /// use std::sync::Arc;
-///
-/// struct Dials {
-///     poller: Poller,
-///     /// Indexed by the poller's key.
-///     pending: [Option<Pending<Arc<[Endpoint]>>>; 2],
-/// }
-///
-/// impl Dials {
-///     /// Keeps a pending attempt, and returns a connected stream.
-///     fn keep(&mut self, key: usize, progress: Progress<Arc<[Endpoint]>>) -> anet::Result<Option<Stream>> {
-///         let pending = match progress {
-///             Progress::Connected(stream) => return Ok(Some(stream)),
-///             Progress::Started(pending) => {
-///                 self.poller.add(&pending, key as u64, Interest::WRITABLE)?;
-///                 pending
-///             }
-///             Progress::Pending(pending) => pending,
-///         };
-///         self.pending[key] = Some(pending);
-///         Ok(None)
-///     }
-/// }
 ///
 /// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
 /// # let live = Endpoint::from(server.local_addr()?);
 /// # let dead = "127.0.0.1:1".parse()?;
-/// let mut dials = Dials { poller: Poller::new()?, pending: [None, None] };
-/// for (key, list) in [[dead, live], [live, dead]].into_iter().enumerate() {
-///     dials.keep(key, connect::start(Arc::from(list), LocalAddr::Any)?)?;
-/// }
-/// let (mut streams, mut events) = (Vec::new(), Events::<8>::new());
+/// let lists: [Arc<[Endpoint]>; 2] = [Arc::from([dead, live]), Arc::from([live, dead])];
+/// let mut dials = lists.map(|list| Some(Pending::new(list, LocalAddr::Any)));
+/// let (poller, mut events) = (Poller::new()?, Events::<8>::new());
+/// let mut streams = Vec::new();
 /// while streams.len() < 2 {
-///     dials.poller.wait(&mut events, None)?;
-///     for event in &events {
-///         let key = event.key() as usize;
-///         if let Some(pending) = dials.pending[key].take() {
-///             streams.extend(dials.keep(key, pending.finish()?)?);
+///     for (key, slot) in dials.iter_mut().enumerate() {
+///         let Some(pending) = slot else { continue };
+///         // All sockets of a dial have its key.
+///         if let Some(stream) = pending.advance(|fd| poller.add(fd, key as u64, Interest::WRITABLE))? {
+///             streams.push(stream);
+///             *slot = None;
 ///         }
+///     }
+///     let timeout = dials.iter().flatten().filter_map(Pending::timeout).min();
+///     if streams.len() < 2 {
+///         poller.wait(&mut events, timeout)?;
 ///     }
 /// }
 /// assert!(streams.iter().all(|stream| stream.peer_addr() == Ok(live)));
@@ -78,49 +57,54 @@ pub enum Progress<L> {
 /// ```
 #[derive(Debug)]
 pub struct Pending<L> {
-    fd: OwnedFd,
-    peer: Endpoint,
-    attempts: Attempts<L>,
+    endpoints: L,
+    connector: Connector,
+    race: Race,
+    sockets: [Option<OwnedFd>; CANDIDATES_MAX],
+    log: Log,
+    started: Duration,
+}
+
+/// An attempt to connect to one address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Tried<'p> {
+    /// The address.
+    pub endpoint: &'p Endpoint,
+    /// Whether the source address was bound.
+    pub has_source: bool,
+    /// When it began, after the start of the race.
+    pub began: Duration,
+    /// How long it took; zero while it is running.
+    pub took: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 impl<L: AsRef<[Endpoint]>> Pending<L> {
-    pub(super) const fn new(fd: OwnedFd, peer: Endpoint, attempts: Attempts<L>) -> Self {
-        Self { fd, peer, attempts }
-    }
-
-    /// The address of the current attempt.
-    pub const fn peer_addr(&self) -> &Endpoint {
-        &self.peer
-    }
-
-    /// Returns the result of the attempt: connected, or still pending if called too early. A failed attempt closes the
-    /// descriptor, and the next address that does not fail at once is [`Started`](Progress::Started) on a new
-    /// descriptor, even if it is already connected.
-    ///
-    /// Closing a descriptor removes it from the poller unless a forked child has it too; a server that forks must call
-    /// [`delete`](crate::event::Poller::delete) first.
-    ///
-    /// # Errors
-    ///
-    /// The error of the last address: `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNRESET`, those
-    /// of [`start`](super::start); [`SelfConnected`](Cause::SelfConnected) if the kernel chose the destination port as
-    /// the source port and no listener has it.
-    #[doc(alias = "SO_ERROR")]
-    pub fn finish(self) -> Result<Progress<L>, AddrError> {
-        match is_connected(self.fd.as_fd()) {
-            Ok(true) => Ok(Progress::Connected(Stream::from(self.fd))),
-            Ok(false) => Ok(Progress::Pending(self)),
-            Err(error) => self.next_attempt(error),
+    /// Starts the clock of the connector's time limit; makes no attempt yet. A [`LocalAddr`](super::LocalAddr) converts
+    /// to a connector with the defaults.
+    pub fn new(endpoints: L, connector: impl Into<Connector>) -> Self {
+        let (connector, started) = (connector.into(), sys::now());
+        let mut race = connector.race(started);
+        // A list that is too long is refused as a whole.
+        let known = Some(endpoints.as_ref()).filter(|list| list.len() <= CANDIDATES_MAX);
+        for endpoint in known.into_iter().flatten() {
+            race.push(endpoint);
         }
+        Self { endpoints, connector, race, sockets: [const { None }; CANDIDATES_MAX], log: Log::new(), started }
     }
 
-    /// Gives up on the current address because its time has passed, and continues with the next one as
-    /// [`finish`](Self::finish) does after a failure.
+    /// Does what is due, without blocking: takes the results of attempts that have ended and begins the next ones.
+    /// Returns the stream once connected, non-blocking.
     ///
-    /// A proxy that gives each upstream one second:
+    /// `watch` gets each new socket: have it reported when it is writable. The stream returned is one that `watch` got.
+    /// The sockets of failed attempts are closed, which removes them from a poller unless a forked child has them too.
+    ///
+    /// A proxy that gives each upstream a tenth of a second before it tries the next beside it:
     ///
     /// ```
-    /// use anet::{Endpoint, connect::{self, Progress, LocalAddr}, event::{Events, Interest, Poller}};
+    /// use anet::{Endpoint, connect::{Connector, Pending}, event::{Events, Interest, Poller}};
     /// use core::time::Duration;
     ///
     /// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -128,18 +112,12 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
     /// # let dead: Endpoint = "127.0.0.1:1".parse()?;
     /// let upstreams = [dead, live];
     /// let (poller, mut events) = (Poller::new()?, Events::<1>::new());
-    /// let mut progress = connect::start(&upstreams, LocalAddr::Any)?;
+    /// let mut pending = Pending::new(&upstreams, Connector::new().with_stagger(Duration::from_millis(100)));
     /// let upstream = loop {
-    ///     let pending = match progress {
-    ///         Progress::Connected(stream) => break stream,
-    ///         Progress::Started(pending) => {
-    ///             poller.add(&pending, 0, Interest::WRITABLE)?;
-    ///             pending
-    ///         }
-    ///         Progress::Pending(pending) => pending,
-    ///     };
-    ///     let is_in_time = poller.wait(&mut events, Some(Duration::from_secs(1)))? > 0;
-    ///     progress = if is_in_time { pending.finish()? } else { pending.time_out()? };
+    ///     if let Some(stream) = pending.advance(|fd| poller.add(fd, 0, Interest::WRITABLE))? {
+    ///         break stream;
+    ///     }
+    ///     poller.wait(&mut events, pending.timeout())?;
     /// };
     /// assert_eq!(upstream.peer_addr()?, live);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -147,83 +125,191 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` if this was the last address; those of [`start`](super::start).
-    pub fn time_out(self) -> Result<Progress<L>, AddrError> {
-        self.next_attempt(Error::new(Op::Connect, Errno::TIMEDOUT))
+    /// Once every attempt has failed, the error that says most about the way to the peer: what the peer answered
+    /// (`ECONNREFUSED`, `ECONNRESET`) before silence (`ETIMEDOUT`) before the lack of a route (`EHOSTUNREACH`,
+    /// `ENETUNREACH`, `EADDRNOTAVAIL`, `EAFNOSUPPORT`); [`attempts`](Self::attempts) has all of them. When the time
+    /// limit has passed, the attempts that were running have failed with `ETIMEDOUT`.
+    ///
+    /// `EADDRNOTAVAIL` also for a source that is not an address of this host or if no ephemeral port is left,
+    /// `EAFNOSUPPORT` for a source of the other family, [`MissingScope`](Cause::MissingScope) for a link-local address
+    /// without scope, [`SelfConnected`](Cause::SelfConnected) if the kernel chose the destination port as the source
+    /// port and no listener has it, `EMFILE`, `ENFILE`; those of the options and of `watch`. On a Unix socket `ENOENT`,
+    /// `EACCES`; a full backlog is no error, but tried again until the time limit.
+    /// [`NothingToTry`](Cause::NothingToTry) for an empty list, [`TooManyAddresses`](Cause::TooManyAddresses) for more
+    /// than [`CANDIDATES_MAX`]. [`AddrError::endpoint`] is the address that failed: the source address if it could not
+    /// be bound.
+    #[doc(alias = "anetTcpNonBlockConnect")]
+    #[doc(alias = "anetTcpNonBlockBestEffortBindConnect")]
+    pub fn advance(
+        &mut self,
+        mut watch: impl FnMut(BorrowedFd<'_>) -> Result<()>,
+    ) -> Result<Option<Stream>, AddrError> {
+        let connected = self.settle(Some(Duration::ZERO))?;
+        let connected = if connected.is_some() { connected } else { self.begin_due(true, &mut watch)? };
+        Ok(connected.map(Stream::from))
     }
 
-    /// Starts the attempt after one that failed with `error`.
-    fn next_attempt(self, error: Error) -> Result<Progress<L>, AddrError> {
-        let Self { fd, peer, mut attempts } = self;
-        // The next attempt may need this descriptor's place under the descriptor limit.
-        drop(fd);
-        let (peer, attempt) = attempts.first(AddrError::new(error, peer), super::begin)?;
-        let fd = match attempt {
-            Attempt::Connected(stream) => OwnedFd::from(stream),
-            Attempt::UnderWay(fd) => fd,
+    /// How long until [`advance`](Self::advance) is due, whatever the sockets do; `None`: it depends on them alone.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.race.wake_at().map(|at| at.saturating_sub(sys::now()))
+    }
+
+    /// Waits until the connection is made. The returned stream is blocking.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`advance`](Self::advance).
+    #[doc(alias = "connect")]
+    pub fn wait(&mut self) -> Result<Stream, AddrError> {
+        // A single attempt without a time limit is left to the kernel.
+        let is_shared = self.endpoints.as_ref().len() != 1 || self.connector.timeout().is_some();
+        let mut connected = None;
+        while connected.is_none() {
+            connected = self.begin_due(is_shared, &mut |_| Ok(()))?;
+            if connected.is_none() {
+                connected = self.settle(self.timeout())?;
+            }
+        }
+        let stream = connected.map(Stream::from).ok_or_else(|| self.failure())?;
+        if is_shared {
+            option::set_nonblocking(&stream, false).map_err(AddrError::nowhere)?;
+        }
+        Ok(stream)
+    }
+
+    /// All attempts so far, in the order in which they began.
+    pub fn attempts(&self) -> impl Iterator<Item = Tried<'_>> {
+        let endpoints = self.endpoints.as_ref();
+        self.log.iter().filter_map(|record| {
+            Some(Tried {
+                endpoint: endpoints.get(record.attempt.candidate)?,
+                has_source: self.connector.source_of(record.attempt).is_some(),
+                began: record.began.saturating_sub(self.started),
+                took: record.ended.saturating_sub(record.began),
+                outcome: record.outcome,
+            })
+        })
+    }
+
+    fn endpoint(&self, candidate: usize) -> Option<Endpoint> {
+        self.endpoints.as_ref().get(candidate).copied()
+    }
+
+    /// Begins the attempts that are due; returns the socket of one that is connected at once.
+    fn begin_due(
+        &mut self,
+        nonblocking: bool,
+        watch: &mut impl FnMut(BorrowedFd<'_>) -> Result<()>,
+    ) -> Result<Option<OwnedFd>, AddrError> {
+        loop {
+            let now = sys::now();
+            match self.race.next(now) {
+                Step::Begin(attempt) => {
+                    self.log.begin(attempt, now);
+                    match self.begin(attempt, nonblocking, watch) {
+                        Ok(None) => {}
+                        Ok(Some(fd)) => return Ok(Some(self.won(attempt.candidate, fd))),
+                        Err(error) => self.lost(attempt.candidate, error),
+                    }
+                }
+                Step::Wait { .. } => return Ok(None),
+                Step::TimedOut => {
+                    self.log.end_all(now, Outcome::Failed(Error::new(Op::Connect, Errno::TIMEDOUT)));
+                    return Err(self.failure());
+                }
+                Step::Failed => return Err(self.failure()),
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        attempt: Attempt,
+        nonblocking: bool,
+        watch: &mut impl FnMut(BorrowedFd<'_>) -> Result<()>,
+    ) -> Result<Option<OwnedFd>> {
+        let Some(endpoint) = self.endpoint(attempt.candidate) else { return Ok(None) };
+        let source = self.connector.source_of(attempt);
+        match attempt::begin(&endpoint, source, self.connector.options(), nonblocking)? {
+            Begun::Connected(fd) => {
+                attempt::refuse_itself(fd.as_fd(), &endpoint)?;
+                watch(fd.as_fd())?;
+                return Ok(Some(fd));
+            }
+            Begun::InProgress(fd) => {
+                watch(fd.as_fd())?;
+                if let Some(place) = self.sockets.get_mut(attempt.candidate) {
+                    *place = Some(fd);
+                }
+            }
+            Begun::Full(_) => self.race.found_full(attempt.candidate, sys::now()),
+        }
+        Ok(None)
+    }
+
+    /// Waits until an attempt has ended, at most `timeout`, and takes the results; returns the socket of one that is
+    /// connected.
+    fn settle(&mut self, timeout: Option<Duration>) -> Result<Option<OwnedFd>, AddrError> {
+        let ready = self.poll(timeout).map_err(AddrError::nowhere)?;
+        for (candidate, flags) in ready {
+            let Some(fd) = self.sockets.get_mut(candidate).and_then(Option::take) else { continue };
+            let Some(endpoint) = self.endpoint(candidate) else { continue };
+            match attempt::outcome(fd.as_fd(), flags, &endpoint) {
+                Ok(()) => return Ok(Some(self.won(candidate, fd))),
+                Err(error) => {
+                    // The next attempt may need this descriptor's place under the descriptor limit.
+                    drop(fd);
+                    self.lost(candidate, error);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The attempts that have ended.
+    fn poll(&self, timeout: Option<Duration>) -> Result<ArrayVec<(usize, PollFlags), CANDIDATES_MAX>> {
+        let sockets = || self.sockets.iter().enumerate().filter_map(|(number, fd)| Some((number, fd.as_ref()?)));
+        let mut fds: ArrayVec<_, CANDIDATES_MAX> =
+            sockets().map(|(_, fd)| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::OUT)).collect();
+        if fds.is_empty() && timeout.is_some_and(|time| time.is_zero()) {
+            return Ok(ArrayVec::new());
+        }
+        match sys::poll_all(&mut fds, timeout) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::new(Op::Poll, errno)),
+        }
+        let ready = sockets().zip(&fds).map(|((number, _), fd)| (number, fd.revents()));
+        Ok(ready.filter(|(_, flags)| !flags.is_empty()).collect())
+    }
+
+    /// Closes the other sockets.
+    fn won(&mut self, candidate: usize, fd: OwnedFd) -> OwnedFd {
+        let now = sys::now();
+        self.log.end(candidate, now, Outcome::Connected);
+        self.log.end_all(now, Outcome::Abandoned);
+        self.sockets.fill_with(|| None);
+        self.race = Race::new();
+        fd
+    }
+
+    fn lost(&mut self, candidate: usize, error: Error) {
+        let now = sys::now();
+        self.log.end(candidate, now, Outcome::Failed(error));
+        self.race.failed(candidate, now);
+    }
+
+    /// The most telling error; closes the sockets.
+    fn failure(&mut self) -> AddrError {
+        self.sockets.fill_with(|| None);
+        let Some((attempt, error)) = self.log.most_telling() else {
+            let is_long = self.endpoints.as_ref().len() > CANDIDATES_MAX;
+            let cause = if is_long { Cause::TooManyAddresses } else { Cause::NothingToTry };
+            return AddrError::nowhere(Error::refused(Op::Connect, cause));
         };
-        Ok(Progress::Started(Self::new(fd, peer, attempts)))
+        let source = self.connector.source_of(attempt).filter(|_| error.op() == Op::Bind).map(Endpoint::from);
+        match source.or_else(|| self.endpoint(attempt.candidate)) {
+            Some(endpoint) => AddrError::new(error, endpoint),
+            None => AddrError::nowhere(error),
+        }
     }
-}
-
-impl<L> AsFd for Pending<L> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-/// Gives away the socket and drops the other addresses. When the socket is writable or has an error, `SO_ERROR` is the
-/// result of the attempt.
-impl<L> From<Pending<L>> for OwnedFd {
-    fn from(pending: Pending<L>) -> Self {
-        pending.fd
-    }
-}
-
-/// Waits until an attempt has succeeded or failed.
-pub(super) fn wait(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<()> {
-    while !is_writable(fd, deadline)? || !is_connected(fd)? {}
-    Ok(())
-}
-
-/// Waits until the socket is writable or has an error, or a signal arrives.
-fn is_writable(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
-    match sys::poll(fd, PollFlags::OUT, deadline.remaining()) {
-        Ok(true) => Ok(true),
-        Err(Errno::INTR) if !deadline.is_over() => Ok(false),
-        Ok(false) | Err(Errno::INTR) => Err(Error::new(Op::Connect, Errno::TIMEDOUT)),
-        Err(errno) => Err(Error::new(Op::Poll, errno)),
-    }
-}
-
-/// Whether an attempt has succeeded; `false` while it is in progress.
-fn is_connected(fd: BorrowedFd<'_>) -> Result<bool> {
-    fail_with_waiting_error(fd)?;
-    match sys::peer_addr(fd) {
-        Ok(peer) => refuse_itself(fd, &peer).map(|()| true),
-        Err(Errno::NOTCONN) => is_connected_since(fd),
-        Err(errno) => Err(Error::new(Op::PeerAddr, errno)),
-    }
-}
-
-/// There was no error and no peer: the attempt is in progress, or has ended since.
-fn is_connected_since(fd: BorrowedFd<'_>) -> Result<bool> {
-    if sys::poll_now(fd, PollFlags::OUT).op(Op::Poll)?.is_empty() {
-        return Ok(false);
-    }
-    fail_with_waiting_error(fd)?;
-    let peer = sys::peer_addr(fd).op(Op::Connect)?;
-    refuse_itself(fd, &peer).map(|()| true)
-}
-
-fn fail_with_waiting_error(fd: BorrowedFd<'_>) -> Result<()> {
-    option::take_error(fd)?.map_or(Ok(()), |errno| Err(Error::new(Op::Connect, errno)))
-}
-
-/// Rejects a socket that is connected to itself.
-pub(super) fn refuse_itself(fd: BorrowedFd<'_>, peer: &Endpoint) -> Result<()> {
-    if peer.as_inet().is_some() && sys::local_addr(fd).op(Op::LocalAddr)? == *peer {
-        return Err(Error::refused(Op::Connect, Cause::SelfConnected));
-    }
-    Ok(())
 }

@@ -180,15 +180,6 @@ impl SocketOptions {
         self.backlog
     }
 
-    /// How long a write blocks, if set.
-    pub(crate) const fn send_timeout(&self) -> Option<Duration> {
-        if self.says(At::SO_SNDTIMEO) {
-            Some(Duration::from_millis(self.words[At::SO_SNDTIMEO as usize] as u64))
-        } else {
-            None
-        }
-    }
-
     const fn only_v6(&self) -> bool {
         self.words[At::IPV6_V6ONLY as usize] != 0
     }

@@ -23,7 +23,7 @@ const DISCARDS: usize = 16;
 impl List {
     /// Whether the poller watches the occupants of this list.
     const fn is_watched(self) -> bool {
-        matches!(self, Self::Open | Self::Connecting | Self::LeavingWatched | Self::Foreign)
+        matches!(self, Self::Open | Self::Connecting | Self::LeavingWatched | Self::Foreign | Self::Rival)
     }
 }
 
@@ -33,6 +33,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     pub(super) fn remove(&mut self, key: Key) -> Option<Connection<T>> {
         self.get(key)?;
         self.learn(key);
+        self.remove_rivals(key);
         let Some(Occupant::Connection(mut connection)) = self.take_out(key) else { return None };
         self.give_back(connection.ticket.take(), connection.dial.take());
         Some(connection)
@@ -181,8 +182,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
                 Expiry::Close => self.doom(key, CloseReason::Deadline),
             });
         }
-        if connection.dial.is_some() {
-            self.attempt_timed_out(key);
+        if connection.is_connecting() {
+            self.go_on(key, None);
             return None;
         }
         // More may be ready than one wait takes from the kernel; a ready connection is not idle.
@@ -215,6 +216,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     /// Closes the connection whose `Closing` was reported last.
     #[inline]
     pub(super) fn close_doomed(&mut self) {
+        self.forget_dial();
         if let Some((key, _)) = self.closing.take() {
             self.remove(key);
         }

@@ -33,7 +33,7 @@ pub struct Connection<T> {
     /// Its own idle timeout instead of the server's.
     pub(super) idle_timeout: Option<Option<Duration>>,
     pub(super) deadline: Option<(Duration, Expiry)>,
-    /// The attempt to connect, while it lasts.
+    /// The attempts to connect, while they last.
     pub(super) dial: Option<Dial>,
     pub(super) opened_at: Duration,
     pub(super) last_active: Duration,
@@ -191,8 +191,8 @@ impl<T> Connection<T> {
     }
 
     /// Whether the connection is still connecting.
-    pub const fn is_connecting(&self) -> bool {
-        self.dial.is_some()
+    pub fn is_connecting(&self) -> bool {
+        self.dial.as_ref().is_some_and(|dial| !dial.is_connected())
     }
 
     /// Whether the interest includes reading.
@@ -214,8 +214,8 @@ impl<T> Connection<T> {
     pub(super) fn due(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
         let deadline = self.deadline.map(|(at, _)| at);
         let other = match &self.dial {
-            Some(dial) => dial.until(),
-            None => self.idle_at(idle_timeout),
+            Some(dial) if !dial.is_connected() => dial.due(),
+            _ => self.idle_at(idle_timeout),
         };
         [deadline, other].into_iter().flatten().min()
     }

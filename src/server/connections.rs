@@ -11,6 +11,7 @@ use super::{
     event::CloseReason,
     options::Treatment,
     outgoing::{Refused, Routes},
+    rival::Rival,
     table::{List, Table},
 };
 use crate::{
@@ -31,6 +32,7 @@ pub(super) enum Occupant<T> {
     Leaving(Stream, Duration),
     /// A duplicate of a descriptor passed to `watch`.
     Foreign(OwnedFd, Interest),
+    Rival(Rival),
 }
 
 pub(super) struct Connections<'t, T, const SOURCES: usize> {
@@ -53,6 +55,8 @@ pub(super) struct Connections<'t, T, const SOURCES: usize> {
     pub(super) at_leave: Probe,
     /// Reported as `Closing`, and closed when the caller asks for the next event.
     pub(super) closing: Option<(Key, CloseReason)>,
+    /// Reported as `Connected` last.
+    pub(super) connected: Option<Key>,
     /// Whether a descriptor was released since the last `take_released`.
     pub(super) released: bool,
     pub(super) sharing: Sharing,
@@ -107,6 +111,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
             at_dial: Probe::new(),
             at_leave: Probe::new(),
             closing: None,
+            connected: None,
             released: false,
             sharing: Sharing::Unknown,
         })
@@ -129,6 +134,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
             at_dial: self.at_dial,
             at_leave: self.at_leave,
             closing: self.closing,
+            connected: self.connected,
             released: self.released,
             sharing: self.sharing,
         }
@@ -223,7 +229,7 @@ pub(super) const OPEN: [List; 8] = [
 ];
 
 /// The lists of connections still connecting.
-pub(super) const MAKING: [List; 3] = [List::Dialled, List::Connecting, List::Unconnected];
+pub(super) const MAKING: [List; 4] = [List::Dialled, List::Waiting, List::Connecting, List::Unconnected];
 
 /// Holding.
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
@@ -245,7 +251,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut Connection<T>)> {
         let connections =
             self.table.iter_mut().filter_map(|(key, _, occupant)| Some((key, occupant.connection_mut()?)));
-        connections.filter(|(_, connection)| connection.dial.is_none())
+        connections.filter(|(_, connection)| !connection.is_connecting())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -327,7 +333,7 @@ impl<T> Occupant<T> {
         match self {
             Self::Connection(connection) => connection.due(idle_timeout),
             Self::Leaving(_, until) => Some(*until),
-            Self::Foreign(..) => None,
+            Self::Foreign(..) | Self::Rival(_) => None,
         }
     }
 }
@@ -338,6 +344,7 @@ impl<T> AsFd for Occupant<T> {
             Self::Connection(connection) => connection.as_fd(),
             Self::Leaving(stream, _) => stream.as_fd(),
             Self::Foreign(fd, _) => fd.as_fd(),
+            Self::Rival(rival) => rival.fd.as_fd(),
         }
     }
 }

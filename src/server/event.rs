@@ -13,7 +13,7 @@ pub enum Event {
     /// A connection was accepted and admitted; this is its first event. If the server speaks first in your protocol,
     /// write now; otherwise wait for [`Readable`](Self::Readable).
     Opened(Key),
-    /// An outgoing connection is established.
+    /// An outgoing connection is established. [`attempts`](super::Server::attempts) has what was tried before.
     Connected(Key),
     /// The connection may be readable: bytes, the end of the stream or an error. A new connection may have nothing yet.
     /// One read is enough: what remains is reported again, except with [`ONE_SHOT`](Interest::ONE_SHOT).
@@ -48,8 +48,8 @@ pub enum CloseReason {
     Deadline,
     /// The grace period of [`drain`](super::Server::drain) is over.
     DrainTimeout,
-    /// No address of an outgoing connection could be reached. The error is that of the last address, which is
-    /// [`peer_addr`](super::Connection::peer_addr); `ETIMEDOUT` if the time was over.
+    /// No address of an outgoing connection could be reached. The error is the most telling one, and its address is
+    /// [`peer_addr`](super::Connection::peer_addr); [`attempts`](super::Server::attempts) has all of them.
     ConnectFailed(Error),
     /// The poller cannot watch it: `ENOMEM`, `ENOSPC` at `fs.epoll.max_user_watches`, or `EINVAL` for its interest.
     Unwatched(Error),

@@ -29,6 +29,7 @@ mod model;
 mod opening;
 mod options;
 mod outgoing;
+mod rival;
 mod run;
 mod slot;
 mod table;

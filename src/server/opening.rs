@@ -192,13 +192,12 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         let list = self.table.list(key);
         let Some(occupant) = self.table.get(key) else { return };
         let Some(interest) = watched_for(list, occupant) else { return };
-        if self.poller.add(occupant, key.to_bits(), interest).is_ok() {
-            return;
-        }
+        let Err(error) = self.poller.add(occupant, key.to_bits(), interest) else { return };
         match list {
             List::Open => self.table.move_to(key, List::Unwatchable),
             List::Connecting => self.table.move_to(key, List::Dialled),
             List::LeavingWatched => self.table.move_to(key, List::Leaving),
+            List::Rival => self.rival_failed(key, Some(error)),
             _ => {}
         }
     }
@@ -209,6 +208,7 @@ fn watched_for<T>(list: List, occupant: &Occupant<T>) -> Option<Interest> {
     match (list, occupant) {
         (List::Open | List::Connecting, Occupant::Connection(connection)) => Some(connection.watched),
         (List::LeavingWatched, _) => Some(Interest::READABLE),
+        (List::Rival, _) => Some(Interest::WRITABLE),
         (List::Foreign, Occupant::Foreign(_, interest)) => Some(*interest),
         _ => None,
     }

@@ -1,12 +1,13 @@
-//! Outgoing connections: one address after another, until one connects or none is left.
+//! Outgoing connections: a race of attempts to the addresses of a list; the first that connects wins.
 //!
 //! An attempt costs `socket` and `connect`. At the end of the turn the server polls the attempt, where that pays; on
 //! the loopback device it has nearly always completed, and such a connection is added to the poller once, with its own
-//! interest.
+//! interest. An attempt that begins beside another one takes a slot of its own while it lasts: see
+//! [`rival`](super::rival).
 
 use core::{fmt, time::Duration};
 
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 
 use super::{
     Event, Key, Server,
@@ -16,10 +17,13 @@ use super::{
 };
 use crate::{
     addr::Endpoint,
-    connect::Connector,
-    error::{Cause, Errno, Error, Op},
+    connect::{
+        Connector, Outcome,
+        attempt::{self, Begun, Found},
+        race::{Attempt, CANDIDATES_MAX, Race, Step, telling},
+    },
+    error::{Cause, Errno, Error, Op, Result},
     event::{Interest, Readiness},
-    option,
     stream::Stream,
     sys,
 };
@@ -58,23 +62,62 @@ impl<V> From<Refused<V>> for Error {
     }
 }
 
-/// The state of a connection attempt.
-#[derive(Clone, Copy, Debug)]
+/// The state of an outgoing connection until it is established.
+#[derive(Clone, Debug)]
 pub(super) struct Dial {
     /// Which route it takes.
     pub(super) route: usize,
-    /// Which address of the route is being tried.
-    attempt: usize,
-    /// When to give up that address, and when to give up the attempt.
-    attempt_until: Option<Duration>,
-    until: Option<Duration>,
-    /// Why the last address failed.
-    pub(super) error: Error,
+    pub(super) race: Race,
+    /// The address that the connection's own socket is for.
+    pub(super) candidate: usize,
+    /// The most telling failure.
+    failure: Option<(usize, Error)>,
+    phase: Phase,
+}
+
+/// How far a dial is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Racing,
+    /// It is over, and remains only until the next event.
+    Connected,
+    /// It is over, and not yet reported or the last event.
+    Failed,
 }
 
 impl Dial {
-    pub(super) fn until(&self) -> Option<Duration> {
-        [self.attempt_until, self.until].into_iter().flatten().min()
+    pub(super) fn due(&self) -> Option<Duration> {
+        if self.phase == Phase::Racing { self.race.wake_at() } else { None }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.phase == Phase::Connected
+    }
+
+    fn failed(&mut self, candidate: usize, error: Error, now: Duration) {
+        self.race.failed(candidate, now);
+        self.remember(candidate, error);
+    }
+
+    fn remember(&mut self, candidate: usize, error: Error) {
+        if self.failure.is_none_or(|(_, other)| telling(&error) > telling(&other)) {
+            self.failure = Some((candidate, error));
+        }
+    }
+
+    fn error(&self) -> Error {
+        self.failure.map_or(TIMED_OUT, |(_, error)| error)
+    }
+
+    fn outcome(&self, candidate: usize, failure: Option<Error>) -> Option<Outcome> {
+        if self.race.is_running(candidate) {
+            return Some(match (self.is_connected(), candidate == self.candidate) {
+                (false, _) => Outcome::Running,
+                (true, true) => Outcome::Connected,
+                (true, false) => Outcome::Abandoned,
+            });
+        }
+        failure.filter(|_| self.race.has_failed(candidate)).map(Outcome::Failed)
     }
 }
 
@@ -90,6 +133,8 @@ struct Route<'t> {
     endpoints: Option<&'t [Endpoint]>,
     connector: Connector,
     users: usize,
+    /// The latest failure of each address.
+    failures: [Option<Error>; CANDIDATES_MAX],
 }
 
 impl<'t> Routes<'t> {
@@ -102,7 +147,7 @@ impl<'t> Routes<'t> {
         let is_same = |route: &Route<'t>| route.connector == *connector && is_same_list(route.endpoints, endpoints);
         let same = self.all.iter().position(|route| route.as_ref().is_some_and(is_same));
         let number = same.or_else(|| self.all.iter().position(Option::is_none))?;
-        let new = || Route { endpoints, connector: *connector, users: 0 };
+        let new = || Route { endpoints, connector: *connector, users: 0, failures: [None; CANDIDATES_MAX] };
         self.all.get_mut(number)?.get_or_insert_with(new).users += 1;
         Some(number)
     }
@@ -115,6 +160,17 @@ impl<'t> Routes<'t> {
     fn get(&self, number: usize) -> Option<&Route<'t>> {
         self.all.get(number)?.as_ref()
     }
+
+    /// The address of a dial's own socket; `own` is the connection's.
+    pub(super) fn endpoint(&self, dial: &Dial, own: &Endpoint) -> Endpoint {
+        self.get(dial.route).and_then(|route| route.endpoint(dial.candidate, own)).unwrap_or(*own)
+    }
+
+    fn note(&mut self, number: usize, candidate: usize, error: Error) {
+        let route = self.all.get_mut(number).and_then(Option::as_mut);
+        let place = route.and_then(|route| route.failures.get_mut(candidate));
+        place.into_iter().for_each(|place| *place = Some(error));
+    }
 }
 
 fn is_same_list(one: Option<&[Endpoint]>, other: Option<&[Endpoint]>) -> bool {
@@ -125,24 +181,25 @@ fn is_same_list(one: Option<&[Endpoint]>, other: Option<&[Endpoint]>) -> bool {
 }
 
 impl Route<'_> {
-    /// The address to try at an attempt; `first` is the connection's own.
-    fn endpoint(&self, attempt: usize, first: &Endpoint) -> Option<Endpoint> {
+    /// The address of a candidate; `own` is the connection's.
+    fn endpoint(&self, candidate: usize, own: &Endpoint) -> Option<Endpoint> {
         match self.endpoints {
-            Some(endpoints) => endpoints.get(attempt).copied(),
-            None => (attempt == 0).then_some(*first),
+            Some(endpoints) => endpoints.get(candidate).copied(),
+            None => (candidate == 0).then_some(*own),
         }
     }
 }
 
 impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
-    /// Starts connecting to the first of `endpoints`, in order, that can be reached, and keeps `data` with the
-    /// connection. [`Event::Connected`] reports success; if no address is left or the time is over, [`Event::Closing`]
-    /// reports the error in [`CloseReason::ConnectFailed`]. The key is valid at once; until the connection is
-    /// established, writing to it fails with `EAGAIN`.
+    /// Starts connecting to the first of `endpoints` that can be reached, and keeps `data` with the connection. The
+    /// attempts are staggered as in [`connect`](crate::connect); one that begins beside another takes a vacant slot
+    /// while it lasts, and if there is none, the other is given up. [`Event::Connected`] reports success; if every
+    /// attempt has failed or the time is over, [`Event::Closing`] reports the most telling error in
+    /// [`CloseReason::ConnectFailed`]. While you handle either, [`attempts`](Self::attempts) has the whole list. The key
+    /// is valid at once; until the connection is established, writing to it fails with `EAGAIN`.
     ///
-    /// The interest is `READABLE` at first. The server does not check for self-connections: a connection to a port in
-    /// the ephemeral range where nothing listens can reach itself. Where that matters, compare the stream's two
-    /// addresses.
+    /// The interest is `READABLE` at first. A connection to itself, possible for a port in the ephemeral range where
+    /// nothing listens, counts as refused.
     ///
     /// ```
     /// use anet::{connect::Connector, server::{Event, Server, Slot}};
@@ -172,8 +229,8 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// # Errors
     ///
     /// The error returns the data: [`NoRoom`](Cause::NoRoom) if no slot is vacant or [`ROUTES_MAX`] other lists are in
-    /// use, or the error of the last address if every one failed at once; see
-    /// [`connect::start`](crate::connect::start).
+    /// use, or the most telling error if every attempt failed at once; see
+    /// [`Pending::advance`](crate::connect::Pending::advance).
     #[doc(alias = "anetTcpNonBlockConnect")]
     pub fn connect(&mut self, endpoints: &'t [Endpoint], connector: &Connector, data: T) -> Result<Key, Refused<T>> {
         let first = endpoints.first().copied().unwrap_or(Endpoint::Unknown { family: 0 });
@@ -188,6 +245,14 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     pub fn connect_to(&mut self, endpoint: Endpoint, connector: &Connector, data: T) -> Result<Key, Refused<T>> {
         self.connections.dial(endpoint, None, connector, data)
     }
+
+    /// The addresses that an outgoing connection has tried so far and what became of each: while it is connecting, and
+    /// as long as its [`Event::Connected`] or [`Event::Closing`] is the last event. An address tried with and without
+    /// a source address is listed once. Connections with the same list share the errors: each is the latest at its
+    /// address.
+    pub fn attempts(&self, key: Key) -> impl Iterator<Item = (Endpoint, Outcome)> {
+        self.connections.attempts(key)
+    }
 }
 
 impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
@@ -198,35 +263,79 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         connector: &Connector,
         data: T,
     ) -> Result<Key, Refused<T>> {
+        let list = endpoints.unwrap_or(core::slice::from_ref(&first));
+        if list.len() > CANDIDATES_MAX {
+            return Err(Refused { value: data, error: Error::refused(Op::Connect, Cause::TooManyAddresses) });
+        }
         let route = if self.room() == 0 { None } else { self.routes.take(endpoints, connector) };
         let Some(route) = route else { return Err(Refused::no_room(data)) };
-        let now = sys::now();
-        let until = connector.timeout().map(|time| now.saturating_add(time));
-        let mut dial = Dial { route, attempt: 0, attempt_until: None, until, error: NOTHING_TO_TRY };
-        let Some((stream, peer)) = self.begin(&mut dial, &first, now) else {
+        let mut race = connector.race(sys::now());
+        for endpoint in list {
+            race.push(endpoint);
+        }
+        let mut dial = Dial { route, race, candidate: 0, failure: None, phase: Phase::Racing };
+        let Some((begun, peer)) = self.begin_first(&mut dial, &first) else {
             self.routes.release(route);
-            return Err(Refused { value: data, error: dial.error });
+            let error = if list.is_empty() { NOTHING_TO_TRY } else { dial.error() };
+            return Err(Refused { value: data, error });
         };
-        let mut connection = self.number(stream, peer, data);
+        let (fd, list) = match begun {
+            Begun::Connected(fd) | Begun::InProgress(fd) => (fd, List::Dialled),
+            Begun::Full(fd) => (fd, List::Waiting),
+        };
+        let mut connection = self.number(fd.into(), peer, data);
         connection.dial = Some(dial);
-        self.hold(connection, List::Dialled).map_err(|connection| {
+        self.hold(connection, list).map_err(|connection| {
             self.routes.release(route);
             Refused::no_room(connection.data)
         })
     }
 
-    /// Starts with the first address that does not fail at once; `dial` records which.
-    fn begin(&self, dial: &mut Dial, own: &Endpoint, now: Duration) -> Option<(Stream, Endpoint)> {
-        let route = self.routes.get(dial.route)?;
-        while let Some(endpoint) = route.endpoint(dial.attempt, own) {
-            dial.attempt_until = route.connector.attempt_timeout().map(|time| now.saturating_add(time));
-            match route.connector.begin(&endpoint) {
-                Ok(stream) => return Some((stream, endpoint)),
-                Err(error) => dial.error = error,
+    /// Begins with the first address that does not fail at once.
+    fn begin_first(&mut self, dial: &mut Dial, own: &Endpoint) -> Option<(Begun, Endpoint)> {
+        while let Step::Begin(attempt) = dial.race.next(sys::now()) {
+            if let Some(begun) = self.begin(dial, attempt, own) {
+                dial.candidate = attempt.candidate;
+                return Some(begun);
             }
-            dial.attempt += 1;
         }
         None
+    }
+
+    /// Begins an attempt; if it fails at once, notes that.
+    fn begin(&mut self, dial: &mut Dial, attempt: Attempt, own: &Endpoint) -> Option<(Begun, Endpoint)> {
+        let Attempt { candidate, .. } = attempt;
+        let route = self.routes.get(dial.route)?;
+        let endpoint = route.endpoint(candidate, own)?;
+        let source = route.connector.source_of(attempt);
+        match attempt::begin(&endpoint, source, route.connector.options(), true) {
+            Ok(begun) => {
+                if matches!(begun, Begun::Full(_)) {
+                    dial.race.found_full(candidate, sys::now());
+                }
+                Some((begun, endpoint))
+            }
+            Err(error) => {
+                self.note(dial, candidate, error);
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, dial: &mut Dial, candidate: usize, error: Error) {
+        dial.failed(candidate, error, sys::now());
+        self.routes.note(dial.route, candidate, error);
+    }
+
+    fn attempts(&self, key: Key) -> impl Iterator<Item = (Endpoint, Outcome)> {
+        let connection = self.get(key);
+        let dial = connection.and_then(|connection| connection.dial.as_ref());
+        let route = dial.and_then(|dial| self.routes.get(dial.route));
+        (0..CANDIDATES_MAX).filter_map(move |candidate| {
+            let endpoint = route?.endpoint(candidate, &connection?.peer)?;
+            let failure = route?.failures.get(candidate).copied().flatten();
+            Some((endpoint, dial?.outcome(candidate, failure)?))
+        })
     }
 
     /// The next event, at the end of a turn, of an attempt started in it. Attempts still in progress are watched.
@@ -243,18 +352,31 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         None
     }
 
-    /// Polls an attempt that is not watched yet.
+    /// Looks how far an attempt is that is not watched yet.
     fn look_after(&mut self, key: Key) -> Option<Event> {
         let connection = connection(&mut self.table, key)?;
-        let ready = sys::poll_now(connection.as_fd(), sys::PollFlags::OUT).unwrap_or(sys::PollFlags::empty());
-        self.at_dial.learn(!ready.is_empty());
-        if ready.intersects(sys::PollFlags::ERR | sys::PollFlags::HUP) {
-            self.attempt_failed(key, None);
-            None
-        } else if ready.is_empty() {
-            None
-        } else {
-            Some(self.connected(key, List::Unwatched))
+        let found = attempt::look(connection.stream.as_fd(), &connection.peer);
+        self.at_dial.learn(found != Found::InProgress);
+        match found {
+            Found::InProgress => None,
+            Found::Connected => Some(self.connected(key, List::Unwatched)),
+            Found::ConnectedSomewhere => self.connected_elsewhere(key, List::Unwatched),
+            Found::Failed => {
+                self.attempt_failed(key, None);
+                None
+            }
+        }
+    }
+
+    /// An attempt is connected, if not to itself.
+    fn connected_elsewhere(&mut self, key: Key, list: List) -> Option<Event> {
+        let connection = self.get(key)?;
+        match attempt::refuse_itself(connection.as_fd(), &connection.peer) {
+            Ok(()) => Some(self.connected(key, list)),
+            Err(error) => {
+                self.attempt_failed(key, Some(error));
+                None
+            }
         }
     }
 
@@ -263,7 +385,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         connection.watched = Interest::WRITABLE;
         match self.poller.add(&connection.stream, key.to_bits(), Interest::WRITABLE) {
             Ok(()) => self.table.move_to(key, List::Connecting),
-            Err(error) => self.give_up(key, error),
+            Err(error) => self.attempt_failed(key, Some(error)),
         }
     }
 
@@ -273,75 +395,143 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
             self.attempt_failed(key, None);
             return self.unconnected();
         }
-        ready.is_writable().then(|| {
-            let event = self.connected(key, List::Open);
-            self.table.mark(key);
-            event
-        })
+        if !ready.is_writable() {
+            return None;
+        }
+        let event = self.connected_elsewhere(key, List::Open);
+        self.table.mark(key);
+        event.or_else(|| self.unconnected())
     }
 
-    fn connected(&mut self, key: Key, list: List) -> Event {
+    /// The dial remains until the next event, for the list of what was tried.
+    pub(super) fn connected(&mut self, key: Key, list: List) -> Event {
         self.table.move_to(key, list);
         let now = self.now;
         if let Some(connection) = connection(&mut self.table, key) {
             connection.last_active = now;
-            if let Some(dial) = connection.dial.take() {
-                self.routes.release(dial.route);
+            if let Some(dial) = connection.dial.as_mut() {
+                dial.phase = Phase::Connected;
+                self.connected = Some(key);
             }
         }
+        self.remove_rivals(key);
         self.schedule(key);
         Event::Connected(key)
     }
 
-    /// Continues with the next address, if there is one and time is left.
-    fn attempt_failed(&mut self, key: Key, why: Option<Error>) {
-        let now = sys::now();
-        let Some(tried) = connection(&mut self.table, key) else { return };
-        let Some(mut dial) = tried.dial else { return };
-        let own = tried.peer;
-        dial.error = why.unwrap_or_else(|| error_of(&tried.stream));
-        dial.attempt += 1;
-        let is_over = dial.until.is_some_and(|until| until <= now);
-        let begun = if is_over { None } else { self.begin(&mut dial, &own, now) };
-        let Some((stream, peer)) = begun else { return self.give_up(key, dial.error) };
-        self.forget(key);
-        if let Some(connection) = connection(&mut self.table, key) {
-            (connection.stream, connection.peer, connection.dial) = (stream, peer, Some(dial));
+    /// Forgets what the connection tried that was reported last as connected.
+    #[inline]
+    pub(super) fn forget_dial(&mut self) {
+        let Some(key) = self.connected.take() else { return };
+        if let Some(dial) = connection(&mut self.table, key).and_then(|connection| connection.dial.take()) {
+            self.routes.release(dial.route);
         }
-        self.table.move_to(key, List::Dialled);
+    }
+
+    /// The attempt of the connection's own socket has failed.
+    pub(super) fn attempt_failed(&mut self, key: Key, why: Option<Error>) {
+        let Some(tried) = connection(&mut self.table, key) else { return };
+        let error = why.unwrap_or_else(|| attempt::error_of(tried.as_fd()));
+        let Some(candidate) = tried.dial.as_ref().map(|dial| dial.candidate) else { return };
+        self.set_waiting(key);
+        self.go_on(key, Some((candidate, error)));
+    }
+
+    /// Does what is due in a race, after a failure or at its time.
+    pub(super) fn go_on(&mut self, key: Key, failed: Option<(usize, Error)>) {
+        let Some(connection) = connection(&mut self.table, key) else { return };
+        let own = connection.peer;
+        let Some(mut dial) = connection.dial.take() else { return };
+        if let Some((candidate, error)) = failed {
+            self.note(&mut dial, candidate, error);
+        }
+        if self.run(key, &mut dial, &own) {
+            return self.give_up(key, dial);
+        }
+        if let Some(connection) = self.get_mut(key) {
+            connection.dial = Some(dial);
+        }
         self.schedule(key);
     }
 
-    fn give_up(&mut self, key: Key, error: Error) {
-        if let Some(dial) = connection(&mut self.table, key).and_then(|connection| connection.dial.as_mut()) {
-            // Nothing is due any more.
-            *dial = Dial { attempt_until: None, until: None, error, ..*dial };
+    /// Begins the attempts that are due; returns whether the race is over.
+    fn run(&mut self, key: Key, dial: &mut Dial, own: &Endpoint) -> bool {
+        loop {
+            match dial.race.next(sys::now()) {
+                Step::Begin(attempt) => self.begin_beside(key, dial, attempt, own),
+                Step::Wait { .. } => match self.promote_rival(key, dial) {
+                    Some((candidate, error)) => self.note(dial, candidate, error),
+                    None => return false,
+                },
+                Step::TimedOut => {
+                    while let Some(candidate) = dial.race.running().next() {
+                        self.note(dial, candidate, TIMED_OUT);
+                    }
+                    return true;
+                }
+                Step::Failed => return true,
+            }
         }
+    }
+
+    /// Begins an attempt in the connection's own slot if that has none, otherwise in another slot; without a vacant one
+    /// the attempt of the connection's own gives way.
+    fn begin_beside(&mut self, key: Key, dial: &mut Dial, attempt: Attempt, own: &Endpoint) {
+        if self.table.list(key) != List::Waiting && self.table.len(List::Vacant) == 0 {
+            self.release_one();
+        }
+        if self.table.list(key) != List::Waiting && self.table.len(List::Vacant) == 0 {
+            self.routes.note(dial.route, dial.candidate, TIMED_OUT);
+            dial.race.gave_way(dial.candidate);
+            dial.remember(dial.candidate, TIMED_OUT);
+            self.set_waiting(key);
+        }
+        let Some((Begun::Connected(fd) | Begun::InProgress(fd), endpoint)) = self.begin(dial, attempt, own) else {
+            return;
+        };
+        if self.table.list(key) == List::Waiting {
+            dial.candidate = attempt.candidate;
+            self.install(key, fd, endpoint, List::Dialled);
+        } else if let Err(error) = self.add_rival(key, attempt.candidate, endpoint, fd) {
+            self.note(dial, attempt.candidate, error);
+        }
+    }
+
+    /// The attempt of the connection's own socket is over. The socket stays until another takes its place.
+    fn set_waiting(&mut self, key: Key) {
+        if self.table.list(key) == List::Connecting {
+            let _ = self.get(key).map(|connection| self.poller.delete(connection));
+        }
+        self.table.move_to(key, List::Waiting);
+    }
+
+    /// Gives a connection the socket of an attempt.
+    fn install(&mut self, key: Key, fd: OwnedFd, endpoint: Endpoint, list: List) {
+        if let Some(connection) = connection(&mut self.table, key) {
+            (connection.stream, connection.peer) = (Stream::from(fd), endpoint);
+        }
+        self.table.move_to(key, list);
+    }
+
+    /// The connection's address is that of the most telling error.
+    fn give_up(&mut self, key: Key, mut dial: Dial) {
+        self.remove_rivals(key);
         self.forget(key);
+        dial.phase = Phase::Failed;
+        dial.candidate = dial.failure.map_or(dial.candidate, |(candidate, _)| candidate);
+        let Some(connection) = connection(&mut self.table, key) else { return };
+        connection.peer = self.routes.endpoint(&dial, &connection.peer);
+        connection.dial = Some(dial);
         self.table.move_to(key, List::Unconnected);
     }
 
-    /// Handles an address, or an attempt, that took too long.
-    pub(super) fn attempt_timed_out(&mut self, key: Key) {
-        self.attempt_failed(key, Some(Error::new(Op::Connect, Errno::TIMEDOUT)));
-    }
-
-    /// The next attempt that failed.
+    /// The next connection of which every attempt has failed.
     pub(super) fn unconnected(&mut self) -> Option<Event> {
         let key = self.table.first(List::Unconnected)?;
-        let error = self.get(key)?.dial.map_or(NOTHING_TO_TRY, |dial| dial.error);
+        let error = self.get(key)?.dial.as_ref().map_or(NOTHING_TO_TRY, Dial::error);
         Some(self.doom(key, CloseReason::ConnectFailed(error)))
     }
 }
 
 const NOTHING_TO_TRY: Error = Error::refused(Op::Connect, Cause::NothingToTry);
-
-/// Why an attempt has failed.
-fn error_of(stream: &Stream) -> Error {
-    match option::take_error(stream) {
-        Ok(Some(errno)) => Error::new(Op::Connect, errno),
-        // It hung up without an error.
-        Ok(None) => Error::new(Op::Connect, Errno::CONNRESET),
-        Err(error) => error,
-    }
-}
+const TIMED_OUT: Error = Error::new(Op::Connect, Errno::TIMEDOUT);

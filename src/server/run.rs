@@ -192,6 +192,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
         match self.table.list(key) {
             List::Foreign => self.foreign(key).map(|id| Event::Watched(id, ready)),
             List::Connecting => self.report_connecting(key, ready),
+            List::Rival => self.report_rival(key, ready),
             List::LeavingWatched => {
                 self.discard(key);
                 None

@@ -56,10 +56,14 @@ pub(super) enum List {
     Open,
     /// Connecting; not watched.
     Dialled,
+    /// Connecting, without an attempt of its own for now.
+    Waiting,
     /// Connecting and watched.
     Connecting,
     /// Failed to connect; not yet reported.
     Unconnected,
+    /// An attempt beside that of a connection; watched.
+    Rival,
     /// Closed lingering; not watched.
     Leaving,
     /// Closed lingering and watched.

@@ -24,7 +24,6 @@ mod wake;
 use core::time::Duration;
 
 use rustix::{
-    event::PollFd,
     fd::{BorrowedFd, OwnedFd},
     io::{Errno, FdFlags, IoSlice},
     net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketType},
@@ -41,7 +40,7 @@ pub(crate) use netlink::*;
 #[cfg(target_os = "linux")]
 pub(crate) use proc::*;
 pub(crate) use rustix::{
-    event::PollFlags,
+    event::{PollFd, PollFlags},
     fs::{OFlags, fsync},
     io::{readv, retry_on_intr, write},
     net::{Protocol, Shutdown, listen, shutdown, sockopt},
@@ -276,6 +275,12 @@ const NO_SIGNAL: SendFlags = SendFlags::empty();
 pub(crate) fn poll(fd: BorrowedFd<'_>, asked: PollFlags, timeout: Option<Duration>) -> Result<bool> {
     let mut fds = [PollFd::from_borrowed_fd(fd, asked)];
     rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()).map(|ready| ready > 0)
+}
+
+/// Waits until a descriptor is ready for what it was asked for, has an error or a hang-up, or `timeout` is over (`None`:
+/// never).
+pub(crate) fn poll_all(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize> {
+    rustix::event::poll(fds, timeout.map(timespec).as_ref())
 }
 
 /// Which of `asked` `fd` is ready for, and any error or hang-up, without blocking.

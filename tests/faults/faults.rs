@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, UnixAddr,
     accept::Reserve,
-    connect::{self, Connector, LocalAddr},
+    connect::{self, Connector, LocalAddr, Pending},
     datagram::{
         Batch, Segmenter,
         cmsg::{self, Encoder},
@@ -425,7 +425,8 @@ fn accepting_survives_every_fault() {
         };
         with_every_errno_given(name, syscall, given, |listeners| {
             let results = listeners.each_ref().map(|listener| {
-                let _progress = connect::start([listener.local_addr()?], LocalAddr::Any);
+                let mut pending = Pending::new([listener.local_addr()?], LocalAddr::Any);
+                let _connected = pending.advance(|_| Ok(()));
                 listener.accept().map(drop)
             });
             results.into_iter().filter(|result| !result.is_err_and(|error| error.is_would_block())).collect()
@@ -442,8 +443,8 @@ fn connecting_survives_every_fault() {
     };
     let source = LocalAddr::Bound("127.0.0.1:0".parse().unwrap());
     let scenario = |(_, server): &(Listener, [Endpoint; 1])| {
-        connect::blocking(server, Connector::from(source).with_attempt_timeout(Some(PATIENCE)))?;
-        connect::start(server, source)?;
+        connect::blocking(server, Connector::from(source).with_timeout(Some(PATIENCE)))?;
+        connected_by_poller(&mut Pending::new(server, source))?;
         Ok(())
     };
     scenario(&given()).unwrap();
@@ -461,8 +462,7 @@ fn connecting_survives_every_fault() {
     for errno in (1..=133).filter(|&errno| ![libc::EINTR, libc::EINPROGRESS].contains(&errno)) {
         let error = with_own_descriptors(|| {
             fail(libc::SYS_connect, None, errno);
-            connect::blocking(&[any_local_address().into()], Connector::new().with_attempt_timeout(Some(PATIENCE)))
-                .unwrap_err()
+            connect::blocking(&[any_local_address().into()], Connector::new().with_timeout(Some(PATIENCE))).unwrap_err()
         });
         assert_eq!(error.errno(), Some(Errno::from_raw_os_error(errno)));
     }

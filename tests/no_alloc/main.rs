@@ -23,7 +23,7 @@ use std::{
 use anet::{
     Datagram, Endpoint, Errno, Error, ErrorText, Listener, Op, SocketOptions, Stream, UnixAddr,
     accept::BatchEnd,
-    connect::{self, Connector, LocalAddr, Progress},
+    connect::{self, Connector, LocalAddr, Pending},
     datagram::{
         Batch, Request, Segmenter,
         cmsg::{DETAILS_SPACE, Encoder, fds_space},
@@ -193,7 +193,7 @@ fn connecting_does_not_allocate() {
         let addr = listener.local_addr().unwrap();
         let count = allocations(|| {
             for _ in 0..TIMES {
-                let client = finish(connect::start([closed, addr], source).unwrap());
+                let client = finish(&mut Pending::new([closed, addr], source));
                 drop(accept(&listener));
                 reset_on_close(&client);
             }
@@ -209,8 +209,7 @@ fn failing_to_connect_does_not_allocate() {
     let nowhere = Endpoint::Unix(UnixAddr::abstract_name("anet-no-alloc-absent").unwrap());
     let count = allocations(|| {
         for _ in 0..TIMES {
-            let error =
-                connect::blocking(&[nowhere, closed], Connector::new().with_attempt_timeout(PATIENCE)).unwrap_err();
+            let error = connect::blocking(&[nowhere, closed], Connector::new().with_timeout(PATIENCE)).unwrap_err();
             assert!(error.to_text().ends_with(": Connection refused"));
         }
     });
@@ -467,7 +466,7 @@ fn accept_in_batches(listener: &Listener) {
 
 fn connect_group(listener: &Listener) -> Vec<Stream> {
     let addr = listener.local_addr().unwrap();
-    let client = || connect::blocking(&[addr], Connector::new().with_attempt_timeout(PATIENCE)).unwrap();
+    let client = || connect::blocking(&[addr], Connector::new().with_timeout(PATIENCE)).unwrap();
     (0..GROUP).map(|_| client()).inspect(reset_on_close).collect()
 }
 
@@ -477,8 +476,7 @@ fn reset_on_close(client: &Stream) {
 }
 
 fn pair(listener: &Listener) -> (Stream, Stream) {
-    let client =
-        connect::blocking(&[listener.local_addr().unwrap()], Connector::new().with_attempt_timeout(PATIENCE)).unwrap();
+    let client = connect::blocking(&[listener.local_addr().unwrap()], Connector::new().with_timeout(PATIENCE)).unwrap();
     (client, accept(listener).0)
 }
 
@@ -487,15 +485,14 @@ fn accept(listener: &Listener) -> (Stream, Endpoint) {
     listener.accept().unwrap()
 }
 
-fn finish<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Stream {
+fn finish<L: AsRef<[Endpoint]>>(pending: &mut Pending<L>) -> Stream {
+    let poller = Poller::new().unwrap();
     loop {
-        match progress {
-            Progress::Connected(stream) => return stream,
-            Progress::Started(pending) | Progress::Pending(pending) => {
-                wait(&pending, Interest::WRITABLE);
-                progress = pending.finish().unwrap();
-            }
+        if let Some(stream) = pending.advance(|fd| poller.add(fd, 0, Interest::WRITABLE)).unwrap() {
+            return stream;
         }
+        let timeout = pending.timeout().or(PATIENCE);
+        poller.wait(&mut Events::<4>::new(), timeout).unwrap();
     }
 }
 

@@ -61,7 +61,7 @@ fn serving_rejecting_and_timing_out_do_not_allocate() {
 }
 
 fn client_that_asks(addr: Endpoint) -> Stream {
-    let client = connect::blocking(&[addr], Connector::new().with_attempt_timeout(PATIENCE)).unwrap();
+    let client = connect::blocking(&[addr], Connector::new().with_timeout(PATIENCE)).unwrap();
     reset_on_close(&client);
     client.write_all(b"ask").unwrap();
     client

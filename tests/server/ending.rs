@@ -112,7 +112,7 @@ fn draining_serves_open_connections_and_the_backlog_alone() {
     assert!(!server.is_drained());
     server.drain(PATIENCE).unwrap();
     assert_eq!((server.len(), server.listeners().count()), (26, 0));
-    let refused = connect::blocking(&[addr], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap_err();
+    let refused = connect::blocking(&[addr], Connector::new().with_timeout(Some(PATIENCE))).unwrap_err();
     assert!(!path.exists() && refused.errno() == Some(anet::Errno::CONNREFUSED), "{refused}");
     for client in clients {
         client.write_all(b"x").unwrap();

@@ -19,7 +19,7 @@ use std::{
 use anet::{
     Endpoint, Error, Listener, SocketOptions, Stream, UnixAddr,
     accept::{Acceptor, Admission, Limits, Reason},
-    connect::{self, Connector},
+    connect::{self, Connector, LocalAddr, Outcome},
     event::{Interest, Waker},
     listen::{self, Access},
     redis,

@@ -10,7 +10,9 @@ use std::{
 
 use anet::{
     Endpoint, Error, Listener, SocketOptions, Stream,
-    connect::{self, Connector},
+    connect::{self, Connector, Pending},
+    error::AddrError,
+    event::{Events, Interest, Poller},
     fd::OwnedFd,
     listen,
 };
@@ -54,7 +56,21 @@ pub fn client_of(listener: &Listener) -> Stream {
 }
 
 pub fn client_at(server: Endpoint) -> Stream {
-    connect::blocking(&[server], Connector::new().with_attempt_timeout(Some(PATIENCE))).unwrap()
+    connect::blocking(&[server], Connector::new().with_timeout(Some(PATIENCE))).unwrap()
+}
+
+/// Completes a connection with a poller, as a program with other work to do would.
+pub fn connected_by_poller<L: AsRef<[Endpoint]>>(pending: &mut Pending<L>) -> Result<Stream, AddrError> {
+    let poller = Poller::new().unwrap();
+    let start = Instant::now();
+    loop {
+        if let Some(stream) = pending.advance(|fd| poller.add(fd, 1, Interest::WRITABLE))? {
+            return Ok(stream);
+        }
+        assert!(start.elapsed() < PATIENCE, "not in time");
+        let timeout = pending.timeout().unwrap_or(PATIENCE).min(PATIENCE);
+        poller.wait(&mut Events::<4>::new(), Some(timeout)).unwrap();
+    }
 }
 
 /// A client, blocking, and the accepted stream, non-blocking.

@@ -10,7 +10,6 @@ mod buffers;
 mod errors;
 mod fallback;
 mod one_call;
-mod pending;
 mod pipes;
 mod port_files;
 mod programs;

@@ -4,7 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
-    connect::{self, Connector, LocalAddr, Pending, Progress},
+    connect::{self, Connector, LocalAddr, Pending},
     diag::{self, Changes, Details, InetFilter, InetProtocol, Route, SockDiag, SocketStates},
     datagram::{
         Batch,
@@ -95,7 +95,7 @@ fn tcp_connects_both_ways() -> Result<()> {
     let server_addr = listener.local_addr()?;
 
     let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let client = finish(connect::start([closed, server_addr], LocalAddr::Bound(localhost))?)?;
+    let client = finish(&mut Pending::new([closed, server_addr], LocalAddr::Bound(localhost)))?;
     let server = accept(&listener, &client)?;
     assert_eq!(client.peer_addr()?, server_addr);
     options_read_back(&server)?;
@@ -103,7 +103,7 @@ fn tcp_connects_both_ways() -> Result<()> {
 
     let client = connect::blocking(
         &[server_addr],
-        Connector::from(LocalAddr::BestEffort(localhost)).with_attempt_timeout(PATIENCE),
+        Connector::from(LocalAddr::BestEffort(localhost)).with_timeout(PATIENCE),
     )?;
     let server = accept(&listener, &client)?;
     bytes_pass(&server, &client)
@@ -113,7 +113,7 @@ fn unix_connects_by_name() -> Result<()> {
     let listener = listen::unix(&UnixAddr::UNNAMED, &SocketOptions::new(), &Access::default())?;
     let server_addr = listener.local_addr()?;
     assert!(server_addr.as_unix().is_some_and(|addr| addr.as_abstract_name().is_some()));
-    let client = finish(connect::start(&[server_addr], LocalAddr::Any)?)?;
+    let client = finish(&mut Pending::new(&[server_addr], LocalAddr::Any))?;
     let (server, _) = listener.accept()?;
     bytes_pass(&client, &server)?;
     assert_eq!(listener.remove_file(), Ok(false));
@@ -226,7 +226,7 @@ fn hosts_answer() -> Result<()> {
 fn a_closed_port_refuses_connections() -> Result<()> {
     // Outside the range that the kernel chooses from, so no other process comes to listen there.
     let closed = Endpoint::from(SocketAddr::from(([127, 0, 0, 1], 1)));
-    let error = connect::blocking(&[closed], Connector::new().with_attempt_timeout(PATIENCE)).map(drop).unwrap_err();
+    let error = connect::blocking(&[closed], Connector::new().with_timeout(PATIENCE)).map(drop).unwrap_err();
     assert_eq!(error.to_text().as_str(), "connect 127.0.0.1:1: Connection refused");
     Ok(())
 }
@@ -239,18 +239,14 @@ fn accept(listener: &Listener, client: &Stream) -> Result<Stream> {
     Ok(server)
 }
 
-fn finish<L: AsRef<[Endpoint]>>(mut progress: Progress<L>) -> Result<Stream> {
+fn finish<L: AsRef<[Endpoint]>>(pending: &mut Pending<L>) -> Result<Stream> {
+    let poller = Poller::new()?;
     loop {
-        match progress {
-            Progress::Connected(stream) => return Ok(stream),
-            Progress::Started(pending) | Progress::Pending(pending) => progress = ready(pending)?.finish()?,
+        if let Some(stream) = pending.advance(|fd| poller.add(fd, 7, Interest::WRITABLE))? {
+            return Ok(stream);
         }
+        poller.wait(&mut Events::<4>::new(), pending.timeout().or(PATIENCE))?;
     }
-}
-
-fn ready<L>(pending: Pending<L>) -> Result<Pending<L>> {
-    wait(&pending, Interest::WRITABLE)?;
-    Ok(pending)
 }
 
 fn wait(fd: impl AsFd, interest: Interest) -> Result<()> {
