@@ -77,6 +77,96 @@ impl TcpKeepalive {
     }
 }
 
+/// How to notice that a peer has vanished, without a protocol of your own: keepalive for an idle connection, and
+/// `TCP_USER_TIMEOUT` for one with unacknowledged bytes, on which keepalive is inactive.
+///
+/// Every plan is within the kernel's ranges, and both options agree: Linux ends an idle connection at its first probe
+/// after the user timeout, whatever the count, and here that is the last probe.
+///
+/// ```
+/// use anet::{SocketOptions, option::DeadPeerPlan};
+/// use core::time::Duration;
+///
+/// const S: fn(u64) -> Duration = Duration::from_secs;
+/// let plan = DeadPeerPlan::within(S(60));
+/// let keepalive = plan.keepalive();
+/// assert_eq!((keepalive.idle(), keepalive.interval(), keepalive.count()), (S(30), S(10), 3));
+/// assert_eq!((plan.user_timeout(), plan.noticed_after()), (S(55), S(60)));
+///
+/// // For a listener or a connector:
+/// let options = SocketOptions::new().with_dead_peer_plan(Some(plan));
+/// # let _ = options;
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "TCP_USER_TIMEOUT")]
+pub struct DeadPeerPlan {
+    keepalive: TcpKeepalive,
+}
+
+impl DeadPeerPlan {
+    /// The shortest and the longest time of a plan. The kernel's smallest values are an idle time and an interval of a
+    /// second each; its longest user timeout is 2³¹-1 ms.
+    const SHORTEST_S: u32 = 2;
+    const LONGEST_S: u32 = 0x7fff_ffff / 1000;
+
+    /// The plan to notice a dead peer within `time`, rounded down to whole seconds; less than 2 s is 2 s, and more than
+    /// 2,147,483 s (24 days) is that. An idle connection is probed three times in the second half of the time, or once
+    /// or twice if the time is less than 4 s, so that one lost packet does not end it; more often if the time is longer
+    /// than 18 hours.
+    pub const fn within(time: Duration) -> Self {
+        let total = match time.as_secs() {
+            ..2 => Self::SHORTEST_S,
+            seconds if seconds > Self::LONGEST_S as u64 => Self::LONGEST_S,
+            seconds => seconds as u32,
+        };
+        // At least one second is idle, and each interval is at least another.
+        let usual = if total > PROBES { PROBES } else { total - 1 };
+        let longer_than_idle = total.saturating_sub(SECONDS_MAX);
+        let count = max(usual, longer_than_idle.div_ceil(SECONDS_MAX));
+        let interval = max(1, max(total / 2 / count, longer_than_idle.div_ceil(count)));
+        let idle = total - count * interval;
+        Self { keepalive: TcpKeepalive { idle_s: idle as u16, interval_s: interval as u16, count: count as u8 } }
+    }
+
+    /// When to probe an idle connection.
+    pub const fn keepalive(&self) -> TcpKeepalive {
+        self.keepalive
+    }
+
+    /// How long sent bytes may stay unacknowledged: until half an interval before [`noticed_after`](Self::noticed_after),
+    /// because the kernel notices about two retransmission timeouts late (measured on loopback: 0.4 s).
+    pub const fn user_timeout(&self) -> Duration {
+        let half_an_interval = Duration::from_millis(self.keepalive.interval_s as u64 * 500);
+        self.noticed_after().saturating_sub(half_an_interval)
+    }
+
+    /// The time from the last byte of a vanished peer to the end of an idle connection with `ETIMEDOUT`.
+    pub const fn noticed_after(&self) -> Duration {
+        self.keepalive.gives_up_after()
+    }
+}
+
+const PROBES: u32 = 3;
+/// The longest idle time, and the longest interval.
+const SECONDS_MAX: u32 = 32767;
+
+const fn max(one: u32, other: u32) -> u32 {
+    if one > other { one } else { other }
+}
+
+/// Switches keepalive on and sets its times and `TCP_USER_TIMEOUT`; five calls. Systems other than Linux have no user
+/// timeout.
+///
+/// # Errors
+///
+/// Those of [`set_tcp_keepalive`].
+pub fn set_dead_peer_plan(fd: impl AsFd, plan: &DeadPeerPlan) -> Result<()> {
+    set_tcp_keepalive(&fd, &plan.keepalive)?;
+    #[cfg(target_os = "linux")]
+    super::set_tcp_user_timeout(&fd, Some(plan.user_timeout()))?;
+    Ok(())
+}
+
 /// Switches keepalive on and sets its times, in Redis's order; four calls. OpenBSD has no per-socket times.
 ///
 /// # Errors
@@ -130,6 +220,47 @@ mod tests {
         }
         assert!(TcpKeepalive::new(Duration::from_secs(32767), second, 127).is_ok());
         assert!(TcpKeepalive::new(second, Duration::MAX, 1).is_err());
+    }
+
+    /// Idle time, interval and count for a time in seconds.
+    fn plan(seconds: u64) -> (u32, u32, u32) {
+        let TcpKeepalive { idle_s, interval_s, count } = DeadPeerPlan::within(Duration::from_secs(seconds)).keepalive;
+        (idle_s.into(), interval_s.into(), count.into())
+    }
+
+    #[test]
+    fn a_plan_probes_in_the_second_half_of_the_time() {
+        let cases = [
+            (0, (1, 1, 1)),
+            (2, (1, 1, 1)),
+            (3, (1, 1, 2)),
+            (4, (1, 1, 3)),
+            (5, (2, 1, 3)),
+            (6, (3, 1, 3)),
+            (60, (30, 10, 3)),
+            (600, (300, 100, 3)),
+            (65_534, (32_765, 10_923, 3)),
+            (u64::MAX, (32_708, 32_535, 65)),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(plan(seconds), expected, "{seconds} s");
+        }
+    }
+
+    /// All times up to 3 days, and a sample of the longer ones.
+    #[test]
+    fn every_plan_is_legal_and_takes_exactly_the_time() {
+        let longest = u64::from(DeadPeerPlan::LONGEST_S);
+        for seconds in (0..260_000).chain((260_000..longest + 3).step_by(977)).chain(longest - 3..longest + 3) {
+            let (idle, interval, count) = plan(seconds);
+            assert!((1..=32767).contains(&idle) && (1..=32767).contains(&interval) && (1..=127).contains(&count));
+            let plan = DeadPeerPlan::within(Duration::from_secs(seconds) + Duration::from_millis(999));
+            let total = Duration::from_secs(seconds.clamp(2, longest));
+            assert_eq!(plan.noticed_after(), total, "{seconds} s");
+            let (interval, until) = (plan.keepalive().interval(), plan.user_timeout());
+            assert!(until < total && until > total - interval && until.as_millis() <= 0x7fff_ffff, "{seconds} s");
+            assert_eq!(TcpKeepalive::new(plan.keepalive().idle(), interval, count).unwrap(), plan.keepalive);
+        }
     }
 
     #[test]

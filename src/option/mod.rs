@@ -40,7 +40,7 @@ use crate::{
 };
 
 pub use buffer::{maximize_recv_buffer, maximize_send_buffer};
-pub use keepalive::{TcpKeepalive, set_tcp_keepalive};
+pub use keepalive::{DeadPeerPlan, TcpKeepalive, set_dead_peer_plan, set_tcp_keepalive};
 #[cfg(target_os = "linux")]
 pub use memory::{SocketMemory, memory};
 pub use named::*;

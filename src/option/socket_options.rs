@@ -4,7 +4,7 @@ use core::{net::SocketAddr, time::Duration};
 
 use rustix::fd::{AsFd, BorrowedFd};
 
-use super::{Inherited, Sockets, TcpKeepalive, kind, maximize_send_buffer};
+use super::{DeadPeerPlan, Inherited, Sockets, TcpKeepalive, kind, maximize_send_buffer};
 use crate::{
     addr::Endpoint,
     error::{Errno, Error, Op, Opt, Result},
@@ -160,6 +160,21 @@ impl SocketOptions {
         let options = options.with_tcp_keepidle(idle).with_tcp_keepintvl(interval).with_tcp_keepcnt(count);
         #[cfg(target_os = "openbsd")]
         let _: (Option<Duration>, Option<Duration>, Option<u32>) = (idle, interval, count);
+        options
+    }
+
+    /// How to notice a dead peer: keepalive and the user timeout together. Systems other than Linux have no user timeout.
+    #[must_use]
+    pub const fn with_dead_peer_plan(self, plan: Option<DeadPeerPlan>) -> Self {
+        let (keepalive, user_timeout) = match plan {
+            Some(plan) => (Some(plan.keepalive()), Some(plan.user_timeout())),
+            None => (None, None),
+        };
+        let options = self.with_tcp_keepalive(keepalive);
+        #[cfg(target_os = "linux")]
+        let options = options.with_tcp_user_timeout(user_timeout);
+        #[cfg(not(target_os = "linux"))]
+        let _: Option<Duration> = user_timeout;
         options
     }
 

@@ -6,6 +6,7 @@ mod heartbeat;
 mod netlink;
 #[cfg(target_os = "linux")]
 mod pinger;
+mod race;
 mod timers;
 
 use core::time::Duration;
