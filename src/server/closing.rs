@@ -7,7 +7,7 @@ use super::{
     connection::Expiry,
     connections::{Connections, MAKING, OPEN, Occupant, Sharing, connection},
     event::CloseReason,
-    outgoing::Dial,
+    route::Dial,
     table::{List, Room},
 };
 use crate::{

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd};
 
-use super::{ListenerId, outgoing::Dial};
+use super::{ListenerId, route::Dial};
 use crate::{
     accept::Ticket,
     addr::Endpoint,

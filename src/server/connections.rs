@@ -10,8 +10,9 @@ use super::{
     deadlines::Deadlines,
     event::CloseReason,
     options::Treatment,
-    outgoing::{Refused, Routes},
+    outgoing::Refused,
     rival::Rival,
+    route::Routes,
     table::{List, Table},
 };
 use crate::{

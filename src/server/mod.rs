@@ -30,6 +30,7 @@ mod opening;
 mod options;
 mod outgoing;
 mod rival;
+mod route;
 mod run;
 mod slot;
 mod table;
@@ -42,7 +43,8 @@ use rustix::fd::{AsFd, BorrowedFd};
 pub use connection::{Connection, Expiry, Io};
 pub use event::{CloseReason, Event, ListenerId, WatchId};
 pub use options::ListenOptions;
-pub use outgoing::{ROUTES_MAX, Refused};
+pub use outgoing::Refused;
+pub use route::ROUTES_MAX;
 pub use slot::{Key, Slot, Slots};
 
 use crate::{

@@ -5,14 +5,17 @@
 //! interest. An attempt that begins beside another one takes a slot of its own while it lasts: see
 //! [`rival`](super::rival).
 
-use core::{fmt, time::Duration};
+use core::fmt;
 
 use rustix::fd::{AsFd, OwnedFd};
 
+#[cfg(doc)]
+use super::ROUTES_MAX;
 use super::{
     Event, Key, Server,
     connections::{Connections, connection},
     event::CloseReason,
+    route::{Dial, Phase, TIMED_OUT},
     table::List,
 };
 use crate::{
@@ -20,17 +23,13 @@ use crate::{
     connect::{
         Connector, Outcome,
         attempt::{self, Begun, Found},
-        race::{Attempt, CANDIDATES_MAX, Race, Step, telling},
+        race::{Attempt, CANDIDATES_MAX, Step},
     },
-    error::{Cause, Errno, Error, Op, Result},
+    error::{Cause, Error, Op, Result},
     event::{Interest, Readiness},
     stream::Stream,
     sys,
 };
-
-/// The most different lists of addresses, or connectors, that connection attempts can use at a time. Any number of
-/// connections can share one.
-pub const ROUTES_MAX: usize = 32;
 
 /// A value that a server refused, and the error.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,134 +58,6 @@ impl<V: fmt::Debug> core::error::Error for Refused<V> {}
 impl<V> From<Refused<V>> for Error {
     fn from(refused: Refused<V>) -> Self {
         refused.error
-    }
-}
-
-/// The state of an outgoing connection until it is established.
-#[derive(Clone, Debug)]
-pub(super) struct Dial {
-    /// Which route it takes.
-    pub(super) route: usize,
-    pub(super) race: Race,
-    /// The address that the connection's own socket is for.
-    pub(super) candidate: usize,
-    /// The most telling failure.
-    failure: Option<(usize, Error)>,
-    phase: Phase,
-}
-
-/// How far a dial is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    Racing,
-    /// It is over, and remains only until the next event.
-    Connected,
-    /// It is over, and not yet reported or the last event.
-    Failed,
-}
-
-impl Dial {
-    pub(super) fn due(&self) -> Option<Duration> {
-        if self.phase == Phase::Racing { self.race.wake_at() } else { None }
-    }
-
-    pub(super) fn is_connected(&self) -> bool {
-        self.phase == Phase::Connected
-    }
-
-    fn failed(&mut self, candidate: usize, error: Error, now: Duration) {
-        self.race.failed(candidate, now);
-        self.remember(candidate, error);
-    }
-
-    fn remember(&mut self, candidate: usize, error: Error) {
-        if self.failure.is_none_or(|(_, other)| telling(&error) > telling(&other)) {
-            self.failure = Some((candidate, error));
-        }
-    }
-
-    fn error(&self) -> Error {
-        self.failure.map_or(TIMED_OUT, |(_, error)| error)
-    }
-
-    fn outcome(&self, candidate: usize, failure: Option<Error>) -> Option<Outcome> {
-        if self.race.is_running(candidate) {
-            return Some(match (self.is_connected(), candidate == self.candidate) {
-                (false, _) => Outcome::Running,
-                (true, true) => Outcome::Connected,
-                (true, false) => Outcome::Abandoned,
-            });
-        }
-        failure.filter(|_| self.race.has_failed(candidate)).map(Outcome::Failed)
-    }
-}
-
-/// The lists of addresses in use, with the number of attempts that use each.
-#[derive(Debug)]
-pub(super) struct Routes<'t> {
-    all: [Option<Route<'t>>; ROUTES_MAX],
-}
-
-#[derive(Debug)]
-struct Route<'t> {
-    /// `None`: the single address is that of the connection.
-    endpoints: Option<&'t [Endpoint]>,
-    connector: Connector,
-    users: usize,
-    /// The latest failure of each address.
-    failures: [Option<Error>; CANDIDATES_MAX],
-}
-
-impl<'t> Routes<'t> {
-    pub(super) const fn new() -> Self {
-        Self { all: [const { None }; ROUTES_MAX] }
-    }
-
-    /// The number of a matching route, or of a new one.
-    fn take(&mut self, endpoints: Option<&'t [Endpoint]>, connector: &Connector) -> Option<usize> {
-        let is_same = |route: &Route<'t>| route.connector == *connector && is_same_list(route.endpoints, endpoints);
-        let same = self.all.iter().position(|route| route.as_ref().is_some_and(is_same));
-        let number = same.or_else(|| self.all.iter().position(Option::is_none))?;
-        let new = || Route { endpoints, connector: *connector, users: 0, failures: [None; CANDIDATES_MAX] };
-        self.all.get_mut(number)?.get_or_insert_with(new).users += 1;
-        Some(number)
-    }
-
-    pub(super) fn release(&mut self, number: usize) {
-        let Some(place) = self.all.get_mut(number) else { return };
-        *place = place.take().filter(|route| route.users > 1).map(|route| Route { users: route.users - 1, ..route });
-    }
-
-    fn get(&self, number: usize) -> Option<&Route<'t>> {
-        self.all.get(number)?.as_ref()
-    }
-
-    /// The address of a dial's own socket; `own` is the connection's.
-    pub(super) fn endpoint(&self, dial: &Dial, own: &Endpoint) -> Endpoint {
-        self.get(dial.route).and_then(|route| route.endpoint(dial.candidate, own)).unwrap_or(*own)
-    }
-
-    fn note(&mut self, number: usize, candidate: usize, error: Error) {
-        let route = self.all.get_mut(number).and_then(Option::as_mut);
-        let place = route.and_then(|route| route.failures.get_mut(candidate));
-        place.into_iter().for_each(|place| *place = Some(error));
-    }
-}
-
-fn is_same_list(one: Option<&[Endpoint]>, other: Option<&[Endpoint]>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => core::ptr::eq(one, other),
-        (one, other) => one.is_none() && other.is_none(),
-    }
-}
-
-impl Route<'_> {
-    /// The address of a candidate; `own` is the connection's.
-    fn endpoint(&self, candidate: usize, own: &Endpoint) -> Option<Endpoint> {
-        match self.endpoints {
-            Some(endpoints) => endpoints.get(candidate).copied(),
-            None => (candidate == 0).then_some(*own),
-        }
     }
 }
 
@@ -263,7 +134,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         connector: &Connector,
         data: T,
     ) -> Result<Key, Refused<T>> {
-        let list = endpoints.unwrap_or(core::slice::from_ref(&first));
+        let list = endpoints.unwrap_or_else(|| core::slice::from_ref(&first));
         if list.len() > CANDIDATES_MAX {
             return Err(Refused { value: data, error: Error::refused(Op::Connect, Cause::TooManyAddresses) });
         }
@@ -273,7 +144,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         for endpoint in list {
             race.push(endpoint);
         }
-        let mut dial = Dial { route, race, candidate: 0, failure: None, phase: Phase::Racing };
+        let mut dial = Dial::new(route, race);
         let Some((begun, peer)) = self.begin_first(&mut dial, &first) else {
             self.routes.release(route);
             let error = if list.is_empty() { NOTHING_TO_TRY } else { dial.error() };
@@ -333,8 +204,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         let route = dial.and_then(|dial| self.routes.get(dial.route));
         (0..CANDIDATES_MAX).filter_map(move |candidate| {
             let endpoint = route?.endpoint(candidate, &connection?.peer)?;
-            let failure = route?.failures.get(candidate).copied().flatten();
-            Some((endpoint, dial?.outcome(candidate, failure)?))
+            Some((endpoint, dial?.outcome(candidate, route?)?))
         })
     }
 
@@ -534,4 +404,3 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
 }
 
 const NOTHING_TO_TRY: Error = Error::refused(Op::Connect, Cause::NothingToTry);
-const TIMED_OUT: Error = Error::new(Op::Connect, Errno::TIMEDOUT);

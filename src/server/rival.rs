@@ -6,7 +6,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use super::{
     Event, Key,
     connections::{Connections, Occupant, connection},
-    outgoing::Dial,
+    route::Dial,
     table::List,
 };
 use crate::{
