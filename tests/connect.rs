@@ -280,6 +280,32 @@ fn advancing_too_early_changes_nothing() {
 }
 
 #[test]
+fn addresses_can_arrive_while_attempts_are_running() {
+    let (listener, dead) = (any_listener(), refusing());
+    let mut pending = Pending::new(vec![], LocalAddr::Any).awaiting(race::Family::V4).awaiting(race::Family::V6);
+    assert!(pending.advance(|_| Ok(())).unwrap().is_none() && pending.timeout().is_none());
+    pending.push(dead);
+    pending.answered(race::Family::V4);
+    eventually(PATIENCE, || {
+        assert!(pending.advance(|_| Ok(())).unwrap().is_none());
+        pending.attempts().any(|tried| tried.outcome != Outcome::Running).then_some(())
+    });
+    pending.push(listener.local_addr().unwrap());
+    pending.answered(race::Family::V6);
+    let stream = connected_by_poller(&mut pending).unwrap();
+    assert_eq!((stream.peer_addr().unwrap(), pending.attempts().count()), (listener.local_addr().unwrap(), 2));
+}
+
+#[test]
+fn waiting_takes_the_list_as_complete() {
+    let dead = refusing();
+    let mut pending = Pending::new(vec![dead], LocalAddr::Any).awaiting(race::Family::V6);
+    assert_eq!(pending.wait().unwrap_err().errno(), Some(Errno::CONNREFUSED));
+    let mut pending = Pending::new(Vec::new(), LocalAddr::Any).awaiting(race::Family::V6);
+    assert_eq!(pending.wait().unwrap_err().cause(), Cause::NothingToTry);
+}
+
+#[test]
 fn a_socket_that_cannot_be_watched_is_a_failed_attempt() {
     let listener = any_listener();
     let list = [listener.local_addr().unwrap(); 2];

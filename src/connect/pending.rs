@@ -9,7 +9,7 @@ use super::{
     Connector, Outcome,
     attempt::{self, Begun},
     log::Log,
-    race::{Attempt, CANDIDATES_MAX, Race, Step},
+    race::{Attempt, CANDIDATES_MAX, Family, Race, Step},
 };
 use crate::{
     addr::Endpoint,
@@ -63,6 +63,29 @@ pub struct Pending<L> {
     sockets: [Option<OwnedFd>; CANDIDATES_MAX],
     log: Log,
     started: Duration,
+}
+
+/// A list that grows while a name is resolved.
+impl<L: AsRef<[Endpoint]> + Extend<Endpoint>> Pending<L> {
+    /// Waits for the addresses of this family too; see [`Race::awaiting`].
+    #[must_use]
+    pub fn awaiting(mut self, family: Family) -> Self {
+        self.race = self.race.awaiting(family);
+        self
+    }
+
+    /// Adds an address, which [`advance`](Self::advance) tries when it is due. Those beyond [`CANDIDATES_MAX`] are
+    /// ignored.
+    pub fn push(&mut self, endpoint: Endpoint) {
+        if self.race.push(&endpoint).is_some() {
+            self.endpoints.extend([endpoint]);
+        }
+    }
+
+    /// Reports that all addresses of a family have been added; see [`Race::answered`].
+    pub fn answered(&mut self, family: Family) {
+        self.race.answered(family, sys::now());
+    }
 }
 
 /// An attempt to connect to one address.
@@ -154,13 +177,16 @@ impl<L: AsRef<[Endpoint]>> Pending<L> {
         self.race.wake_at().map(|at| at.saturating_sub(sys::now()))
     }
 
-    /// Waits until the connection is made. The returned stream is blocking.
+    /// Waits until the connection is made, with the addresses known so far. The returned stream is blocking.
     ///
     /// # Errors
     ///
     /// Those of [`advance`](Self::advance).
     #[doc(alias = "connect")]
     pub fn wait(&mut self) -> Result<Stream, AddrError> {
+        for family in [Family::V4, Family::V6] {
+            self.race.answered(family, sys::now());
+        }
         // A single attempt without a time limit is left to the kernel.
         let is_shared = self.endpoints.as_ref().len() != 1 || self.connector.timeout().is_some();
         let mut connected = None;

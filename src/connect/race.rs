@@ -444,8 +444,14 @@ mod tests {
         assert_eq!(race.next(now), first(1));
     }
 
+    /// When a family is answered, and with which addresses.
+    type Answer<'a> = (u64, Family, &'a [&'a str]);
+
+    /// When which address begins.
+    type Begun = (u64, usize);
+
     /// The addresses that arrive, at which times, and the attempts that begin, at which times.
-    fn resolving(order: Order, answers: &[(u64, Family, &[&str])]) -> Vec<(u64, usize)> {
+    fn resolving(order: Order, answers: &[Answer<'_>]) -> Vec<Begun> {
         let mut race = Race::new().with_order(order).awaiting(Family::V4).awaiting(Family::V6);
         let mut begun = Vec::new();
         for now in 0..1000 {
@@ -464,7 +470,7 @@ mod tests {
     fn the_first_family_begins_at_once_and_the_other_waits_for_it() {
         use Family::{V4 as Four, V6 as Six};
         let six = Order::Alternating(Six);
-        let cases: [(&[(u64, Family, &[&str])], &[(u64, usize)]); 8] = [
+        let cases: [(&[Answer<'_>], &[Begun]); 8] = [
             (&[(10, Six, &[V6]), (20, Four, &[V4])], &[(10, 0), (260, 1)]),
             (&[(10, Four, &[V4]), (40, Six, &[V6])], &[(40, 1), (290, 0)]),
             (&[(10, Four, &[V4]), (80, Six, &[V6])], &[(60, 0), (310, 1)]),
