@@ -1,6 +1,6 @@
 //! [`Log`]: the attempts of a race and how they ended. No system calls.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use arrayvec::ArrayVec;
 
@@ -19,6 +19,18 @@ pub enum Outcome {
     Failed(Error),
     /// Closed because another attempt connected.
     Abandoned,
+}
+
+/// `running`, `connected`, `abandoned`, or the reason of the failure.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running => f.pad("running"),
+            Self::Connected => f.pad("connected"),
+            Self::Failed(error) => error.cause().fmt(f),
+            Self::Abandoned => f.pad("abandoned"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 mod client;
 mod datagrams;
+mod connect;
 mod http;
 mod pairs;
 mod proxy;
@@ -19,13 +20,14 @@ use std::{
 
 use server::*;
 
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     env!("CARGO_BIN_EXE_client"),
     env!("CARGO_BIN_EXE_http"),
     env!("CARGO_BIN_EXE_proxy"),
     env!("CARGO_BIN_EXE_threads"),
     env!("CARGO_BIN_EXE_tls"),
     env!("CARGO_BIN_EXE_udp"),
+    env!("CARGO_BIN_EXE_connect"),
 ];
 
 #[test]
