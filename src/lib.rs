@@ -59,6 +59,7 @@
 //! | [`accept`] | connections, one by one and in batches, and which of them are admitted |
 //! | [`resolve`] | names to addresses |
 //! | [`connect`] | connecting to one of several addresses, waiting or not |
+//! | [`connect`] | connecting to the first of several addresses that answers, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
 //! | [`datagram`] | messages, one by one and in batches, and what travels beside them |
 //! | [`event`] | waiting for many descriptors, and for times |
@@ -92,11 +93,14 @@
 //!   answer.
 //! - **Mark**: the place of the out-of-band byte in a stream.
 //! - **Pressure**: descriptors or memory have run out, and accepting pauses.
+//! - **Race**: attempts to connect to several addresses, staggered; the first that connects wins. Its *candidates* are
+//!   the addresses.
 //! - **Reserve**: a descriptor kept back, to turn clients away with when there are no others.
 //! - **Segment**: one of the datagrams that the kernel splits from, or joins to, the bytes of one call.
 //! - **Slot**: room for one connection, in memory that the caller provides.
 //! - **Target**: a host to ping.
 //! - **Splice**: to move bytes from one stream to another inside the kernel.
+//! - **Stagger**: how long a connection attempt runs before the next begins beside it.
 //! - **Turn**: what a server does between two waits; for an acceptor, one call.
 //!
 //! # Features and systems
