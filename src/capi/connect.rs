@@ -5,7 +5,7 @@ use core::{
     net::SocketAddr,
 };
 
-use rustix::fd::{AsFd, IntoRawFd};
+use rustix::fd::{AsFd, IntoRawFd, OwnedFd};
 
 use super::{
     errno,

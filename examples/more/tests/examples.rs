@@ -1,8 +1,8 @@
 //! The examples as processes.
 
 mod client;
-mod datagrams;
 mod connect;
+mod datagrams;
 mod http;
 mod pairs;
 mod proxy;
