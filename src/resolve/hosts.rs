@@ -141,8 +141,11 @@ struct Search<'n> {
 }
 
 impl<'n> Search<'n> {
-    /// `None` for an empty text, and one too long for a host name.
+    /// `None` for a text that is not a word, and one too long for a host name.
     fn new(name: &'n [u8]) -> Option<Self> {
+        if name.iter().any(|&byte| is_blank(byte) || b"\n#".contains(&byte)) {
+            return None;
+        }
         let len = u8::try_from(name.len()).ok()?;
         let last = name.len().checked_sub(1)?;
         let mut moves = [len; 256];
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn all_lines_with_the_name_count_in_any_case() {
-        let cases: [(&str, &[&str]); 16] = [
+        let cases: [(&str, &[&str]); 19] = [
             ("localhost", &["127.0.0.1", "::1"]),
             ("LOCALHOST", &["127.0.0.1", "::1"]),
             ("db.internal", &["10.0.0.1", "10.0.0.2"]),
@@ -241,6 +244,9 @@ mod tests {
             ("last", &["10.0.0.9"]),
             ("las", &[]),
             ("", &[]),
+            ("\n", &[]),
+            ("\n::1", &[]),
+            ("db.internal db", &[]),
         ];
         for (name, addresses) in cases {
             assert_eq!(found(FILE, name), addresses, "{name}");
