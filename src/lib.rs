@@ -48,7 +48,7 @@
 //! # Where to begin
 //!
 //! A server or a proxy: [`server`]. Handlers that are called, as in Redis: [`event::EventLoop`]. A loop of your own:
-//! [`event::Poller`] with [`accept::Acceptor`]. A client: [`connect`]. A C program: `capi`.
+//! [`event::Poller`] with [`accept::Acceptor`]. A client: [`resolve`] and [`connect`]. A C program: `capi`.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -97,6 +97,7 @@
 //!   the addresses.
 //! - **Reserve**: a descriptor kept back, to turn clients away with when there are no others.
 //! - **Segment**: one of the datagrams that the kernel splits from, or joins to, the bytes of one call.
+//! - **Resolver**: turns a host name into addresses; a *stub* resolver asks DNS servers that do the work.
 //! - **Slot**: room for one connection, in memory that the caller provides.
 //! - **Target**: a host to ping.
 //! - **Splice**: to move bytes from one stream to another inside the kernel.
@@ -110,6 +111,9 @@
 //! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`). It needs libc
 //!   for C's `errno` and the resolver, but not `std`. Without `std` and with panics that abort, it defines the panic
 //!   handler that a C library needs: a Rust program that depends on `capi` should have `std` on.
+//! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`). It needs `std`,
+//!   and libc for C's `errno` and the resolver.
+//! - `dns`: `resolve::dns`, a DNS resolver without libc and without an allocator.
 //!
 //! Linux is the system that is measured. The BSDs and macOS compile: they use libc and kqueue.
 #![no_std]
