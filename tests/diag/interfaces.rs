@@ -227,8 +227,11 @@ fn addr_info(addr: &InterfaceAddr) -> Value {
     value
 }
 
+/// How `ip` shows a lifetime without an end.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
+
 fn lifetime(time: Option<Duration>) -> Value {
-    json!(time.map_or(u64::from(u32::MAX), |time| time.as_secs()))
+    json!(time.unwrap_or(FOREVER).as_secs())
 }
 
 /// The two listings are not of the same second.
