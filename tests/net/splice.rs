@@ -44,7 +44,7 @@ fn every_byte_and_then_the_end_arrive() {
             blocking(&from);
             blocking(&to);
             let sent = pattern(len);
-            let received;
+            let mut received = Vec::new();
             let mut splice = Splice::new().unwrap();
             thread::scope(|scope| {
                 scope.spawn(|| {
@@ -211,7 +211,7 @@ fn signals_and_tiny_buffers_lose_nothing() {
             option::set_send_buffer_size(stream, 1).unwrap();
         }
         let sent = pattern(200_000);
-        let received;
+        let mut received = Vec::new();
         thread::scope(|scope| {
             scope.spawn(|| {
                 interrupted(|| client.write_all(&sent).unwrap());
