@@ -76,13 +76,13 @@ fn whole(
 
 /// The buffers from the first one that is not empty.
 fn without_empty<'b, 's>(bufs: &'b mut [IoSlice<'s>]) -> &'b mut [IoSlice<'s>] {
-    let first = bufs.iter().position(|buf| !buf.is_empty()).unwrap_or(bufs.len());
+    let first = bufs.iter().position(|buf| sys::buffer_len(buf) > 0).unwrap_or(bufs.len());
     bufs.get_mut(first..).unwrap_or_default()
 }
 
 fn advance(bufs: &mut [IoSlice<'_>], mut bytes: usize) {
     for buf in bufs {
-        let part = bytes.min(buf.len());
+        let part = bytes.min(sys::buffer_len(buf));
         buf.advance(part);
         bytes -= part;
         if bytes == 0 {

@@ -8,7 +8,7 @@ use rustix::{
 
 use super::{NO_SIGNAL, Result};
 
-pub(crate) use super::raw::at_mark;
+pub(crate) use super::raw::{at_mark, buffer_len};
 #[cfg(target_os = "linux")]
 pub(crate) use super::raw::send_queue;
 

@@ -43,7 +43,7 @@ use core::slice;
 
 use rustix::{
     fd::{BorrowedFd, OwnedFd},
-    io::Errno,
+    io::{Errno, IoSlice},
     net::SocketAddrAny,
 };
 
@@ -276,4 +276,17 @@ pub(crate) fn sockaddr_bytes(addr: &SocketAddrAny) -> &[u8] {
     // SAFETY: `SocketAddrAny` keeps the invariant that its first `addr_len` bytes are initialised, and the slice
     // borrows from it.
     unsafe { slice::from_raw_parts(bytes, addr.addr_len() as usize) }
+}
+
+/// The length of a buffer. std's type dereferences to the bytes and rustix's own does not, and which of the two it is
+/// depends on the features of all packages.
+pub(crate) fn buffer_len(buffer: &IoSlice<'_>) -> usize {
+    /// `struct iovec`
+    #[repr(C)]
+    struct IoVec {
+        base: *const u8,
+        len: usize,
+    }
+    // SAFETY: both types promise the ABI of `struct iovec`, so the reference points to an initialised one.
+    unsafe { (*core::ptr::from_ref(buffer).cast::<IoVec>()).len }
 }
