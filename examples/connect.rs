@@ -8,14 +8,13 @@
 mod args;
 
 use core::{error::Error, time::Duration};
-use std::{net::ToSocketAddrs, process::ExitCode};
+use std::process::ExitCode;
 
 use anet::{
     Endpoint,
-    connect::{
-        Connector, Pending,
-        race::{CANDIDATES_MAX, Family, Order},
-    },
+    addr::HostPort,
+    connect::{Connector, Pending, race::Order},
+    resolve::{Families, Family, Resolve, System},
 };
 use args::{Args, Outcome, announce};
 
@@ -52,10 +51,13 @@ fn connect(target: &str, stagger: Duration, timeout: Duration) -> Outcome {
 
 /// An address is used as it is; a name is resolved.
 fn endpoints(target: &str) -> Result<Vec<Endpoint>, Box<dyn Error>> {
-    match target.parse() {
-        Ok(endpoint) => Ok(vec![endpoint]),
-        Err(_) => Ok(target.to_socket_addrs()?.map(Endpoint::from).take(CANDIDATES_MAX).collect()),
+    if let Ok(endpoint) = target.parse() {
+        return Ok(vec![endpoint]);
     }
+    let HostPort { host, port } = HostPort::parse(target)?;
+    let port = port.ok_or("a port is missing")?;
+    let addresses = System.resolve(&host.to_string(), port, Families::Any)?;
+    Ok(addresses.iter().map(|address| address.endpoint()).collect())
 }
 
 /// The families in turn, beginning with that of the first address (RFC 8305, 4).

@@ -58,7 +58,6 @@
 //! | [`listen`] | TCP, Unix and UDP sockets that serve, bind lists, the port file |
 //! | [`accept`] | connections, one by one and in batches, and which of them are admitted |
 //! | [`resolve`] | names to addresses |
-//! | [`connect`] | connecting to one of several addresses, waiting or not |
 //! | [`connect`] | connecting to the first of several addresses that answers, waiting or not |
 //! | [`stream`], [`pipe`] | bytes |
 //! | [`datagram`] | messages, one by one and in batches, and what travels beside them |
@@ -96,12 +95,12 @@
 //! - **Race**: attempts to connect to several addresses, staggered; the first that connects wins. Its *candidates* are
 //!   the addresses.
 //! - **Reserve**: a descriptor kept back, to turn clients away with when there are no others.
-//! - **Segment**: one of the datagrams that the kernel splits from, or joins to, the bytes of one call.
 //! - **Resolver**: turns a host name into addresses; a *stub* resolver asks DNS servers that do the work.
+//! - **Segment**: one of the datagrams that the kernel splits from, or joins to, the bytes of one call.
 //! - **Slot**: room for one connection, in memory that the caller provides.
-//! - **Target**: a host to ping.
 //! - **Splice**: to move bytes from one stream to another inside the kernel.
 //! - **Stagger**: how long a connection attempt runs before the next begins beside it.
+//! - **Target**: a host to ping.
 //! - **Turn**: what a server does between two waits; for an acceptor, one call.
 //!
 //! # Features and systems
@@ -111,8 +110,6 @@
 //! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`). It needs libc
 //!   for C's `errno` and the resolver, but not `std`. Without `std` and with panics that abort, it defines the panic
 //!   handler that a C library needs: a Rust program that depends on `capi` should have `std` on.
-//! - `capi`: the module of this name, which makes a C library of the crate (`libanet.a`, `libanet.so`). It needs `std`,
-//!   and libc for C's `errno` and the resolver.
 //! - `dns`: `resolve::dns`, a DNS resolver without libc and without an allocator.
 //!
 //! Linux is the system that is measured. The BSDs and macOS compile: they use libc and kqueue.

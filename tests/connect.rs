@@ -14,6 +14,7 @@ use anet::{
     error::Cause,
     listen::{self, Access},
     option,
+    resolve::Family,
 };
 use support::*;
 
@@ -282,16 +283,16 @@ fn advancing_too_early_changes_nothing() {
 #[test]
 fn addresses_can_arrive_while_attempts_are_running() {
     let (listener, dead) = (any_listener(), refusing());
-    let mut pending = Pending::new(vec![], LocalAddr::Any).awaiting(race::Family::V4).awaiting(race::Family::V6);
+    let mut pending = Pending::new(vec![], LocalAddr::Any).awaiting(Family::V4).awaiting(Family::V6);
     assert!(pending.advance(|_| Ok(())).unwrap().is_none() && pending.timeout().is_none());
     pending.push(dead);
-    pending.answered(race::Family::V4);
+    pending.answered(Family::V4);
     eventually(PATIENCE, || {
         assert!(pending.advance(|_| Ok(())).unwrap().is_none());
         pending.attempts().any(|tried| tried.outcome != Outcome::Running).then_some(())
     });
     pending.push(listener.local_addr().unwrap());
-    pending.answered(race::Family::V6);
+    pending.answered(Family::V6);
     let stream = connected_by_poller(&mut pending).unwrap();
     assert_eq!((stream.peer_addr().unwrap(), pending.attempts().count()), (listener.local_addr().unwrap(), 2));
 }
@@ -299,9 +300,9 @@ fn addresses_can_arrive_while_attempts_are_running() {
 #[test]
 fn waiting_takes_the_list_as_complete() {
     let dead = refusing();
-    let mut pending = Pending::new(vec![dead], LocalAddr::Any).awaiting(race::Family::V6);
+    let mut pending = Pending::new(vec![dead], LocalAddr::Any).awaiting(Family::V6);
     assert_eq!(pending.wait().unwrap_err().errno(), Some(Errno::CONNREFUSED));
-    let mut pending = Pending::new(Vec::new(), LocalAddr::Any).awaiting(race::Family::V6);
+    let mut pending = Pending::new(Vec::new(), LocalAddr::Any).awaiting(Family::V6);
     assert_eq!(pending.wait().unwrap_err().cause(), Cause::NothingToTry);
 }
 

@@ -1,7 +1,7 @@
 //! [`Candidates`]: the addresses of a race, by number, and their order. No system calls.
 
-use super::race::{CANDIDATES_MAX, Family, Order};
-use crate::addr::Endpoint;
+use super::race::{CANDIDATES_MAX, Order};
+use crate::{addr::Endpoint, resolve::Family};
 
 /// A set of addresses, by number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,12 +9,13 @@ use super::{
     Connector, Outcome,
     attempt::{self, Begun},
     log::Log,
-    race::{Attempt, CANDIDATES_MAX, Family, Race, Step},
+    race::{Attempt, CANDIDATES_MAX, Race, Step},
 };
 use crate::{
     addr::Endpoint,
     error::{AddrError, Cause, Errno, Error, Op, Result},
     option,
+    resolve::Family,
     stream::Stream,
     sys::{self, PollFd, PollFlags},
 };

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::candidates::{Candidates, Set};
-use crate::{addr::Endpoint, error::Error};
+use crate::{addr::Endpoint, error::Error, resolve::Family};
 
 /// The most addresses of a race.
 pub const CANDIDATES_MAX: usize = 16;
@@ -18,15 +18,6 @@ pub const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// How long to wait before a Unix socket whose backlog is full is tried again; doubled each time up to the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(1);
 const RETRY_DOUBLINGS: u8 = 5;
-
-/// The family of an IP address.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
 
 /// The order in which the addresses of a list are tried.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

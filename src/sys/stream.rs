@@ -8,9 +8,9 @@ use rustix::{
 
 use super::{NO_SIGNAL, Result};
 
-pub(crate) use super::raw::{at_mark, buffer_len};
 #[cfg(target_os = "linux")]
 pub(crate) use super::raw::send_queue;
+pub(crate) use super::raw::{at_mark, buffer_len};
 
 /// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)`
 #[cfg(not(target_vendor = "apple"))]

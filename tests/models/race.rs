@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use anet::{
     Endpoint,
-    connect::race::{CANDIDATES_MAX, Family, Order, Race, Step},
+    connect::race::{CANDIDATES_MAX, Order, Race, Step},
+    resolve::Family,
 };
 
 /// Without optimization a tenth: the whole takes a minute.
