@@ -213,6 +213,13 @@ fn a_protocol_above_tcp_that_is_not_there_is_an_error() {
     assert_eq!(error.op(), anet::Op::Set(Opt::TCP_ULP));
 }
 
+/// The loopback device has no queues to poll.
+#[test]
+fn a_connection_over_the_loopback_device_has_no_queue() {
+    let (client, _server) = connected_pair();
+    assert_eq!(option::incoming_napi_id(&client), Ok(0));
+}
+
 /// The names of the getters and setters in the table's rows.
 fn functions_of_the_table() -> Vec<&'static str> {
     let words: Vec<&str> = include_str!("../src/option/table.rs").split_whitespace().collect();
