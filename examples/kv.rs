@@ -94,6 +94,10 @@ fn serve(flags: &Flags, list: &BindList<'_>) -> Result<(), Box<dyn Error>> {
         .with_admission(admission)
         .with_rejection(|reason| redis::rejection(reason).as_bytes())
         .with_idle_timeout(flags.idle_timeout);
+    let server = match flags.max_delay {
+        Some(max_delay) => server.with_coalescing(max_delay),
+        None => server,
+    };
     let mut kv = Kv::watching_signals(server, flags)?;
     kv.listen(flags, list)?;
     kv.run()

@@ -9,7 +9,7 @@ use std::{
 
 use anet::{
     Errno, Error, Op,
-    event::{Events, Interest, Poller, Waker},
+    event::{Coalescer, Events, Interest, Poller, Waker},
     fd::{AsFd, OwnedFd},
     option,
     stream::Shutdown,
@@ -51,6 +51,30 @@ fn a_poller_made_from_a_descriptor_keeps_its_registrations() {
     let poller = Poller::from(OwnedFd::from(poller));
     client.write_all(b"x").unwrap();
     assert_eq!(ready_keys(&poller), [7]);
+}
+
+/// As many sources as make it pause.
+#[test]
+fn waiting_for_several_events_loses_none_of_them() {
+    let poller = Poller::new().unwrap();
+    let pairs: Vec<_> = (0..2 * Coalescer::ACTIVE_MIN).map(|_| connected_pair()).collect();
+    for (number, (_, server)) in pairs.iter().enumerate() {
+        poller.add(server, number as u64, Interest::READABLE).unwrap();
+    }
+    let (mut coalescer, mut events) = (Coalescer::new(Duration::from_millis(1)), Events::<64>::new());
+    let mut read = vec![0; pairs.len()];
+    for round in 1..=20 {
+        pairs.iter().for_each(|(client, _)| client.write_all(b"x").unwrap());
+        while read.iter().sum::<usize>() < round * pairs.len() {
+            poller.wait_coalescing(&mut events, Some(PATIENCE), &mut coalescer, &[]).unwrap();
+            for event in &events {
+                let number = event.key() as usize;
+                read[number] += pairs[number].1.read(&mut [0; 8]).unwrap();
+            }
+        }
+    }
+    assert!(read.iter().all(|&bytes| bytes == 20), "{read:?}");
+    assert_eq!(poller.wait_coalescing(&mut events, NOW, &mut coalescer, &[]), Ok(0));
 }
 
 #[test]

@@ -15,8 +15,9 @@ use anet::{
 };
 
 /// The flags that take a value, and their defaults.
-const FLAGS: [(&str, &str); 11] = [
+const FLAGS: [(&str, &str); 12] = [
     ("bind", "127.0.0.1 -::1"),
+    ("max-delay", "0"),
     ("max-per-source", "0"),
     ("maxclients", "10000"),
     ("port", "6380"),
@@ -30,9 +31,10 @@ const FLAGS: [(&str, &str); 11] = [
 ];
 const MEANINGS: &str = "
 Flags mean what they mean to Redis; --port 0 lets the system choose, and 0 is off for --tcp-keepalive, --timeout (both
-in seconds) and --max-per-source, the most clients from one IPv4 address or IPv6 /64 network. --udp takes requests as
-datagrams too, and --port-file writes down the ports in use, as memcached does. A forged source address sends replies to
-a stranger: with --protected-mode no, --udp is for networks where no address can be forged.";
+in seconds) and --max-per-source, the most clients from one IPv4 address or IPv6 /64 network. --max-delay is how many
+microseconds requests of many clients may wait for each other (200 is a good choice), 0 for none. --udp takes requests
+as datagrams too, and --port-file writes down the ports in use, as memcached does. A forged source address sends replies
+to a stranger: with --protected-mode no, --udp is for networks where no address can be forged.";
 
 /// How many characters of a value an error shows.
 const SHOWN: usize = 64;
@@ -47,6 +49,7 @@ pub struct Flags {
     pub options: SocketOptions,
     pub limits: Limits,
     pub idle_timeout: Option<Duration>,
+    pub max_delay: Option<Duration>,
     values: Values,
 }
 
@@ -89,6 +92,8 @@ impl Flags {
                 .with_max_per_source(Some(max_per_source).filter(|max| *max > 0))
                 .with_protected_mode(parsed(&values, "protected-mode", yes_or_no)?),
             idle_timeout: parsed(&values, "timeout", seconds)?,
+            max_delay: Some(Duration::from_micros(parsed(&values, "max-delay", number)?))
+                .filter(|time| !time.is_zero()),
             values,
         })
     }

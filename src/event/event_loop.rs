@@ -16,7 +16,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 #[cfg(feature = "std")]
 use super::slots;
 use super::{
-    Events, Expired, FileSlot, Poller, Readiness, TimerError, TimerId, TimerSlot, Timers,
+    Coalescer, Events, Expired, FileSlot, Poller, Readiness, TimerError, TimerId, TimerSlot, Timers,
     file::{Direction, key, number, registration_and_number},
     slots::Slots,
 };
@@ -81,6 +81,7 @@ pub type SleepHandler<S> = fn(&mut EventLoop<'_, S>, &mut S);
 #[doc(alias = "aeEventLoop")]
 pub struct EventLoop<'t, S> {
     poller: Poller,
+    coalescer: Option<Coalescer>,
     files: Slots<'t, FileSlot<S>>,
     /// The number of the latest registration.
     registrations: u32,
@@ -128,6 +129,7 @@ impl<'t, S> EventLoop<'t, S> {
     fn with_slots(files: Slots<'t, FileSlot<S>>, times: Slots<'t, TimeSlot<S>>) -> Result<Self> {
         Ok(Self {
             poller: Poller::new()?,
+            coalescer: None,
             files,
             registrations: 0,
             timers: Timers::new(times),
@@ -135,6 +137,14 @@ impl<'t, S> EventLoop<'t, S> {
             after_sleep: None,
             stopped: false,
         })
+    }
+
+    /// Lets events gather for at most `max_delay` before a wait, where many descriptors are active at a time; see
+    /// [`Coalescer`]. A time event is never delayed.
+    #[must_use]
+    pub const fn with_coalescing(mut self, max_delay: Duration) -> Self {
+        self.coalescer = Some(Coalescer::new(max_delay));
+        self
     }
 }
 
@@ -348,7 +358,10 @@ impl<S> EventLoop<'_, S> {
         }
         // A loop that is to stop must not block.
         let wait = if self.stopped { Some(Duration::ZERO) } else { self.shortest(max_wait) };
-        self.poller.wait(events, wait)?;
+        match &mut self.coalescer {
+            Some(coalescer) => self.poller.wait_coalescing(events, wait, coalescer, &[])?,
+            None => self.poller.wait(events, wait)?,
+        };
         if let Some(handler) = self.after_sleep {
             handler(self, state);
         }

@@ -1,5 +1,6 @@
 //! Waiting for ready descriptors, for deadlines, and for other threads.
 
+mod coalesce;
 mod event_loop;
 mod file;
 pub(crate) mod heap;
@@ -9,6 +10,7 @@ mod timer;
 mod wait;
 mod waker;
 
+pub use coalesce::Coalescer;
 pub use event_loop::{EventLoop, FileHandler, SleepHandler, TimeHandler, TimeSlot};
 pub use file::FileSlot;
 pub use poller::{Events, Interest, Iter, Poller, Readiness};

@@ -2,9 +2,10 @@
 
 use core::{fmt, iter, slice, time::Duration};
 
+use arrayvec::ArrayVec;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::wait::wait_once;
+use super::{Coalescer, wait::wait_once};
 use crate::{
     error::{Errno, Op, Result, ResultExt},
     sys::{
@@ -156,6 +157,49 @@ impl Poller {
         };
         Ok(events.len)
     }
+}
+
+/// Coalescing.
+impl Poller {
+    /// The most descriptors that can end a pause.
+    pub const URGENT_MAX: usize = 8;
+
+    /// Like [`wait`](Self::wait), but lets events gather first if the coalescer finds that it pays. The pause is part
+    /// of the timeout, and ends at once when one of `urgent`, such as a [`Waker`](super::Waker), is readable; with more
+    /// than [`URGENT_MAX`](Self::URGENT_MAX) of them there is no pause.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`](Self::wait).
+    pub fn wait_coalescing<const N: usize>(
+        &self,
+        events: &mut Events<N>,
+        timeout: Option<Duration>,
+        coalescer: &mut Coalescer,
+        urgent: &[BorrowedFd<'_>],
+    ) -> Result<usize> {
+        // More may be ready already than the last wait had room for.
+        let slept = if events.len < N { pause(coalescer, timeout, urgent) } else { Duration::ZERO };
+        let count = self.wait(events, timeout.map(|time| time.saturating_sub(slept)))?;
+        coalescer.learn(sys::now(), events.iter().map(Readiness::key));
+        Ok(count)
+    }
+}
+
+/// Returns how long it paused.
+fn pause(coalescer: &mut Coalescer, timeout: Option<Duration>, urgent: &[BorrowedFd<'_>]) -> Duration {
+    if !coalescer.may_pause() || timeout.is_some_and(|time| time.is_zero()) || urgent.len() > Poller::URGENT_MAX {
+        return Duration::ZERO;
+    }
+    let began_at = sys::now();
+    let Some(asked) = coalescer.pause(began_at) else { return Duration::ZERO };
+    let time = timeout.map_or(asked, |timeout| timeout.min(asked));
+    let mut fds: ArrayVec<_, { Poller::URGENT_MAX }> =
+        urgent.iter().map(|fd| sys::PollFd::from_borrowed_fd(*fd, sys::PollFlags::IN)).collect();
+    sys::sleep_unless_ready(&mut fds, time);
+    let slept = sys::now().saturating_sub(began_at);
+    coalescer.slept(time, slept);
+    slept
 }
 
 impl AsFd for Poller {

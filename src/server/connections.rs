@@ -19,7 +19,7 @@ use crate::{
     accept::{Admission, Probe, Reason, Ticket, Verdict},
     addr::Endpoint,
     error::Result,
-    event::{Interest, Poller},
+    event::{Coalescer, Interest, Poller},
     stream::Stream,
     sys,
 };
@@ -61,6 +61,7 @@ pub(super) struct Connections<'t, T, const SOURCES: usize> {
     /// Whether a descriptor was released since the last `take_released`.
     pub(super) released: bool,
     pub(super) sharing: Sharing,
+    pub(super) coalescer: Option<Coalescer>,
 }
 
 /// The settings of a server.
@@ -115,6 +116,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
             connected: None,
             released: false,
             sharing: Sharing::Unknown,
+            coalescer: None,
         })
     }
 
@@ -138,6 +140,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
             connected: self.connected,
             released: self.released,
             sharing: self.sharing,
+            coalescer: self.coalescer,
         }
     }
 
@@ -168,6 +171,9 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         let data = (self.settings.make_data)(&Incoming { peer: &peer, listener: id, tag: treatment.tag });
         let ticket = place.keep();
         self.counters.admitted += 1;
+        if let Some(coalescer) = &mut self.coalescer {
+            coalescer.count_another();
+        }
         let mut connection = self.number(stream, peer, data);
         connection.origin = Some(Origin { listener: id, tag: treatment.tag });
         connection.ticket = ticket;

@@ -51,7 +51,7 @@ use crate::{
     accept::{self, Admission, Limits, Reason, Reserve},
     addr::Endpoint,
     error::Result,
-    event::{Events, Interest},
+    event::{Coalescer, Events, Interest},
     listen::Listener,
     option,
     stream::Stream,
@@ -243,6 +243,15 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     #[must_use]
     pub fn with_reserve(mut self, reserve: Reserve<'t>) -> Self {
         self.reserve = Some(reserve);
+        self
+    }
+
+    /// Lets events gather for at most `max_delay` before a wait, where many connections are active at a time: more
+    /// requests a second for less CPU time, at the price of that delay. See [`Coalescer`] for when it pauses and what
+    /// it brings. A [watched](Self::watch) descriptor ends a pause, and a deadline is never delayed.
+    #[must_use]
+    pub const fn with_coalescing(mut self, max_delay: Duration) -> Self {
+        self.connections.coalescer = Some(Coalescer::new(max_delay));
         self
     }
 

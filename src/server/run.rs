@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-#[cfg(doc)]
+use arrayvec::ArrayVec;
 use rustix::fd::AsFd;
 
 use super::{
-    Event, Key, ListenerId, Server,
+    BATCH, Event, Key, ListenerId, Server,
     connections::{Connections, Sharing},
     event::{Subject, is_for_reader},
     listeners::Entry,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     accept::{BatchEnd, Outcome},
     error::Result,
-    event::{Interest, Readiness},
+    event::{Events, Interest, Poller, Readiness},
     sys,
 };
 
@@ -36,7 +36,7 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<()> {
         let until_next = self.next_timeout();
         let timeout = [timeout, until_next].into_iter().flatten().min();
-        self.connections.poller.wait(&mut self.events, timeout)?;
+        self.connections.wait(&mut self.events, timeout)?;
         self.begin_turn();
         Ok(())
     }
@@ -178,6 +178,14 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
 }
 
 impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
+    fn wait(&mut self, events: &mut Events<BATCH>, timeout: Option<Duration>) -> Result<usize> {
+        let Some(coalescer) = &mut self.coalescer else { return self.poller.wait(events, timeout) };
+        // One more than can be urgent shows that there are too many.
+        let foreign = self.table.iter(List::Foreign).take(Poller::URGENT_MAX + 1);
+        let urgent: ArrayVec<_, { Poller::URGENT_MAX + 1 }> = foreign.map(|(_, occupant)| occupant.as_fd()).collect();
+        self.poller.wait_coalescing(events, timeout, coalescer, &urgent)
+    }
+
     /// The next event once every poller event has been reported.
     fn end_of_turn(&mut self) -> Option<Event> {
         if let Some(event) = self.latecomer().or_else(|| self.dialled()) {

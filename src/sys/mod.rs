@@ -49,7 +49,7 @@ pub(crate) use rustix::{
 pub(crate) use sockaddr::name_of;
 pub(crate) use stream::*;
 pub use time::Deadline;
-pub(crate) use time::{now, sleep, timespec};
+pub(crate) use time::{now, sleep, sleep_unless_ready, timespec};
 pub(crate) use wake::WakeFds;
 
 pub(crate) type Result<T> = core::result::Result<T, Errno>;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use rustix::{
-    event::Timespec,
+    event::{PollFd, Timespec},
     time::{ClockId, clock_gettime},
 };
 
@@ -54,6 +54,11 @@ pub(crate) fn timespec(duration: Duration) -> Timespec {
 
 /// Sleeps; a signal may end it early.
 pub(crate) fn sleep(time: Duration) {
+    sleep_unless_ready(&mut [], time);
+}
+
+/// Sleeps until one of `fds` is ready, at most for `time`; a signal may end it early.
+pub(crate) fn sleep_unless_ready(fds: &mut [PollFd<'_>], time: Duration) {
     // `poll` of nothing needs no feature of rustix beyond those in use, and has no error that matters here.
-    let _ = rustix::event::poll(&mut [], Some(&timespec(time)));
+    let _ = rustix::event::poll(fds, Some(&timespec(time)));
 }

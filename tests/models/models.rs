@@ -1,6 +1,7 @@
 //! The state machines without system calls, against models simple enough to be obviously right.
 
 mod admission;
+mod coalescer;
 mod heartbeat;
 #[cfg(target_os = "linux")]
 mod netlink;
