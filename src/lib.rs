@@ -79,6 +79,7 @@
 //! - **Backlog**: the kernel's queue of connections that were not accepted yet.
 //! - **Batch**: connections accepted at one wake-up, or datagrams that one system call receives or sends.
 //! - **Bind list**: the text that says where to listen, in the grammar of Redis or memcached.
+//! - **Coalescing**: pausing before a wait, so that several events come with it.
 //! - **Connector**: how to connect, said once for many outgoing connections.
 //! - **Control message**: what travels beside the bytes of a message: descriptors, credentials, addresses, times.
 //! - **Deadline**: a point on the monotonic clock; a *timeout* is a length of time.

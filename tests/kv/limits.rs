@@ -112,7 +112,18 @@ fn clients_of_one_address_are_limited_and_read_the_reason() {
 
 #[test]
 fn the_limits_can_be_queried() {
-    let flags = ["--max-delay", "200", "--max-per-source", "7", "--timeout", "30", "--protected-mode", "no", "--tcp-backlog", "99"];
+    let flags = [
+        "--max-delay",
+        "200",
+        "--max-per-source",
+        "7",
+        "--timeout",
+        "30",
+        "--protected-mode",
+        "no",
+        "--tcp-backlog",
+        "99",
+    ];
     let server = Server::start(&flags);
     let mut client = server.client();
     for pair in flags.chunks(2) {

@@ -65,13 +65,13 @@ fn serve(
     let mut arrivals: BinaryHeap<Reverse<(u64, u64)>> = arrivals.into_iter().map(Reverse).collect();
     let (mut now, mut seen) = (0, Seen::default());
     while seen.served < count {
-        if let Some(coalescer) = coalescer {
-            if let Some(pause) = coalescer.pause(Duration::from_nanos(now)) {
-                seen.longest_pause = seen.longest_pause.max(pause.as_nanos() as u64);
-                seen.pauses += 1;
-                now += pause.as_nanos() as u64 + SLACK;
-                coalescer.slept(pause, pause + Duration::from_nanos(SLACK));
-            }
+        if let Some(coalescer) = coalescer
+            && let Some(pause) = coalescer.pause(Duration::from_nanos(now))
+        {
+            seen.longest_pause = seen.longest_pause.max(pause.as_nanos() as u64);
+            seen.pauses += 1;
+            now += pause.as_nanos() as u64 + SLACK;
+            coalescer.slept(pause, pause + Duration::from_nanos(SLACK));
         }
         seen.waits += 1;
         now += WAIT;
@@ -181,7 +181,7 @@ fn no_history_makes_a_pause_too_long() {
             let events = random.next() % 100;
             let keys = random.next() >> (random.next() % 64);
             coalescer.learn(Duration::from_nanos(now), (0..events).map(|number| keys.wrapping_mul(number)));
-            if random.next() % 3 == 0 {
+            if random.next().is_multiple_of(3) {
                 coalescer.count_another();
             }
             if let Some(pause) = coalescer.pause(Duration::from_nanos(now)) {
