@@ -5,11 +5,11 @@ use core::{net::SocketAddr, time::Duration};
 use anet::{
     Datagram, Endpoint, Errno, Error, Listener, Op, Result, SocketOptions, Stream, UnixAddr,
     connect::{self, Connector, LocalAddr, Pending},
-    diag::{self, Changes, Details, InetFilter, InetProtocol, Route, SockDiag, SocketStates},
     datagram::{
         Batch,
         cmsg::{self, Encoder},
     },
+    diag::{self, Changes, Details, InetFilter, InetProtocol, Route, SockDiag, SocketStates},
     event::{EventLoop, Events, FileSlot, Interest, Poller, TimerSlot},
     fd::AsFd,
     icmp::{self, IcmpSocket, Outcome, Pinger, Plan, Target},
@@ -101,10 +101,8 @@ fn tcp_connects_both_ways() -> Result<()> {
     options_read_back(&server)?;
     bytes_pass(&client, &server)?;
 
-    let client = connect::blocking(
-        &[server_addr],
-        Connector::from(LocalAddr::BestEffort(localhost)).with_timeout(PATIENCE),
-    )?;
+    let client =
+        connect::blocking(&[server_addr], Connector::from(LocalAddr::BestEffort(localhost)).with_timeout(PATIENCE))?;
     let server = accept(&listener, &client)?;
     bytes_pass(&server, &client)
 }
