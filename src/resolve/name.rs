@@ -27,13 +27,35 @@ use crate::{
 #[doc(alias("ANET_IP_ONLY", "AI_NUMERICHOST"))]
 pub struct Numeric;
 
+impl Numeric {
+    /// The one address of a text.
+    ///
+    /// ```
+    /// let addr = anet::resolve::Numeric::addr("192.0.2.7", 80)?;
+    /// assert_eq!(addr.to_string(), "192.0.2.7:80");
+    /// # Ok::<(), anet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHostName`](Cause::InvalidHostName) for a text that is neither an address nor a host name,
+    /// [`HostName`](Cause::HostName) for a name; `ENODEV` for an address with the name of a missing interface.
+    #[inline]
+    pub fn addr(host: &str, port: u16) -> Result<SocketAddr> {
+        match text(host)? {
+            Text::Addr(mut addr) => {
+                addr.set_port(port);
+                Ok(addr)
+            }
+            Text::Name(_) => Err(Error::refused(Op::Resolve, Cause::HostName)),
+        }
+    }
+}
+
 /// Fails with [`HostName`](Cause::HostName) for a name; `ENODEV` for an address with the name of a missing interface.
 impl Resolve for Numeric {
     fn resolve(&mut self, host: &str, port: u16, families: Families) -> Result<Addresses> {
-        match text(host)? {
-            Text::Addr(addr) => numeric(addr, port, families),
-            Text::Name(_) => Err(Error::refused(Op::Resolve, Cause::HostName)),
-        }
+        numeric(Self::addr(host, port)?, port, families)
     }
 }
 
