@@ -15,7 +15,11 @@ use super::{
 use crate::{
     addr::Endpoint,
     error::{Cause, Errno, Error, Op, Result, ResultExt},
-    option, sys,
+    option,
+    sys::{
+        self,
+        raw::{Name, Receive, recvmsg},
+    },
 };
 
 /// Foreign messages that one call discards before other events have their turn.
@@ -199,12 +203,12 @@ impl IcmpSocket {
 
     /// A packet, or if there is none a packet of the error queue.
     fn receive_packet(&self, buf: &mut [u8]) -> Result<Option<Packet>> {
-        let (mut name, mut control) = ([0; 32], [0; CONTROL_LEN]);
+        let (mut name, mut control) = (Name::NONE, [0; CONTROL_LEN]);
         let (mut is_error, mut errors) = (false, 0);
-        let lens = loop {
-            let receive = if is_error { sys::recv_error } else { sys::recv_with_control };
-            match receive(self.fd.as_fd(), buf, &mut name, &mut control) {
-                Ok(lens) => break lens,
+        let received = loop {
+            let how = if is_error { Receive::ErrorQueue } else { Receive::ArrivedDatagram };
+            match recvmsg(self.fd.as_fd(), buf, &mut name, &mut control, how) {
+                Ok(received) => break received,
                 Err(Errno::AGAIN) if is_error || self.is_raw => return Ok(None),
                 Err(Errno::AGAIN) => is_error = true,
                 // Errors of earlier requests, of which the error queue has the details; each is reported once.
@@ -213,13 +217,12 @@ impl IcmpSocket {
             }
         };
         // An error may quote less than the whole request anyway.
-        if lens.is_cut && !is_error {
+        if received.flags.is_truncated() && !is_error {
             let len = u32::try_from(buf.len()).unwrap_or(u32::MAX).saturating_add(1);
             return Err(Error::refused(Op::ReceiveFrom, Cause::MessageTruncated { len }));
         }
-        let facts = Facts::new(control.get(..lens.control).unwrap_or_default());
-        let name = ip(name.get(..lens.name).unwrap_or_default());
-        Ok(Some(self.packet(lens.data, name, &facts)))
+        let facts = Facts::new(received.control.as_bytes());
+        Ok(Some(self.packet(received.whole_len.min(buf.len()), ip(name.as_bytes()), &facts)))
     }
 
     fn packet(&self, len: usize, name: IpAddr, facts: &Facts<'_>) -> Packet {

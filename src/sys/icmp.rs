@@ -10,7 +10,7 @@ use rustix::{
 
 use super::{
     Result,
-    raw::{self, MessageLens, OptionName},
+    raw::{self, OptionName},
 };
 
 /// `socket(AF_INET | AF_INET6, SOCK_DGRAM | SOCK_RAW, IPPROTO_ICMP | IPPROTO_ICMPV6)`, non-blocking, close-on-exec.
@@ -40,30 +40,6 @@ pub(crate) fn set_icmp6_filter(fd: BorrowedFd<'_>, passed: &[u8]) -> Result<()> 
     }
     raw::setsockopt(fd, OptionName::ICMP6_FILTER, &blocked)
 }
-
-/// `recvmsg(fd, {name, buf, control}, MSG_DONTWAIT)`
-pub(crate) fn recv_with_control(
-    fd: BorrowedFd<'_>,
-    buf: &mut [u8],
-    name: &mut [u8],
-    control: &mut [u8],
-) -> Result<MessageLens> {
-    raw::receive_message(fd, buf, name, control, DONTWAIT)
-}
-
-/// `recvmsg(fd, {name, buf, control}, MSG_ERRQUEUE | MSG_DONTWAIT)`: a packet that has caused an error. The name is the
-/// address it was sent to.
-pub(crate) fn recv_error(
-    fd: BorrowedFd<'_>,
-    buf: &mut [u8],
-    name: &mut [u8],
-    control: &mut [u8],
-) -> Result<MessageLens> {
-    raw::receive_message(fd, buf, name, control, ERRQUEUE | DONTWAIT)
-}
-
-const DONTWAIT: u32 = 0x40;
-const ERRQUEUE: u32 = 0x2000;
 
 /// `clock_gettime(CLOCK_REALTIME)`, the clock of the kernel's timestamps.
 pub(crate) fn wall_clock() -> Duration {

@@ -66,49 +66,6 @@ pub(super) unsafe fn getsockopt(
     check(answer).map(|_| len as usize)
 }
 
-/// `struct user_msghdr`
-#[repr(C)]
-struct MessageHeader {
-    name: *mut u8,
-    name_len: i32,
-    parts: *mut IoVec,
-    part_count: usize,
-    control: *mut u8,
-    control_len: usize,
-    flags: u32,
-}
-
-/// `struct iovec`
-#[repr(C)]
-struct IoVec {
-    base: *mut u8,
-    len: usize,
-}
-
-/// Returns the lengths of the datagram, of its address and of its control messages, and the flags.
-pub(super) fn receive_message(
-    fd: BorrowedFd<'_>,
-    buf: &mut [u8],
-    name: &mut [u8],
-    control: &mut [u8],
-    flags: u32,
-) -> Result<[usize; 4], Errno> {
-    let mut part = IoVec { base: buf.as_mut_ptr(), len: buf.len() };
-    let mut header = MessageHeader {
-        name: name.as_mut_ptr(),
-        name_len: i32::try_from(name.len()).unwrap_or(i32::MAX),
-        parts: &raw mut part,
-        part_count: 1,
-        control: control.as_mut_ptr(),
-        control_len: control.len(),
-        flags: 0,
-    };
-    let args = [fd.as_raw_fd() as usize, &raw mut header as usize, flags as usize, 0, 0];
-    // SAFETY: the header is the kernel's struct and points to three slices, borrowed for writing, with their lengths.
-    let len = check(unsafe { syscall5(c::__NR_recvmsg as usize, args) })?;
-    Ok([len, usize::try_from(header.name_len).unwrap_or(0), header.control_len, header.flags as usize])
-}
-
 /// # Safety
 ///
 /// `message` must point to a `msghdr` whose pointers and lengths are valid for writing.

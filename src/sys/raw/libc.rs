@@ -69,30 +69,6 @@ pub(super) unsafe fn getsockopt(
     Ok(len as usize)
 }
 
-/// Returns the lengths of the datagram, of its address and of its control messages, and the flags.
-#[cfg(target_os = "linux")]
-pub(super) fn receive_message(
-    fd: BorrowedFd<'_>,
-    buf: &mut [u8],
-    name: &mut [u8],
-    control: &mut [u8],
-    flags: u32,
-) -> Result<[usize; 4], Errno> {
-    let mut part = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
-    // SAFETY: all zeroes is a valid header, and it may have padding that cannot be named.
-    let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-    header.msg_name = name.as_mut_ptr().cast();
-    header.msg_namelen = libc::socklen_t::try_from(name.len()).unwrap_or(libc::socklen_t::MAX);
-    header.msg_iov = &raw mut part;
-    header.msg_iovlen = 1;
-    header.msg_control = control.as_mut_ptr().cast();
-    header.msg_controllen = control.len() as _;
-    // SAFETY: the header points to three slices, borrowed for writing, with their lengths.
-    let len = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags as i32) };
-    let len = usize::try_from(len).map_err(|_| last_errno())?;
-    Ok([len, header.msg_namelen as usize, header.msg_controllen as usize, header.msg_flags as usize])
-}
-
 /// # Safety
 ///
 /// `message` must point to a `msghdr` whose pointers and lengths are valid for writing.

@@ -133,6 +133,8 @@ pub(crate) enum Receive {
     Stream,
     /// A whole datagram, with its true length.
     Datagram,
+    /// A datagram that has arrived already.
+    ArrivedDatagram,
     /// A datagram that came back as undeliverable.
     ErrorQueue,
 }
@@ -143,6 +145,7 @@ impl Receive {
         let chosen = match self {
             Self::Stream => 0,
             Self::Datagram => c::MSG_TRUNC as i32,
+            Self::ArrivedDatagram => c::MSG_TRUNC as i32 | c::MSG_DONTWAIT as i32,
             Self::ErrorQueue => c::MSG_TRUNC as i32 | c::MSG_ERRQUEUE as i32,
         };
         chosen | c::MSG_CMSG_CLOEXEC as i32

@@ -139,36 +139,6 @@ pub(crate) fn peer_pidfd(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// What `recvmsg` has written.
-#[cfg(target_os = "linux")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MessageLens {
-    pub(crate) data: usize,
-    pub(crate) name: usize,
-    pub(crate) control: usize,
-    /// The datagram was longer than the buffer.
-    pub(crate) is_cut: bool,
-}
-
-#[cfg(target_os = "linux")]
-const MSG_TRUNC: usize = 0x20;
-
-/// `recvmsg(fd, {name, buf, control}, flags)`; a datagram longer than `buf` is cut.
-#[cfg(target_os = "linux")]
-pub(crate) fn receive_message(
-    fd: BorrowedFd<'_>,
-    buf: &mut [u8],
-    name: &mut [u8],
-    control: &mut [u8],
-    flags: u32,
-) -> Result<MessageLens, Errno> {
-    let (name_room, control_room) = (name.len(), control.len());
-    let [data, name, control, flags] = call::receive_message(fd, buf, name, control, flags)?;
-    // The kernel reports the length that an address has, even if it was cut.
-    let is_cut = flags & MSG_TRUNC != 0;
-    Ok(MessageLens { data, name: name.min(name_room), control: control.min(control_room), is_cut })
-}
-
 /// `setsockopt(fd, level, number, value, value.len())`
 pub(crate) fn setsockopt(fd: BorrowedFd<'_>, name: OptionName, value: &[u8]) -> Result<(), Errno> {
     // SAFETY: the kernel reads `value.len()` bytes at `value`; by the contract of `OptionName` it takes none of them
