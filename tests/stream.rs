@@ -71,6 +71,33 @@ fn vectored_transfers_fill_buffer_after_buffer() {
     assert_eq!((&first, &second[..6]), (b"on", &b"ethree"[..]));
 }
 
+/// A TLS session writes its records this way.
+#[cfg(feature = "std")]
+#[test]
+fn the_traits_of_std_transfer_several_buffers_in_one_call() {
+    use std::io::{Read, Write};
+
+    fn write(mut stream: impl Write) -> usize {
+        stream.write_vectored(&[IoSlice::new(b"one"), IoSlice::new(b"three")]).unwrap()
+    }
+    fn read(mut stream: impl Read, bufs: &mut [IoSliceMut<'_>]) -> usize {
+        stream.read_vectored(bufs).unwrap()
+    }
+    let (client, server) = blocking_pair();
+    for round in 0..2 {
+        let (mut first, mut second) = ([0; 2], [0; 10]);
+        let mut bufs = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+        if round == 0 {
+            assert_eq!(write(&client), 8);
+            assert_eq!(read(&server, &mut bufs), 8);
+        } else {
+            assert_eq!(write(client.try_clone().unwrap()), 8);
+            assert_eq!(read(server.try_clone().unwrap(), &mut bufs), 8);
+        }
+        assert_eq!((&first, &second[..6]), (b"on", &b"ethree"[..]));
+    }
+}
+
 #[test]
 fn more_than_1024_buffers_are_refused() {
     let (client, _server) = blocking_pair();
