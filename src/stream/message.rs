@@ -36,6 +36,7 @@ impl Stream {
     ///
     /// Those of [`read`](Self::read).
     #[doc(alias = "recvmsg")]
+    #[inline]
     pub fn recv_with<'c>(&self, buf: &mut [u8], control: &'c mut [u8]) -> Result<(usize, Control<'c>)> {
         let mut name = Name::NONE;
         let received =
@@ -52,6 +53,7 @@ impl Stream {
     /// Those of [`write`](Self::write), and of control messages as for
     /// [`Datagram::send_with`](crate::Datagram::send_with).
     #[doc(alias = "sendmsg")]
+    #[inline]
     pub fn send_with(&self, buf: &[u8], control: &Encoder<'_>) -> Result<usize> {
         let message = Outgoing { to: &Name::NONE, bytes: buf, control: control.as_bytes() };
         raw::sendmsg(self.fd.as_fd(), &message).op(Op::SendMessage)

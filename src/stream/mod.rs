@@ -133,6 +133,7 @@ impl Stream {
     ///
     /// Those of [`read`](Self::read).
     #[doc(alias = "MSG_PEEK")]
+    #[inline]
     pub fn peek(&self, buf: &mut [u8]) -> Result<usize> {
         sys::peek(self.fd.as_fd(), buf).op(Op::Read)
     }
@@ -143,6 +144,7 @@ impl Stream {
     ///
     /// Those of [`read`](Self::read). Buffers after the first 1024 are ignored.
     #[doc(alias = "readv")]
+    #[inline]
     pub fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
         sys::readv(&self.fd, bufs).op(Op::Read)
     }
@@ -173,6 +175,7 @@ impl Stream {
     #[cfg(target_os = "linux")]
     #[doc(alias = "MSG_MORE")]
     #[doc(alias = "TCP_CORK")]
+    #[inline]
     pub fn write_more(&self, buf: &[u8]) -> Result<usize> {
         sys::send_more(self.fd.as_fd(), buf).op(Op::Write)
     }
@@ -184,6 +187,7 @@ impl Stream {
     /// Those of [`write`](Self::write), and `EMSGSIZE` for more than 1024 buffers.
     #[doc(alias = "writev")]
     #[doc(alias = "sendmsg")]
+    #[inline]
     pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> Result<usize> {
         sys::send_vectored(self.fd.as_fd(), bufs).op(Op::Write)
     }
@@ -249,6 +253,7 @@ impl Stream {
 
     /// Turns `EAGAIN` of a blocking socket into `TimedOut`. Takes one more call (`fcntl`), and none for any other
     /// error.
+    #[cold]
     fn name_timeout(&self, error: Error) -> Error {
         if error.is_would_block() && option::nonblocking(self) == Ok(false) {
             return Error::refused(error.op(), Cause::TimedOut);

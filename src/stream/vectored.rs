@@ -33,6 +33,7 @@ impl Stream {
     ///
     /// Those of [`write_all`](Self::write_all).
     #[doc(alias = "writev")]
+    #[inline]
     pub fn write_all_vectored(&self, bufs: &mut [IoSlice<'_>]) -> Result<(), Incomplete> {
         let written = whole(bufs, |bufs, _| self.write_vectored(bufs));
         written.map_err(|incomplete| incomplete.with_named_timeout(self))
@@ -45,24 +46,43 @@ impl Stream {
     /// # Errors
     ///
     /// Those of [`write_all_deadline`](Self::write_all_deadline).
+    #[inline]
     pub fn write_all_vectored_deadline(&self, bufs: &mut [IoSlice<'_>], deadline: Deadline) -> Result<(), Incomplete> {
         let in_time = InTime::writing(self, deadline);
         whole(bufs, |bufs, done| in_time.step(done, || sys::send_vectored_now(in_time.fd, bufs)))
     }
 }
 
-/// Repeats `step` until no bytes are left; its second argument is the number of bytes done.
+/// Repeats `step` until no bytes are left; its second argument is the number of bytes done. The first step is inlined
+/// into the caller, as that of whole reads and writes.
+#[inline]
 fn whole(
-    mut bufs: &mut [IoSlice<'_>],
+    bufs: &mut [IoSlice<'_>],
     mut step: impl FnMut(&[IoSlice<'_>], usize) -> Result<usize>,
 ) -> Result<(), Incomplete> {
-    let mut done = 0;
+    let bufs = without_empty(bufs);
+    if bufs.is_empty() {
+        return Ok(());
+    }
+    let first = step(some_of(bufs), 0);
+    rest(bufs, first, step)
+}
+
+/// As many as one call takes.
+#[inline]
+fn some_of<'b, 's>(bufs: &'b [IoSlice<'s>]) -> &'b [IoSlice<'s>] {
+    bufs.get(..BUFFERS_MAX).unwrap_or(bufs)
+}
+
+/// Goes on after the first step.
+fn rest(
+    mut bufs: &mut [IoSlice<'_>],
+    first: Result<usize>,
+    mut step: impl FnMut(&[IoSlice<'_>], usize) -> Result<usize>,
+) -> Result<(), Incomplete> {
+    let (mut done, mut answer) = (0, first);
     loop {
-        bufs = without_empty(bufs);
-        if bufs.is_empty() {
-            return Ok(());
-        }
-        match step(bufs.get(..BUFFERS_MAX).unwrap_or(bufs), done) {
+        match answer {
             Ok(0) => return Err(Incomplete { done, error: Error::refused(Op::Write, Cause::EndOfStream) }),
             Ok(written) => {
                 done += written;
@@ -71,6 +91,11 @@ fn whole(
             Err(error) if error.is_interrupted() => {}
             Err(error) => return Err(Incomplete { done, error }),
         }
+        bufs = without_empty(bufs);
+        if bufs.is_empty() {
+            return Ok(());
+        }
+        answer = step(some_of(bufs), done);
     }
 }
 

@@ -239,16 +239,19 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
 }
 
 /// `recv(fd, buf, MSG_PEEK)`: the bytes stay to be read.
+#[inline]
 pub(crate) fn peek(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::PEEK).map(|(len, _)| len)
 }
 
 /// `recv(fd, buf, MSG_DONTWAIT)`: `EAGAIN` instead of blocking, even on a blocking socket.
+#[inline]
 pub(crate) fn recv_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::DONTWAIT).map(|(len, _)| len)
 }
 
 /// `send(fd, buf, MSG_NOSIGNAL | MSG_DONTWAIT)`: `EAGAIN` instead of blocking, even on a blocking socket.
+#[inline]
 pub(crate) fn send_now(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
     net::send(fd, buf, NO_SIGNAL | SendFlags::DONTWAIT)
 }
@@ -260,6 +263,7 @@ pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
 }
 
 /// `sendmsg(fd, bufs, MSG_NOSIGNAL)`
+#[inline]
 pub(crate) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<usize> {
     net::sendmsg(fd, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL)
 }
@@ -272,6 +276,7 @@ const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 /// Waits until `fd` is ready for any of `asked`, has an error or a hang-up, or `timeout` is over (`None`: never);
 /// returns whether `fd` was ready in time.
+#[inline]
 pub(crate) fn poll(fd: BorrowedFd<'_>, asked: PollFlags, timeout: Option<Duration>) -> Result<bool> {
     let mut fds = [PollFd::from_borrowed_fd(fd, asked)];
     rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()).map(|ready| ready > 0)

@@ -32,27 +32,32 @@ pub(crate) fn stream_pair() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// `recv(fd, buf, MSG_PEEK | MSG_DONTWAIT)`
+#[inline]
 pub(crate) fn peek_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::PEEK | RecvFlags::DONTWAIT).map(|(len, _)| len)
 }
 
 /// `sendmsg(fd, bufs, MSG_NOSIGNAL | MSG_DONTWAIT)`
+#[inline]
 pub(crate) fn send_vectored_now(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> Result<usize> {
     net::sendmsg(fd, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL | SendFlags::DONTWAIT)
 }
 
 /// `send(fd, buf, MSG_MORE | MSG_NOSIGNAL)`
 #[cfg(target_os = "linux")]
+#[inline]
 pub(crate) fn send_more(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
     net::send(fd, buf, NO_SIGNAL | SendFlags::MORE)
 }
 
 /// `send(fd, buf, MSG_OOB | MSG_NOSIGNAL)`
+#[inline]
 pub(crate) fn send_oob(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
     net::send(fd, buf, NO_SIGNAL | SendFlags::OOB)
 }
 
 /// `recv(fd, buf, MSG_OOB)`
+#[inline]
 pub(crate) fn recv_oob(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, RecvFlags::OOB).map(|(len, _)| len)
 }
@@ -64,6 +69,7 @@ const DISCARD: RecvFlags = RecvFlags::TRUNC;
 const DISCARD: RecvFlags = RecvFlags::empty();
 
 /// `recv(fd, buf, MSG_TRUNC | MSG_DONTWAIT)`: reads as many bytes as `buf` has room for, whose content is lost.
+#[inline]
 pub(crate) fn discard_now(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     net::recv(fd, buf, DISCARD | RecvFlags::DONTWAIT).map(|(len, _)| len)
 }
@@ -76,6 +82,7 @@ pub(crate) fn recv_queue(fd: BorrowedFd<'_>) -> Result<usize> {
 /// `splice(from, NULL, to, NULL, len, 0)`. Without `SPLICE_F_NONBLOCK`, which concerns the pipe, and over Unix streams the
 /// socket too (measured on Linux 6.18).
 #[cfg(target_os = "linux")]
+#[inline]
 pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> Result<usize> {
     rustix::pipe::splice(from, None, to, None, len, rustix::pipe::SpliceFlags::empty())
 }
