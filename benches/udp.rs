@@ -4,12 +4,17 @@
 //! sender's are received after it has stopped. So the time is that of the system calls alone, and 1 divided by it is
 //! the number of datagrams per second of CPU. All sockets are UDP over IPv4, connected where they send.
 //!
-//! - `anet_batch`: `Batch::recv` and `Batch::send`, 64 datagrams a call.
+//! - `anet_batch`: `Batch::recv`, and `Batch::send_joined` of datagrams that were pushed one by one, 64 a call. The
+//!   kernel gets the 64 to one peer as one message and splits them.
 //! - `anet_single`: `Datagram::recv_from` and `Datagram::send`.
 //! - `anet_gso_gro`: datagrams that the kernel joins or splits; `Segmenter::send`, and `Batch::recv` with the segments
 //!   taken apart.
 //! - `std`: `UdpSocket::recv_from` and `send`.
 //! - `quinn_udp`: `UdpSocketState::recv` into 32 buffers, and `try_send` with the segment size that it allows.
+//!
+//! The senders of `recv_*` send one by one, except for `anet_gso_gro` and `quinn_udp`, whose receivers take joined
+//! datagrams. In `recv_connected_64B` the receivers are connected too and leave out the sender's address:
+//! `Batch::recv_connected`, `Datagram::recv`, `UdpSocket::recv`.
 
 use std::{
     hint::black_box,
@@ -192,6 +197,51 @@ fn bench_quinn_receive(group: &mut BenchmarkGroup<'_, WallTime>, len: usize) {
     });
 }
 
+fn bench_receive_connected(c: &mut Criterion, name: &str, len: usize) {
+    let connected_pair = || {
+        let (sender, receiver) = pair();
+        receiver.connect(&sender.local_addr().unwrap()).unwrap();
+        (sender, receiver)
+    };
+    let mut group = c.benchmark_group(name);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("anet_batch", |b| {
+        let (sender, receiver) = connected_pair();
+        let mut batch = Box::new(Batch::<BATCH, 2048>::new());
+        b.iter_custom(|iterations| {
+            timed_receive(iterations, &sender, len, false, || {
+                let count = batch.recv_connected(&receiver).unwrap();
+                batch.iter().for_each(|entry| {
+                    black_box(entry.bytes());
+                });
+                count
+            })
+        });
+    });
+    group.bench_function("anet_single", |b| {
+        let (sender, receiver) = connected_pair();
+        let mut buf = [0; 2048];
+        b.iter_custom(|iterations| {
+            timed_receive(iterations, &sender, len, false, || {
+                black_box(receiver.recv(&mut buf).unwrap());
+                1
+            })
+        });
+    });
+    group.bench_function("std", |b| {
+        let (sender, receiver) = connected_pair();
+        let receiver = std_socket(receiver);
+        let mut buf = [0; 2048];
+        b.iter_custom(|iterations| {
+            timed_receive(iterations, &sender, len, false, || {
+                black_box(receiver.recv(&mut buf).unwrap());
+                1
+            })
+        });
+    });
+    group.finish();
+}
+
 fn bench_send(c: &mut Criterion, name: &str, len: usize) {
     let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Elements(1));
@@ -199,12 +249,13 @@ fn bench_send(c: &mut Criterion, name: &str, len: usize) {
     group.bench_function("anet_batch", |b| {
         let (sender, receiver) = pair();
         let mut batch = Box::new(Batch::<BATCH, 2048>::new());
+        let mut segmenter = Segmenter::for_socket(&sender);
         b.iter_custom(|iterations| {
             timed_send(iterations, &receiver, || {
                 for _ in 0..BATCH {
                     batch.push(&bytes, None).unwrap();
                 }
-                batch.send(&sender).unwrap()
+                batch.send_joined(&sender, &mut segmenter).unwrap()
             })
         });
     });
@@ -269,6 +320,7 @@ fn bench_quinn_send(group: &mut BenchmarkGroup<'_, WallTime>, len: usize) {
 
 fn datagrams(c: &mut Criterion) {
     bench_receive(c, "recv_64B", 64);
+    bench_receive_connected(c, "recv_connected_64B", 64);
     bench_send(c, "send_64B", 64);
     bench_receive(c, "recv_1200B", 1200);
 }

@@ -20,35 +20,46 @@ use crate::{
 /// The most datagrams that all kernels with `UDP_SEGMENT` take in one call.
 pub const SEGMENTS_MAX: usize = 64;
 /// The most bytes of one call: those of a UDP datagram over IPv4.
-const LEN_MAX: usize = 65507;
+pub(super) const LEN_MAX: usize = 65507;
 
 /// Sends many datagrams of one size to one destination in one call: generic segmentation offload.
 ///
 /// The kernel splits the bytes after it has passed them down its stack once, or leaves that to the network device. It
-/// refuses for some sockets (`EINVAL`, such as for `SO_NO_CHECK` or segments longer than the MTU) and some paths
-/// (`EIO`: a device without checksum offload); the datagrams are then sent one by one at once, and none is lost. Unix
-/// sockets and kernels before Linux 4.18 ignore the request, so for them they are sent one by one from the start.
+/// refuses for some sockets (`EINVAL`, such as for `SO_NO_CHECK`), segments longer than the MTU (`EINVAL`, `EMSGSIZE`)
+/// and some paths (`EIO`: a device without checksum offload); the datagrams are then sent one by one at once, and none
+/// is lost. Unix sockets and kernels before Linux 4.18 ignore the request, so for them they are sent one by one from the start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[doc(alias = "UDP_SEGMENT")]
 #[doc(alias = "GSO")]
 pub struct Segmenter {
     is_offloaded: bool,
+    /// The longest segments to ask the kernel for: longer ones it has refused.
+    longest: usize,
 }
 
 impl Segmenter {
     /// Finds out whether the kernel splits for this socket, with one system call.
     pub fn for_socket(socket: &Datagram) -> Self {
-        Self { is_offloaded: option::udp_segment(socket).is_ok() }
+        Self { is_offloaded: option::udp_segment(socket).is_ok(), longest: usize::MAX }
     }
 
     /// Sends one by one.
     pub const fn one_by_one() -> Self {
-        Self { is_offloaded: false }
+        Self { is_offloaded: false, longest: usize::MAX }
     }
 
     /// Whether the kernel is asked to split. After it has refused a path, it is no longer asked.
     pub const fn is_offloaded(&self) -> bool {
         self.is_offloaded
+    }
+
+    pub(super) const fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Notes that the kernel does not split into longer segments, though it sends them one by one.
+    pub(super) fn limit_to(&mut self, longest: usize) {
+        self.longest = self.longest.min(longest);
     }
 
     /// Sends `bytes` as datagrams of `segment_size` bytes, the last of which may be shorter, to the peer of a connected
@@ -95,27 +106,29 @@ impl Segmenter {
     }
 
     /// Sends what fits into one call; returns how many bytes went, and the error that kept the rest.
-    pub(super) fn send_chunk(
-        &mut self,
-        socket: &Datagram,
-        to: &Name,
-        bytes: &[u8],
-        segment_size: u16,
-    ) -> (usize, Option<Errno>) {
-        if self.is_offloaded && bytes.len() > usize::from(segment_size) {
-            match send_split_by_kernel(socket, to, bytes, segment_size) {
-                Ok(()) => return (bytes.len(), None),
-                Err(errno) if self.accepts_refusal(errno) => {}
-                Err(errno) => return (0, Some(errno)),
-            }
+    fn send_chunk(&mut self, socket: &Datagram, to: &Name, bytes: &[u8], segment_size: u16) -> (usize, Option<Errno>) {
+        let size = usize::from(segment_size);
+        if !self.is_offloaded || bytes.len() <= size || size > self.longest {
+            return send_one_by_one(socket, to, bytes, segment_size);
         }
-        send_one_by_one(socket, to, bytes, segment_size)
+        match send_split_by_kernel(socket, to, bytes, segment_size) {
+            Ok(()) => (bytes.len(), None),
+            Err(errno) if self.accepts_refusal(errno) => {
+                let outcome = send_one_by_one(socket, to, bytes, segment_size);
+                if outcome.0 > 0 {
+                    self.limit_to(size.saturating_sub(1));
+                }
+                outcome
+            }
+            Err(errno) => (0, Some(errno)),
+        }
     }
 
-    /// Whether an error means that the kernel does not split these bytes. `EIO` holds for the whole path.
+    /// Whether an error means that the kernel does not split these bytes. `EIO` holds for the whole path. Segments that
+    /// are longer than the MTU are refused with `EINVAL`, and with `EMSGSIZE` since Linux 6.14.
     pub(super) fn accepts_refusal(&mut self, errno: Errno) -> bool {
         self.is_offloaded &= errno != Errno::IO;
-        matches!(errno, Errno::IO | Errno::INVAL)
+        matches!(errno, Errno::IO | Errno::INVAL | Errno::MSGSIZE)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Receives until a batch holds this many.
-fn receive_some<const N: usize, const LEN: usize, const C: usize>(
+pub fn receive_some<const N: usize, const LEN: usize, const C: usize>(
     batch: &mut Batch<N, LEN, C>,
     socket: &Datagram,
 ) -> usize {
@@ -334,7 +334,7 @@ fn joined_datagrams_are_answered_as_those_that_they_were() {
 }
 
 /// The kernel refuses to split what it may not checksum (`EINVAL`).
-fn refuse_splitting(socket: &Datagram) {
+pub fn refuse_splitting(socket: &Datagram) {
     // SAFETY: the value of SO_NO_CHECK is an int.
     let no_check = unsafe { OptionName::new(libc::SOL_SOCKET, 11) };
     raw::set(socket, no_check, &1_i32.to_ne_bytes()).unwrap();

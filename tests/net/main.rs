@@ -7,6 +7,7 @@ mod cmsg;
 mod datagram;
 mod datagram_errors;
 mod datagram_multicast;
+mod joined;
 mod splice;
 mod stream;
 #[path = "../support/mod.rs"]

@@ -39,6 +39,13 @@ pub fn add_address(ip: Ipv4Addr) {
     configure(libc::SIOCSIFADDR, &request);
 }
 
+/// Limits the packets of the loopback device.
+pub fn set_mtu(bytes: i32) {
+    let mut request = request_for("lo");
+    request.ifr_ifru.ifru_mtu = bytes;
+    configure(libc::SIOCSIFMTU, &request);
+}
+
 fn request_for(device: &str) -> libc::ifreq {
     // SAFETY: all zeroes is a valid request.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

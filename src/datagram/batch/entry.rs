@@ -1,12 +1,12 @@
 //! One datagram of a batch.
 
-use core::fmt;
+use core::{fmt, net::IpAddr};
 
 use crate::{
     addr::Endpoint,
     datagram::{
         Details, Segments,
-        cmsg::{Decoder, Fds},
+        cmsg::{ControlMessage, Decoder, Fds},
     },
     error::Result,
     sys::raw::Slot,
@@ -32,7 +32,10 @@ impl State {
 
     #[inline]
     pub(super) fn received<const LEN: usize, const CONTROL: usize>(slot: &Slot<LEN, CONTROL>) -> Self {
-        let joined = Details::of(Decoder::new(slot.control.as_bytes())).segment_size;
+        let joined = Decoder::new(slot.control.as_bytes()).find_map(|message| match message {
+            ControlMessage::JoinedSegments(len) => Some(len),
+            _ => None,
+        });
         Self::pushed(slot.whole_len.min(LEN), joined.unwrap_or(0))
     }
 
@@ -107,6 +110,12 @@ impl<'b, const LEN: usize, const CONTROL: usize> Entry<'b, LEN, CONTROL> {
     /// The length of a received datagram in bytes, which may exceed `LEN`.
     pub const fn whole_len(&self) -> usize {
         self.slot.whole_len
+    }
+
+    /// The address of this host that the datagram was sent to.
+    #[inline]
+    pub(super) fn local_ip(&self) -> Option<IpAddr> {
+        if CONTROL == 0 { None } else { self.details().local_ip }
     }
 
     /// The control messages of a received datagram.

@@ -29,22 +29,19 @@
 //! ```
 
 mod entry;
+mod sending;
 
 use core::fmt;
 
 use rustix::fd::AsFd;
 
-use super::{
-    Datagram, Segmenter,
-    cmsg::{self, ControlMessage, Encoder},
-    send_error,
-};
+use super::Datagram;
 use crate::{
     addr::Endpoint,
-    error::{Cause, Errno, Error, Op, Result, ResultExt},
+    error::{Cause, Error, Op, Result, ResultExt},
     sys::{
         self,
-        raw::{self, Flags, Name, Outgoing, Slot},
+        raw::{self, Flags, Name, Sender, Slot},
     },
 };
 
@@ -54,7 +51,7 @@ pub use entry::{Entry, EntryMut};
 /// Up to `N` datagrams of up to `LEN` bytes, each with `CONTROL` bytes for control messages.
 ///
 /// It takes `N * (LEN + CONTROL + 256)` bytes or a little less, wherever you place it: on the stack, in a `Box`, in a
-/// `static`. Receiving and sending build the kernel's headers anew on the stack (80 bytes each), so no length is left
+/// `static`. Receiving and sending build the kernel's headers anew on the stack (at most 160 bytes each), so no length is left
 /// over from the call before, and a batch may be moved.
 pub struct Batch<const N: usize, const LEN: usize, const CONTROL: usize = 0> {
     slots: [Slot<LEN, CONTROL>; N],
@@ -109,9 +106,28 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
     ///
     /// Those of [`Datagram::recv_from`]. An error that strikes after the first datagram is returned by the next call.
     #[doc(alias = "recvmmsg")]
+    #[inline]
     pub fn recv(&mut self, socket: &Datagram) -> Result<usize> {
+        self.receive(socket, Sender::Named)
+    }
+
+    /// Receives as [`recv`](Self::recv) does, on a connected socket: the kernel does not copy the address of the peer
+    /// for each datagram, so [`addr`](Entry::addr) does not return it. [`send`](Self::send) answers the peer.
+    ///
+    /// It takes a seventh less time than `recv`, which an answer saves once more (64 bytes over loopback, Linux 6.18).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv`](Self::recv).
+    #[inline]
+    pub fn recv_connected(&mut self, socket: &Datagram) -> Result<usize> {
+        self.receive(socket, Sender::Peer)
+    }
+
+    #[inline]
+    fn receive(&mut self, socket: &Datagram, sender: Sender) -> Result<usize> {
         self.clear();
-        self.used = raw::recvmmsg(socket.as_fd(), &mut self.slots).op(Op::ReceiveMessages)?;
+        self.used = raw::recvmmsg(socket.as_fd(), &mut self.slots, sender).op(Op::ReceiveMessages)?;
         for (slot, state) in self.slots.iter().zip(&mut self.states).take(self.used) {
             *state = State::received(slot);
         }
@@ -128,9 +144,9 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
         self.push_segments(bytes, 0, to)
     }
 
-    /// Appends `bytes` as datagrams of `segment_size` bytes, which count as one; see [`Segmenter`]. With a size of zero
-    /// they are one datagram. At most 64 datagrams, and 65507 bytes, are split by the kernel; others are sent one by
-    /// one.
+    /// Appends `bytes` as datagrams of `segment_size` bytes, which count as one; see [`Segmenter`](super::Segmenter).
+    /// With a size of zero they are one datagram. The kernel splits at most 64 datagrams and 65507 bytes; more are sent
+    /// one by one.
     ///
     /// # Errors
     ///
@@ -158,90 +174,6 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
         Ok(())
     }
 
-    /// Sends what the batch holds, each datagram to its address, and returns how many entries were sent whole. The
-    /// others stay, in their order, and the next call goes on with them.
-    ///
-    /// Joined datagrams that were received as one (GRO) are sent as those that they were. If the batch has room for
-    /// control messages and the socket reports [`LOCAL_ADDR`](super::Request::LOCAL_ADDR), answers leave from the
-    /// address that the request came to.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Datagram::send_to`] and of the first entry, if none was sent: [`skip`](Self::skip) drops it.
-    #[doc(alias = "sendmmsg")]
-    pub fn send(&mut self, socket: &Datagram) -> Result<usize> {
-        let mut segmenter = self.segmenter_for(socket);
-        let mut sent = 0;
-        while let Some(is_segmented) = self.first_is_segmented() {
-            let outcome = match self.send_some(socket, segmenter.is_offloaded()) {
-                Err(errno) if is_segmented && segmenter.accepts_refusal(errno) => {
-                    self.is_path_refused |= errno == Errno::IO;
-                    self.send_first_one_by_one(socket)
-                }
-                other => other,
-            };
-            match outcome {
-                Ok(count) => sent += count,
-                Err(errno) => return self.stopped(sent, errno),
-            }
-        }
-        self.clear();
-        Ok(sent)
-    }
-
-    /// Whether the kernel may split for this socket: one call more if there is something to split.
-    fn segmenter_for(&self, socket: &Datagram) -> Segmenter {
-        let is_needed = self.iter().any(|entry| entry.state.is_segmented());
-        if is_needed && !self.is_path_refused { Segmenter::for_socket(socket) } else { Segmenter::one_by_one() }
-    }
-
-    /// Whether the first entry is more than one datagram; `None` if there is none.
-    fn first_is_segmented(&self) -> Option<bool> {
-        self.iter().next().map(|first| first.state.is_segmented())
-    }
-
-    /// An error after the first sent entry is returned by the next call, which meets it again.
-    fn stopped(&self, sent: usize, errno: Errno) -> Result<usize> {
-        if sent > 0 {
-            return Ok(sent);
-        }
-        let first = self.iter().next();
-        let len = first.as_ref().map_or(0, Entry::datagram_len);
-        let to = first.map(|entry| entry.addr());
-        Err(send_error(Op::SendMessages, errno, len, to.as_ref()))
-    }
-
-    /// Sends entries from the front as far as one call does.
-    fn send_some(&mut self, socket: &Datagram, is_offloaded: bool) -> sys::Result<usize> {
-        let mut controls = [const { SendControl::EMPTY }; N];
-        let in_use = self.slots.iter().zip(&self.states).take(self.used);
-        let unsent = in_use.filter(|(_, state)| state.is_unsent());
-        let outgoing = unsent.zip(&mut controls).map_while(|((slot, state), control)| {
-            // The call ends before what the kernel cannot split.
-            if state.is_segmented() && !is_offloaded {
-                return None;
-            }
-            control.fill(slot, state);
-            Some(Outgoing { to: &slot.name, bytes: state.bytes_of(slot), control: control.as_bytes() })
-        });
-        let count = raw::sendmmsg::<N>(socket.as_fd(), outgoing)?;
-        // Nothing but segments in front that the kernel cannot split.
-        if count == 0 {
-            return Err(Errno::INVAL);
-        }
-        self.states.iter_mut().filter(|state| state.is_unsent()).take(count).for_each(State::finish);
-        Ok(count)
-    }
-
-    /// Returns 1: the first entry, which may have been sent in part before.
-    fn send_first_one_by_one(&mut self, socket: &Datagram) -> sys::Result<usize> {
-        let Some(EntryMut { slot, state }) = self.iter_mut().next() else { return Ok(0) };
-        let bytes = state.bytes_of(slot);
-        let (sent, errno) = Segmenter::one_by_one().send_chunk(socket, &slot.name, bytes, state.segment_size());
-        state.advance(sent);
-        errno.map_or(Ok(1), Err)
-    }
-
     /// Discards the first datagram, such as one that cannot be sent; returns whether there was one.
     pub fn skip(&mut self) -> bool {
         let first = self.iter_mut().next();
@@ -260,36 +192,6 @@ fn name_of(to: &Endpoint) -> Result<Name> {
 
 fn too_long(len: usize) -> Error {
     Error::refused(Op::SendMessages, Cause::DatagramTooLong { len: u32::try_from(len).unwrap_or(u32::MAX) })
-}
-
-/// The control messages of one outgoing entry.
-struct SendControl {
-    bytes: [u8; Self::CAPACITY],
-    len: usize,
-}
-
-impl SendControl {
-    /// A source address and a segment size.
-    const CAPACITY: usize = cmsg::space(20) + cmsg::space(2);
-    const EMPTY: Self = Self { bytes: [0; Self::CAPACITY], len: 0 };
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    fn fill<const LEN: usize, const CONTROL: usize>(&mut self, slot: &Slot<LEN, CONTROL>, state: &State) {
-        let source = Entry { slot, state }.details().local_ip.map(ControlMessage::source);
-        let size = state.is_segmented().then(|| ControlMessage::SegmentSize(state.segment_size()));
-        if source.is_none() && size.is_none() {
-            return;
-        }
-        let mut encoder = Encoder::new(&mut self.bytes);
-        for message in [source, size].into_iter().flatten() {
-            // There is room for both.
-            let _ = encoder.push(&message);
-        }
-        self.len = encoder.as_bytes().len();
-    }
 }
 
 impl<const N: usize, const LEN: usize, const CONTROL: usize> Default for Batch<N, LEN, CONTROL> {

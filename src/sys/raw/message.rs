@@ -20,13 +20,14 @@ const NAME_CAPACITY: usize = 112;
 
 /// An address as the kernel reads and writes it; empty: none.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Name {
-    bytes: [u8; NAME_CAPACITY],
     len: u8,
+    bytes: [u8; NAME_CAPACITY],
 }
 
 impl Name {
-    pub(crate) const NONE: Self = Self { bytes: [0; NAME_CAPACITY], len: 0 };
+    pub(crate) const NONE: Self = Self { len: 0, bytes: [0; NAME_CAPACITY] };
 
     /// Keeps what fits; an address of this crate always does.
     pub(crate) fn new(bytes: &[u8]) -> Self {
@@ -175,14 +176,15 @@ impl Drop for Control<'_> {
 }
 
 /// The same with memory of its own.
+#[repr(C)]
 pub(crate) struct ControlArray<const C: usize> {
-    bytes: [u8; C],
     /// What the kernel wrote.
     len: usize,
+    bytes: [u8; C],
 }
 
 impl<const C: usize> ControlArray<C> {
-    pub(crate) const EMPTY: Self = Self { bytes: [0; C], len: 0 };
+    pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; C] };
 
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -311,6 +313,24 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) control: &'a [u8],
 }
 
+/// What a call sends next.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Message(Outgoing<'a>),
+    /// More bytes of the message before it.
+    More(&'a [u8]),
+}
+
+impl<'a> Part<'a> {
+    #[inline]
+    const fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Message(message) => message.bytes,
+            Self::More(bytes) => bytes,
+        }
+    }
+}
+
 impl Outgoing<'_> {
     /// The kernel does not write through these pointers.
     #[inline]
@@ -320,10 +340,13 @@ impl Outgoing<'_> {
             .with_name(name.as_ptr().cast_mut(), name.len())
             .with_control(self.control.as_ptr().cast_mut(), self.control.len())
     }
+}
 
+impl IoVec {
+    /// For the kernel to read.
     #[inline]
-    fn iov(&self) -> IoVec {
-        IoVec { base: self.bytes.as_ptr().cast_mut(), len: self.bytes.len() }
+    fn of(bytes: &[u8]) -> Self {
+        Self { base: bytes.as_ptr().cast_mut(), len: bytes.len() }
     }
 }
 
@@ -332,7 +355,7 @@ impl Outgoing<'_> {
 /// The caller keeps every descriptor open that the control messages name.
 #[inline]
 pub(crate) fn sendmsg(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result<usize, Errno> {
-    let mut iov = message.iov();
+    let mut iov = IoVec::of(message.bytes);
     let msg = message.header(&raw mut iov);
     // SAFETY: `msg` is a whole header, and its pointers and lengths are those of borrows that outlive the call, which
     // reads alone.
@@ -343,32 +366,43 @@ pub(crate) fn sendmsg(fd: BorrowedFd<'_>, message: &Outgoing<'_>) -> Result<usiz
 #[repr(align(64))]
 pub(crate) struct Aligned<const LEN: usize>(pub(crate) [u8; LEN]);
 
-/// Room for one message of a batch.
+/// Whether to receive the sender's address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sender {
+    Named,
+    /// The peer of a connected socket.
+    Peer,
+}
+
+/// Room for one message of a batch. Without control messages, what is written for each message besides its bytes is in
+/// one cache line: the fields are in this order.
+#[repr(C)]
 pub(crate) struct Slot<const LEN: usize, const C: usize> {
     pub(crate) buf: Aligned<LEN>,
-    pub(crate) name: Name,
-    pub(crate) control: ControlArray<C>,
     /// The length of the message, which may exceed that of the buffer.
     pub(crate) whole_len: usize,
     pub(crate) flags: Flags,
+    pub(crate) control: ControlArray<C>,
+    pub(crate) name: Name,
 }
 
 impl<const LEN: usize, const C: usize> Slot<LEN, C> {
     pub(crate) const EMPTY: Self = Self {
         buf: Aligned([0; LEN]),
-        name: Name::NONE,
-        control: ControlArray::EMPTY,
         whole_len: 0,
         flags: Flags::NONE,
+        control: ControlArray::EMPTY,
+        name: Name::NONE,
     };
 
     /// Points a header at this slot, with all lengths anew.
     #[inline]
-    fn arm(&mut self, iov: &mut IoVec) -> MsgHdr {
+    fn arm(&mut self, iov: &mut IoVec, sender: Sender) -> MsgHdr {
         self.control.clear();
         *iov = IoVec { base: self.buf.0.as_mut_ptr(), len: LEN };
+        let name_len = if sender == Sender::Named { NAME_CAPACITY } else { 0 };
         MsgHdr { iov, iov_len: 1, ..MsgHdr::NOTHING }
-            .with_name(self.name.bytes.as_mut_ptr(), NAME_CAPACITY)
+            .with_name(self.name.bytes.as_mut_ptr(), name_len)
             .with_control(self.control.bytes.as_mut_ptr(), C)
     }
 
@@ -387,12 +421,13 @@ impl<const LEN: usize, const C: usize> Slot<LEN, C> {
 pub(crate) fn recvmmsg<const N: usize, const LEN: usize, const C: usize>(
     fd: BorrowedFd<'_>,
     slots: &mut [Slot<LEN, C>; N],
+    sender: Sender,
 ) -> Result<usize, Errno> {
     let mut iovs = [const { MaybeUninit::<IoVec>::uninit() }; N];
     let mut messages = [const { MaybeUninit::<MMsgHdr>::uninit() }; N];
     for ((slot, iov), message) in slots.iter_mut().zip(&mut iovs).zip(&mut messages) {
         let iov = iov.write(IoVec { base: ptr::null_mut(), len: 0 });
-        message.write(MMsgHdr { header: slot.arm(iov), len: 0 });
+        message.write(MMsgHdr { header: slot.arm(iov, sender), len: 0 });
     }
     let flags = Receive::Datagram.flags() | MSG_WAITFORONE;
     // SAFETY: the loop above has written all `N` headers; their pointers and lengths are those of the slots, which are
@@ -405,22 +440,36 @@ pub(crate) fn recvmmsg<const N: usize, const LEN: usize, const C: usize>(
     Ok(count)
 }
 
-/// `sendmmsg(fd, msgs, n, MSG_NOSIGNAL)` of at most `N` messages; returns how many were sent.
+/// `sendmmsg(fd, msgs, n, MSG_NOSIGNAL)` of messages that have at most `N` parts; returns how many messages were sent.
+///
+/// The first part begins a message.
 #[inline]
 pub(crate) fn sendmmsg<'a, const N: usize>(
     fd: BorrowedFd<'_>,
-    outgoing: impl Iterator<Item = Outgoing<'a>>,
+    parts: impl Iterator<Item = Part<'a>>,
 ) -> Result<usize, Errno> {
     let mut iovs = [const { MaybeUninit::<IoVec>::uninit() }; N];
     let mut messages = [const { MaybeUninit::<MMsgHdr>::uninit() }; N];
+    let first_iov: *mut IoVec = iovs.as_mut_ptr().cast();
+    let mut headers = messages.iter_mut();
+    let mut message: Option<&mut MMsgHdr> = None;
     let mut count = 0;
-    for ((message, iov), header) in outgoing.zip(&mut iovs).zip(&mut messages) {
-        let iov = iov.write(message.iov());
-        header.write(MMsgHdr { header: message.header(iov), len: 0 });
-        count += 1;
+    for (at, part) in parts.take(N).enumerate() {
+        let iov = first_iov.wrapping_add(at);
+        // SAFETY: `at` is less than `N`, so this is an element of `iovs`, which nothing else refers to.
+        unsafe { iov.write(IoVec::of(part.bytes())) };
+        match (part, &mut message) {
+            (Part::Message(begun), _) => {
+                message = headers.next().map(|header| header.write(MMsgHdr { header: begun.header(iov), len: 0 }));
+                count += 1;
+            }
+            (Part::More(_), Some(message)) => message.header.iov_len += 1,
+            (Part::More(_), None) => {}
+        }
     }
-    // SAFETY: the loop above has written the first `count` headers; their pointers and lengths are those of borrows
-    // that outlive the call. The kernel writes to the headers' `len` alone.
+    // SAFETY: the loop above has written the first `count` headers, and as many elements of `iovs` as they say; all
+    // other pointers and lengths are those of borrows that outlive the call. The kernel writes to the headers' `len`
+    // alone.
     unsafe { call::sendmmsg(fd, messages.as_mut_ptr().cast(), count, c::MSG_NOSIGNAL as i32) }
 }
 
