@@ -30,15 +30,16 @@ const ANSWER: usize = 200_000;
 fn main() -> ExitCode {
     let args = Args::parse(USAGE, &["how"]);
     let [role, addr] = args.words::<String, 2>();
+    args::check("role", &role, &["server", "client"]);
     args::exit(match role.as_str() {
         "server" => serve(&args.flag::<String>("how", "lingering"), args::parsed("address", &addr)),
-        "client" => ask(args::parsed("address", &addr)),
-        _ => Err(USAGE.into()),
+        _ => ask(args::parsed("address", &addr)),
     })
 }
 
 /// Serves one client.
 fn serve(how: &str, addr: core::net::SocketAddr) -> Outcome {
+    args::check("how", how, &["plain", "shutdown", "lingering"]);
     // The kernel keeps the whole answer, so that writing it does not wait for the client.
     let listener = listen::tcp(addr, &SocketOptions::new().with_send_buffer_size(Some(2 * ANSWER as u32)))?;
     option::set_nonblocking(&listener, false)?;
@@ -59,11 +60,10 @@ fn serve(how: &str, addr: core::net::SocketAddr) -> Outcome {
             }
             announce(format_args!("discarded {discarded} bytes until the client closed"));
         }
-        "lingering" => match stream.close_lingering(2 * UPLOAD, Deadline::after(Duration::from_secs(5))) {
+        _ => match stream.close_lingering(2 * UPLOAD, Deadline::after(Duration::from_secs(5))) {
             Ok(discarded) => announce(format_args!("discarded {discarded} bytes until the client closed")),
             Err(incomplete) => announce(format_args!("gave up: {incomplete}")),
         },
-        _ => return Err(USAGE.into()),
     }
     Ok(())
 }

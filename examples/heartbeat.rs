@@ -24,10 +24,10 @@ const USAGE: &str = "Usage: heartbeat [--interval MILLISECONDS] [--answers NUMBE
 fn main() -> std::process::ExitCode {
     let args = Args::parse(USAGE, &["interval", "answers"]);
     let [role, addr] = args.words::<String, 2>();
-    let addr = args::parsed("address", &addr);
+    args::check("role", &role, &["server", "client"]);
     args::exit(match role.as_str() {
-        "server" => serve(args.millis("interval", "1000"), addr),
-        _ => answer(args.flag("answers", "3"), addr),
+        "server" => serve(args.millis("interval", "1000"), args::parsed("address", &addr)),
+        _ => answer(args.flag("answers", "3"), args::parsed("address", &addr)),
     })
 }
 

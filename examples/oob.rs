@@ -25,10 +25,10 @@ const PATIENCE: Option<Duration> = Some(Duration::from_secs(5));
 
 fn main() -> ExitCode {
     let [role, addr] = Args::parse(USAGE, &[]).words::<String, 2>();
+    args::check("role", &role, &["receiver", "sender"]);
     args::exit(match role.as_str() {
         "receiver" => receive(args::parsed("address", &addr)),
-        "sender" => send(args::parsed("address", &addr)),
-        _ => Err(USAGE.into()),
+        _ => send(args::parsed("address", &addr)),
     })
 }
 

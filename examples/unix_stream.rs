@@ -25,10 +25,10 @@ const LINE_MAX: usize = 512;
 
 fn main() -> ExitCode {
     let [role, path] = Args::parse(USAGE, &[]).words::<String, 2>();
+    args::check("role", &role, &["server", "client"]);
     args::exit(match role.as_str() {
         "server" => serve(&path),
-        "client" => ask(&path),
-        _ => Err(USAGE.into()),
+        _ => ask(&path),
     })
 }
 

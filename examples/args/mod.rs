@@ -93,6 +93,13 @@ pub fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> T {
     text.parse().unwrap_or_else(|error| refuse(format_args!("{name} {text:?}: {error}")))
 }
 
+/// Exits unless the text is one of those that it may be.
+pub fn check(name: &str, text: &str, choices: &[&str]) {
+    if !choices.contains(&text) {
+        refuse(format_args!("{name} {text:?}: not one of {}", choices.join(", ")));
+    }
+}
+
 fn not_text(arg: &std::ffi::OsStr) -> ! {
     refuse(format_args!("argument {arg:?} is not UTF-8"))
 }

@@ -20,7 +20,7 @@ use std::{
 
 use server::*;
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 15] = [
     env!("CARGO_BIN_EXE_client"),
     env!("CARGO_BIN_EXE_http"),
     env!("CARGO_BIN_EXE_proxy"),
@@ -28,7 +28,18 @@ const ALL: [&str; 7] = [
     env!("CARGO_BIN_EXE_tls"),
     env!("CARGO_BIN_EXE_udp"),
     env!("CARGO_BIN_EXE_connect"),
+    env!("CARGO_BIN_EXE_graceful_close"),
+    env!("CARGO_BIN_EXE_heartbeat"),
+    env!("CARGO_BIN_EXE_one_port"),
+    env!("CARGO_BIN_EXE_oob"),
+    env!("CARGO_BIN_EXE_udp_client"),
+    env!("CARGO_BIN_EXE_udp_connected"),
+    env!("CARGO_BIN_EXE_unix_stream"),
+    env!("CARGO_BIN_EXE_writev"),
 ];
+
+/// Those with a role for each of two terminals.
+const PAIRS: [&str; 4] = [ALL[7], ALL[8], ALL[10], ALL[13]];
 
 #[test]
 fn help_describes_every_flag() {
@@ -46,7 +57,9 @@ fn a_mistake_on_the_command_line_ends_a_program_with_status_2() {
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{program}");
         assert_eq!(stderr, "unknown flag \"--no-such-flag\"; see --help\n");
     }
-    let mistakes: [(&str, &[&str], &str); 5] = [
+    let mistakes: [(&str, &[&str], &str); 7] = [
+        (ALL[7], &["--how", "x", "server", "127.0.0.1:0"], "how \"x\": not one of plain, shutdown, lingering"),
+        (ALL[11], &["nowhere"], "address \"nowhere\": "),
         (ALL[1], &["--listen"], "--listen needs a value"),
         (ALL[1], &["--listen", "nowhere"], "listen \"nowhere\": "),
         (ALL[1], &["--idle-time", "-1"], "idle-time \"-1\": "),
@@ -57,6 +70,15 @@ fn a_mistake_on_the_command_line_ends_a_program_with_status_2() {
         let (status, _, stderr) = output_of(program, args);
         assert_eq!(status, Some(2), "{program} {args:?}");
         assert!(stderr.starts_with(mistake), "{program} {args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn an_unknown_role_ends_a_program_of_two_terminals_with_status_2() {
+    for program in PAIRS {
+        let (status, stdout, stderr) = output_of(program, &["peer", "127.0.0.1:0"]);
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{program}");
+        assert!(stderr.starts_with("role \"peer\": not one of ") && stderr.ends_with("; see --help\n"), "{stderr}");
     }
 }
 
