@@ -77,7 +77,8 @@
 //! - **Acceptor**: takes connections from a listener, and decides when to stop and when to pause.
 //! - **Admission**: decides which accepted connections may stay, by limits.
 //! - **Backlog**: the kernel's queue of connections that were not accepted yet.
-//! - **Batch**: connections accepted at one wake-up, or datagrams that one system call receives or sends.
+//! - **Batch**: datagrams that one system call receives or sends. Connections accepted at one wake-up are one too, of
+//!   which the caller keeps the *outcome*.
 //! - **Bind list**: the text that says where to listen, in the grammar of Redis or memcached.
 //! - **Coalescing**: pausing before a wait, so that several events come with it.
 //! - **Connector**: how to connect, said once for many outgoing connections.

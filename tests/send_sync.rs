@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use anet::{
     AddrText, BindList, Datagram, Endpoint, Error, ErrorText, Listener, ListenerSet, Op, Stream, UnixAddr,
-    accept::{self, Acceptor, Admission, Batch, Limits, Reserve, SourceAddr, Sources, Ticket},
+    accept::{self, Acceptor, Admission, BatchOutcome, Limits, Reserve, SourceAddr, Sources, Ticket},
     connect::{Connector, LocalAddr, Outcome, Pending, race::Race},
     datagram::{self, Details, Message, Segmenter, Undelivered, cmsg, seqpacket::SeqPacketListener},
     event::{
@@ -29,7 +29,7 @@ fn public_types_are_send_and_sync() {
         is_send_and_sync::<(
             Acceptor,
             Admission<8>,
-            Batch,
+            BatchOutcome,
             Limits,
             accept::Outcome,
             Reserve<'_>,

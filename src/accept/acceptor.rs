@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use rustix::fd::AsFd;
 
-use super::{Batch, BatchEnd, Counters, Outcome, Probe, Reserve, Watch, backoff::Backoff};
+use super::{BatchEnd, BatchOutcome, Counters, Outcome, Probe, Reserve, Watch, backoff::Backoff};
 use crate::{
     addr::Endpoint,
     error::{Errno, Error, Op, Result, ResultExt},
@@ -253,8 +253,8 @@ impl Default for Acceptor {
 /// Taking.
 impl Acceptor {
     #[inline]
-    fn take(&mut self, listener: &Listener, limit: usize, each: &mut impl FnMut(Stream, Endpoint)) -> Batch {
-        let mut batch = Batch::new();
+    fn take(&mut self, listener: &Listener, limit: usize, each: &mut impl FnMut(Stream, Endpoint)) -> BatchOutcome {
+        let mut batch = BatchOutcome::new();
         let emptied = self.fill(listener, limit, &mut batch, each);
         self.note(&batch);
         if emptied && batch.end == BatchEnd::LimitReached {
@@ -269,7 +269,7 @@ impl Acceptor {
         &mut self,
         listener: &Listener,
         limit: usize,
-        batch: &mut Batch,
+        batch: &mut BatchOutcome,
         each: &mut impl FnMut(Stream, Endpoint),
     ) -> bool {
         // There is one: the poller has reported it.
@@ -298,8 +298,14 @@ impl Acceptor {
 
     /// Sheds waiting clients if the batch ended for lack of descriptors; returns how many.
     #[cold]
-    fn shed(&mut self, listener: &Listener, limit: usize, batch: &mut Batch, reserve: &mut Reserve<'_>) -> usize {
-        let mut away = Batch::new();
+    fn shed(
+        &mut self,
+        listener: &Listener,
+        limit: usize,
+        batch: &mut BatchOutcome,
+        reserve: &mut Reserve<'_>,
+    ) -> usize {
+        let mut away = BatchOutcome::new();
         while batch.is_out_of_files() && reserve.is_full() {
             if batch.taken() + away.taken() >= limit {
                 batch.end = BatchEnd::LimitReached;
@@ -315,7 +321,12 @@ impl Acceptor {
     }
 
     /// Sheds one client; returns why it should be the last.
-    fn shed_one(&mut self, listener: &Listener, away: &mut Batch, reserve: &mut Reserve<'_>) -> Option<BatchEnd> {
+    fn shed_one(
+        &mut self,
+        listener: &Listener,
+        away: &mut BatchOutcome,
+        reserve: &mut Reserve<'_>,
+    ) -> Option<BatchEnd> {
         reserve.lend();
         away.fill(listener, away.taken() + 1, &mut |stream, _| reserve.reject(&stream));
         let failed = away.end != BatchEnd::LimitReached;
@@ -334,7 +345,7 @@ impl Acceptor {
 impl Acceptor {
     /// Counts what was taken, and the failed call if one ended the batch.
     #[inline]
-    fn note(&mut self, batch: &Batch) {
+    fn note(&mut self, batch: &BatchOutcome) {
         let out = matches!(batch.end, BatchEnd::OutOfResources(_));
         let counters = &mut self.counters;
         counters.accepted += batch.accepted as u64;
@@ -344,8 +355,8 @@ impl Acceptor {
         self.under_pressure = out;
     }
 
-    fn outcome(&mut self, listener: &Listener, batch: Batch, shed: usize, now: Duration) -> Outcome {
-        let Batch { accepted, failed, end } = batch;
+    fn outcome(&mut self, listener: &Listener, batch: BatchOutcome, shed: usize, now: Duration) -> Outcome {
+        let BatchOutcome { accepted, failed, end } = batch;
         if accepted + shed > 0 {
             self.fruitless = 0;
             self.backoff.reset();

@@ -12,7 +12,7 @@ use crate::{
 
 /// The result of a batch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Batch {
+pub struct BatchOutcome {
     /// Connections passed to the caller.
     pub accepted: usize,
     /// Connections that failed before they reached the caller; they count against the limit too.
@@ -55,14 +55,14 @@ impl Listener {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "acceptTcpHandler")]
-    pub fn accept_batch(&self, limit: usize, mut each: impl FnMut(Stream, Endpoint)) -> Batch {
-        let mut batch = Batch::new();
+    pub fn accept_batch(&self, limit: usize, mut each: impl FnMut(Stream, Endpoint)) -> BatchOutcome {
+        let mut batch = BatchOutcome::new();
         batch.fill(self, limit, &mut each);
         batch
     }
 }
 
-impl Batch {
+impl BatchOutcome {
     /// Nothing taken yet.
     pub(super) const fn new() -> Self {
         Self { accepted: 0, failed: 0, end: BatchEnd::LimitReached }

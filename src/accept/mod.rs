@@ -15,7 +15,7 @@ pub(crate) use accept4::accept;
 pub use acceptor::{Acceptor, LIMIT_DEFAULT};
 pub use admission::{Admission, Limits, MAX_CLIENTS_DEFAULT, Reason, Ticket, Verdict};
 pub(crate) use backoff::Backoff;
-pub use batch::{Batch, BatchEnd};
+pub use batch::{BatchEnd, BatchOutcome};
 pub use outcome::{Counters, Outcome, Watch};
 pub use per_source::{SourceAddr, Sources};
 pub(crate) use probe::Probe;

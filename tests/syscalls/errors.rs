@@ -87,7 +87,7 @@ fn errors_of_one_connection_are_counted_and_skipped() {
             let (listener, _poller, _clients) = tcp_with_clients(&options(), 3);
             between_marks(Vec::with_capacity(3), |streams| {
                 let batch = listener.accept_batch(10, |stream, _| streams.push(stream));
-                assert_eq!(batch, Batch { accepted: 3, failed: 1, end: BatchEnd::Drained });
+                assert_eq!(batch, BatchOutcome { accepted: 3, failed: 1, end: BatchEnd::Drained });
             });
         });
         // A socket that cannot accept fails with this error too, so the batch checks that it listens.
@@ -104,7 +104,7 @@ fn errors_of_one_connection_count_against_the_limit() {
         let (listener, _poller, _clients) = tcp_with_clients(&options(), 5);
         between_marks(Vec::with_capacity(5), |streams| {
             let batch = listener.accept_batch(5, |stream, _| streams.push(stream));
-            assert_eq!(batch, Batch { accepted: 3, failed: 2, end: BatchEnd::LimitReached });
+            assert_eq!(batch, BatchOutcome { accepted: 3, failed: 2, end: BatchEnd::LimitReached });
         });
     });
 }
@@ -117,7 +117,7 @@ fn a_filter_that_forbids_accepting_ends_a_batch_and_is_named() {
         between_marks((), |()| {
             let batch = listener.accept_batch(usize::MAX, |_, _| {});
             let forbidden = Error::new(Op::Accept, anet::Errno::PERM);
-            assert_eq!(batch, Batch { accepted: 0, failed: 0, end: BatchEnd::Failed(forbidden) });
+            assert_eq!(batch, BatchOutcome { accepted: 0, failed: 0, end: BatchEnd::Failed(forbidden) });
         });
     });
 }

@@ -83,7 +83,7 @@ fn a_descriptor_that_cannot_be_configured_is_closed_and_ends_the_batch() {
         between_marks((), |()| {
             let batch = listener.accept_batch(10, |_, _| unreachable!());
             let cannot = Error::new(Op::Set(anet::error::Opt::SO_LINGER), anet::Errno::NOBUFS);
-            assert_eq!(batch, Batch { accepted: 0, failed: 0, end: BatchEnd::Failed(cannot) });
+            assert_eq!(batch, BatchOutcome { accepted: 0, failed: 0, end: BatchEnd::Failed(cannot) });
         });
     });
     let once: &[_] = if cfg!(anet_force_accept_fallback) { &[] } else { &["accept4"] };

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anet::{
     Endpoint, Error, Listener, Op, SocketOptions, Stream, UnixAddr,
-    accept::{Batch, BatchEnd},
+    accept::{BatchEnd, BatchOutcome},
     connect::{self, LocalAddr},
     event::{Events, Interest, Poller},
     listen::{self, Access},

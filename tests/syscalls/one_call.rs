@@ -28,7 +28,7 @@ fn a_batch_of_tcp_connections_costs_one_call_each_beside_one_wait() {
         let streams = between_marks(Vec::with_capacity(MANY), |streams| {
             wait(&poller);
             let batch = listener.accept_batch(MANY, |stream, _| streams.push(stream));
-            assert_eq!(batch, Batch { accepted: MANY, failed: 0, end: BatchEnd::LimitReached });
+            assert_eq!(batch, BatchOutcome { accepted: MANY, failed: 0, end: BatchEnd::LimitReached });
         });
         streams.iter().for_each(assert_configured);
     });
@@ -42,7 +42,7 @@ fn a_batch_that_drains_the_queue_costs_one_call_more() {
         let (listener, _poller, _clients) = tcp_with_clients(&options(), MANY);
         between_marks(Vec::with_capacity(MANY), |streams| {
             let batch = listener.accept_batch(MANY + 1, |stream, _| streams.push(stream));
-            assert_eq!(batch, Batch { accepted: MANY, failed: 0, end: BatchEnd::Drained });
+            assert_eq!(batch, BatchOutcome { accepted: MANY, failed: 0, end: BatchEnd::Drained });
         });
     });
     assert_eq!(trace.between_marks(), [&accepted().repeat(MANY)[..], &[ACCEPT]].concat());
