@@ -4,7 +4,7 @@ use rustix::fd::AsFd;
 
 use super::{
     Datagram,
-    cmsg::{self, ControlMessage, Encoder},
+    cmsg::{self, Encoder},
     send_error,
 };
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     option,
     sys::{
         self,
+        cmsg::append,
         raw::{self, Name, Outgoing},
     },
 };
@@ -21,6 +22,8 @@ use crate::{
 pub const SEGMENTS_MAX: usize = 64;
 /// The most bytes of one call: those of a UDP datagram over IPv4.
 pub(super) const LEN_MAX: usize = 65507;
+/// The most control messages that go with a segment size. With more, datagrams are sent one by one.
+const CONTROL_MAX: usize = cmsg::DETAILS_SPACE;
 
 /// Sends many datagrams of one size to one destination in one call: generic segmentation offload.
 ///
@@ -85,6 +88,40 @@ impl Segmenter {
     ///
     /// Those of [`Datagram::send_to`], if nothing was sent. `EINVAL` for a segment size of zero.
     pub fn send(&mut self, socket: &Datagram, bytes: &[u8], segment_size: u16, to: Option<&Endpoint>) -> Result<usize> {
+        self.send_with(socket, bytes, segment_size, to, &Encoder::default())
+    }
+
+    /// Sends as [`send`](Self::send) does, with control messages that hold for each of the datagrams, such as the
+    /// source address and the traffic class.
+    ///
+    /// ```
+    /// use anet::{Datagram, SocketOptions, datagram::{Segmenter, cmsg::{self, ControlMessage, Ecn, Encoder}}, listen};
+    ///
+    /// # let peer = listen::udp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
+    /// # let to = peer.local_addr()?;
+    /// let server = listen::udp("0.0.0.0:0".parse()?, &SocketOptions::new())?;
+    /// let mut segmenter = Segmenter::for_socket(&server);
+    /// let mut space = [0; 64];
+    /// let mut control = Encoder::new(&mut space);
+    /// control.push(&ControlMessage::source("127.0.0.9".parse()?))?;
+    /// control.push(&ControlMessage::TypeOfService(Ecn::Capable0.bits()))?;
+    /// segmenter.send_with(&server, &[0; 2500], 1200, Some(&to), &control)?;
+    /// # let mut buf = [0; 2048];
+    /// # assert_eq!(peer.recv_from(&mut buf)?.1.ip(), Some("127.0.0.9".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send) and of [`Datagram::send_with`].
+    pub fn send_with(
+        &mut self,
+        socket: &Datagram,
+        bytes: &[u8],
+        segment_size: u16,
+        to: Option<&Endpoint>,
+        control: &Encoder<'_>,
+    ) -> Result<usize> {
         let name = match to {
             Some(to) => sys::name_of(to).op_with(Op::SendMessage, to)?,
             None => Name::NONE,
@@ -94,7 +131,8 @@ impl Segmenter {
             LEN_MAX.checked_div(size).ok_or(Error::new(Op::SendMessage, Errno::INVAL))?.clamp(1, SEGMENTS_MAX);
         let mut sent = 0;
         for chunk in bytes.chunks(per_call * size) {
-            let (done, refused) = self.send_chunk(socket, &name, chunk, segment_size);
+            let message = Outgoing { to: &name, bytes: chunk, control: control.as_bytes() };
+            let (done, refused) = self.send_chunk(socket, &message, segment_size);
             sent += done;
             match refused {
                 Some(errno) if sent == 0 => return Err(send_error(Op::SendMessage, errno, size.min(chunk.len()), to)),
@@ -106,15 +144,16 @@ impl Segmenter {
     }
 
     /// Sends what fits into one call; returns how many bytes went, and the error that kept the rest.
-    fn send_chunk(&mut self, socket: &Datagram, to: &Name, bytes: &[u8], segment_size: u16) -> (usize, Option<Errno>) {
+    fn send_chunk(&mut self, socket: &Datagram, message: &Outgoing<'_>, segment_size: u16) -> (usize, Option<Errno>) {
         let size = usize::from(segment_size);
-        if !self.is_offloaded || bytes.len() <= size || size > self.longest {
-            return send_one_by_one(socket, to, bytes, segment_size);
+        let is_room = message.control.len() <= CONTROL_MAX;
+        if !self.is_offloaded || message.bytes.len() <= size || size > self.longest || !is_room {
+            return send_one_by_one(socket, message, size);
         }
-        match send_split_by_kernel(socket, to, bytes, segment_size) {
-            Ok(()) => (bytes.len(), None),
+        match send_split_by_kernel(socket, message, segment_size) {
+            Ok(()) => (message.bytes.len(), None),
             Err(errno) if self.accepts_refusal(errno) => {
-                let outcome = send_one_by_one(socket, to, bytes, segment_size);
+                let outcome = send_one_by_one(socket, message, size);
                 if outcome.0 > 0 {
                     self.limit_to(size.saturating_sub(1));
                 }
@@ -132,20 +171,27 @@ impl Segmenter {
     }
 }
 
-fn send_split_by_kernel(socket: &Datagram, to: &Name, bytes: &[u8], segment_size: u16) -> sys::Result<()> {
-    let mut space = [0; cmsg::space(size_of::<u16>())];
-    let mut control = Encoder::new(&mut space);
-    control.push(&ControlMessage::SegmentSize(segment_size)).map_err(|_| Errno::INVAL)?;
-    raw::sendmsg(socket.as_fd(), &Outgoing { to, bytes, control: control.as_bytes() }).map(drop)
+fn send_split_by_kernel(socket: &Datagram, message: &Outgoing<'_>, segment_size: u16) -> sys::Result<()> {
+    let mut space = [0; CONTROL_MAX + cmsg::space(size_of::<u16>())];
+    let given = message.control.len();
+    space.get_mut(..given).ok_or(Errno::INVAL)?.copy_from_slice(message.control);
+    let (level, kind) = (raw::name::SOL_UDP, raw::name::UDP_SEGMENT);
+    let len = append(&mut space, given, level, kind, &segment_size.to_ne_bytes()).ok_or(Errno::INVAL)?;
+    let control = space.get(..len).unwrap_or_default();
+    raw::sendmsg(socket.as_fd(), &Outgoing { control, ..*message }).map(drop)
 }
 
-fn send_one_by_one(socket: &Datagram, to: &Name, bytes: &[u8], segment_size: u16) -> (usize, Option<Errno>) {
+fn send_one_by_one(socket: &Datagram, message: &Outgoing<'_>, size: usize) -> (usize, Option<Errno>) {
     let mut sent = 0;
-    for datagram in bytes.chunks(usize::from(segment_size.max(1))) {
-        if let Err(errno) = sys::send_to_name(socket.as_fd(), datagram, to) {
+    for bytes in message.bytes.chunks(size.max(1)) {
+        let outcome = match message.control {
+            [] => sys::send_to_name(socket.as_fd(), bytes, message.to),
+            _ => raw::sendmsg(socket.as_fd(), &Outgoing { bytes, ..*message }).map(drop),
+        };
+        if let Err(errno) = outcome {
             return (sent, Some(errno));
         }
-        sent += datagram.len();
+        sent += bytes.len();
     }
     (sent, None)
 }

@@ -164,14 +164,17 @@ fn a_full_batch_and_a_datagram_over_its_length_are_refused() {
     let long = batch.push(b"12345", Some(&to)).unwrap_err();
     assert_eq!((long.op(), long.cause()), (Op::SendMessages, Cause::DatagramTooLong { len: 5 }));
     batch.push(b"1234", Some(&to)).unwrap();
+    assert!(!batch.is_full());
     batch.push(b"", None).unwrap();
+    assert!(batch.is_full());
     assert_eq!(batch.push(b"x", None).unwrap_err().cause(), Cause::NoRoom);
     assert_eq!(bytes_of(&batch), [&b"1234"[..], b""]);
     batch.clear();
-    assert!(batch.is_empty());
+    assert!(batch.is_empty() && !batch.is_full());
     let unknown = batch.push(b"", Some(&Endpoint::Unknown { family: 40 })).unwrap_err();
     assert_eq!(unknown.cause(), Cause::UnknownFamily { family: 40 });
     let mut none = Batch::<0, 4>::new();
+    assert!(none.is_full());
     assert_eq!(none.push(b"", None).unwrap_err().cause(), Cause::NoRoom);
     assert_eq!(none.send(&server()), Ok(0));
 }

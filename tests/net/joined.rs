@@ -4,7 +4,10 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use anet::{
     Datagram, Endpoint, Errno, Error, Op, SocketOptions,
-    datagram::{Batch, Request, SEGMENTS_MAX, Segmenter, cmsg},
+    datagram::{
+        Batch, Request, SEGMENTS_MAX, Segmenter,
+        cmsg::{self, ControlMessage, Ecn, Encoder},
+    },
     error::Cause,
     listen, option,
 };
@@ -123,6 +126,111 @@ fn received_datagrams_are_answered_joined() {
         for client in &clients {
             assert_received(client, &questions);
         }
+    }
+}
+
+/// Two senders of one port: one whose datagrams the kernel splits, and one whose it does not.
+fn wildcard_servers() -> [Datagram; 2] {
+    let servers = std::array::from_fn(|_| listen::udp("0.0.0.0:0".parse().unwrap(), &SocketOptions::new()).unwrap());
+    refuse_splitting(&servers[1]);
+    servers
+}
+
+#[test]
+fn pushed_datagrams_leave_from_the_address_that_is_asked_for() {
+    for sender in wildcard_servers() {
+        let port = sender.local_addr().unwrap().port().unwrap();
+        let clients = ["127.0.0.8", "127.0.0.9"]
+            .map(|ip| Datagram::connected(&format!("{ip}:{port}").parse().unwrap(), &SocketOptions::new()).unwrap());
+        let mut segmenter = Segmenter::for_socket(&sender);
+        let datagrams: Vec<_> = (0..6).map(|number| numbered(number, 50)).collect();
+        let mut batch = Batch::<16, 64>::new();
+        for is_joined in [false, true] {
+            for client in &clients {
+                let source = client.peer_addr().unwrap().ip();
+                for datagram in &datagrams {
+                    batch.push_from(datagram, Some(&client.local_addr().unwrap()), source).unwrap();
+                }
+            }
+            let sent = if is_joined { batch.send_joined(&sender, &mut segmenter) } else { batch.send(&sender) };
+            assert_eq!(sent, Ok(12));
+            for client in &clients {
+                assert_received(client, &datagrams);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dual_stack_server_answers_joined_from_the_address_that_was_asked() {
+    if lacks_ipv6() {
+        return;
+    }
+    let server = listen::udp("[::]:0".parse().unwrap(), &SocketOptions::new().with_only_v6(false)).unwrap();
+    server.request(Request::LOCAL_ADDR).unwrap();
+    let port = server.local_addr().unwrap().port().unwrap();
+    let mut segmenter = Segmenter::for_socket(&server);
+    let mut batch = Batch::<8, 64, { cmsg::DETAILS_SPACE }>::new();
+    let mut outgoing = Batch::<8, 64>::new();
+    for asked in ["127.0.0.9", "[::1]"] {
+        let client = Datagram::connected(&format!("{asked}:{port}").parse().unwrap(), &SocketOptions::new()).unwrap();
+        client.send(b"question").unwrap();
+        receive_some(&mut batch, &server);
+        let entry = batch.iter().next().unwrap();
+        for _ in 0..3 {
+            outgoing.push_from(entry.bytes(), Some(&entry.addr()), entry.details().local_ip).unwrap();
+        }
+        assert_eq!(outgoing.send_joined(&server, &mut segmenter), Ok(3));
+        assert_received(&client, &[b"question"; 3].map(|answer| answer.to_vec()));
+    }
+    assert!(segmenter.is_offloaded());
+}
+
+/// One destination, two sources: they must not share a message.
+#[test]
+fn datagrams_from_two_addresses_are_not_joined() {
+    let [sender, _] = wildcard_servers();
+    let receiver = server();
+    let mut batch = Batch::<16, 64>::new();
+    let sources = ["127.0.0.8", "127.0.0.8", "127.0.0.9", "127.0.0.9", "127.0.0.8"];
+    for source in sources {
+        batch.push_from(b"same", Some(&receiver.local_addr().unwrap()), Some(source.parse().unwrap())).unwrap();
+    }
+    assert_eq!(batch.send_joined(&sender, &mut Segmenter::for_socket(&sender)), Ok(5));
+    for source in sources {
+        let (_, from) = receiver.recv_from(&mut [0; 8]).unwrap();
+        assert_eq!(from.ip(), Some(source.parse().unwrap()));
+    }
+}
+
+#[test]
+fn control_messages_hold_for_every_segment() {
+    for sender in wildcard_servers() {
+        let receiver = server();
+        receiver.request(Request::TRAFFIC_CLASS).unwrap();
+        let to = receiver.local_addr().unwrap();
+        let mut segmenter = Segmenter::for_socket(&sender);
+        let mut space = [0; 64];
+        let mut control = Encoder::new(&mut space);
+        control.push(&ControlMessage::source("127.0.0.9".parse().unwrap())).unwrap();
+        control.push(&ControlMessage::TypeOfService(Ecn::Capable0.bits())).unwrap();
+        for mut segmenter in [segmenter, Segmenter::one_by_one()] {
+            assert_eq!(segmenter.send_with(&sender, &[7; 250], 100, Some(&to), &control), Ok(250));
+            for len in [100, 100, 50] {
+                let (mut buf, mut space) = ([0; 300], [0; cmsg::DETAILS_SPACE]);
+                let message = receiver.recv_with(&mut buf, &mut space).unwrap();
+                assert_eq!((message.bytes.len(), message.details().ecn()), (len, Some(Ecn::Capable0)));
+                assert_eq!(message.from.ip(), Some("127.0.0.9".parse().unwrap()));
+            }
+        }
+        // More of them than are passed on with a size are sent with each datagram.
+        let mut space = [0; 2 * cmsg::DETAILS_SPACE];
+        let mut many = Encoder::new(&mut space);
+        while many.as_bytes().len() <= cmsg::DETAILS_SPACE {
+            many.push(&ControlMessage::TypeOfService(Ecn::Capable1.bits())).unwrap();
+        }
+        assert_eq!(segmenter.send_with(&sender, &[7; 250], 100, Some(&to), &many), Ok(250));
+        assert_eq!([(); 3].map(|()| receive(&receiver).len()), [100, 100, 50]);
     }
 }
 

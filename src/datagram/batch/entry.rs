@@ -6,7 +6,7 @@ use crate::{
     addr::Endpoint,
     datagram::{
         Details, Segments,
-        cmsg::{ControlMessage, Decoder, Fds},
+        cmsg::{Decoder, Fds},
     },
     error::Result,
     sys::raw::Slot,
@@ -21,22 +21,25 @@ pub(super) struct State {
     /// 0: one datagram.
     segment_size: u16,
     is_unsent: bool,
+    /// The address of this host to send from.
+    source: Option<IpAddr>,
 }
 
 impl State {
-    pub(super) const EMPTY: Self = Self { start: 0, end: 0, segment_size: 0, is_unsent: false };
+    pub(super) const EMPTY: Self = Self { start: 0, end: 0, segment_size: 0, is_unsent: false, source: None };
 
-    pub(super) const fn pushed(len: usize, segment_size: u16) -> Self {
-        Self { start: 0, end: len, segment_size, is_unsent: true }
+    pub(super) const fn pushed(len: usize, segment_size: u16, source: Option<IpAddr>) -> Self {
+        Self { start: 0, end: len, segment_size, is_unsent: true, source }
     }
 
     #[inline]
     pub(super) fn received<const LEN: usize, const CONTROL: usize>(slot: &Slot<LEN, CONTROL>) -> Self {
-        let joined = Decoder::new(slot.control.as_bytes()).find_map(|message| match message {
-            ControlMessage::JoinedSegments(len) => Some(len),
-            _ => None,
-        });
-        Self::pushed(slot.whole_len.min(LEN), joined.unwrap_or(0))
+        let len = slot.whole_len.min(LEN);
+        if slot.control.as_bytes().is_empty() {
+            return Self::pushed(len, 0, None);
+        }
+        let details = Details::of(Decoder::new(slot.control.as_bytes()));
+        Self::pushed(len, details.segment_size.unwrap_or(0), details.local_ip)
     }
 
     #[inline]
@@ -48,6 +51,10 @@ impl State {
     #[inline]
     pub(super) const fn is_segmented(&self) -> bool {
         self.segment_size > 0 && self.end - self.start > self.segment_size as usize
+    }
+
+    pub(super) const fn source(&self) -> Option<IpAddr> {
+        self.source
     }
 
     pub(super) const fn segment_size(&self) -> u16 {
@@ -112,12 +119,6 @@ impl<'b, const LEN: usize, const CONTROL: usize> Entry<'b, LEN, CONTROL> {
         self.slot.whole_len
     }
 
-    /// The address of this host that the datagram was sent to.
-    #[inline]
-    pub(super) fn local_ip(&self) -> Option<IpAddr> {
-        if CONTROL == 0 { None } else { self.details().local_ip }
-    }
-
     /// The control messages of a received datagram.
     pub fn messages(&self) -> Decoder<'b> {
         Decoder::new(self.slot.control.as_bytes())
@@ -170,7 +171,7 @@ impl<const LEN: usize, const CONTROL: usize> EntryMut<'_, LEN, CONTROL> {
     /// returns how many to send as one datagram, at most `LEN`.
     pub fn rewrite(&mut self, write: impl FnOnce(&mut [u8; LEN]) -> usize) {
         let len = write(&mut self.slot.buf.0).min(LEN);
-        *self.state = State::pushed(len, 0);
+        *self.state = State::pushed(len, 0, self.state.source);
     }
 
     /// Changes the destination.

@@ -31,7 +31,7 @@
 mod entry;
 mod sending;
 
-use core::fmt;
+use core::{fmt, net::IpAddr};
 
 use rustix::fd::AsFd;
 
@@ -76,6 +76,11 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
     /// Whether the batch holds no datagram that is neither sent nor discarded.
     pub fn is_empty(&self) -> bool {
         !self.in_use().any(|(_, state)| state.is_unsent())
+    }
+
+    /// Whether [`push`](Self::push) has no room left. Sent and discarded datagrams keep their places until all are.
+    pub fn is_full(&self) -> bool {
+        N == 0 || (self.used == N && !self.is_empty())
     }
 
     /// Drops all datagrams, and closes the descriptors that came with them.
@@ -141,7 +146,18 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
     /// [`NoRoom`](Cause::NoRoom) if the batch is full, [`DatagramTooLong`](Cause::DatagramTooLong) for more than `LEN`
     /// bytes, [`UnknownFamily`](Cause::UnknownFamily).
     pub fn push(&mut self, bytes: &[u8], to: Option<&Endpoint>) -> Result<()> {
-        self.push_segments(bytes, 0, to)
+        self.append(bytes, 0, to, None)
+    }
+
+    /// Appends a datagram that leaves from the address `source` of this host: a server that listens on all addresses
+    /// answers from [the one that was asked](super::Details::local_ip). With `None`, routing chooses.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`push`](Self::push).
+    #[doc(alias = "IP_PKTINFO")]
+    pub fn push_from(&mut self, bytes: &[u8], to: Option<&Endpoint>, source: Option<IpAddr>) -> Result<()> {
+        self.append(bytes, 0, to, source)
     }
 
     /// Appends `bytes` as datagrams of `segment_size` bytes, which count as one; see [`Segmenter`](super::Segmenter).
@@ -153,6 +169,10 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
     /// Those of [`push`](Self::push).
     #[doc(alias = "UDP_SEGMENT")]
     pub fn push_segments(&mut self, bytes: &[u8], segment_size: u16, to: Option<&Endpoint>) -> Result<()> {
+        self.append(bytes, segment_size, to, None)
+    }
+
+    fn append(&mut self, bytes: &[u8], segment_size: u16, to: Option<&Endpoint>, source: Option<IpAddr>) -> Result<()> {
         let name = match to {
             Some(to) => name_of(to)?,
             None => Name::NONE,
@@ -169,7 +189,7 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
         buf.copy_from_slice(bytes);
         slot.name = name;
         (slot.whole_len, slot.flags) = (bytes.len(), Flags::NONE);
-        *state = State::pushed(bytes.len(), segment_size);
+        *state = State::pushed(bytes.len(), segment_size, source);
         self.used += 1;
         Ok(())
     }

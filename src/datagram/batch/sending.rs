@@ -162,7 +162,7 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
             if state.is_segmented() {
                 plan.segment_size = state.segment_size();
             }
-            plan.encode(Entry { slot, state }.local_ip());
+            plan.encode(state.source());
             Some(Part::Message(Outgoing { to: &slot.name, bytes, control: plan.control() }))
         });
         let messages = raw::sendmmsg::<N>(socket.as_fd(), parts)?;
@@ -200,7 +200,7 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
     fn send_first_one_by_one(&mut self, socket: &Datagram) -> sys::Result<usize> {
         let Some(EntryMut { slot, state }) = self.iter_mut().next() else { return Ok(0) };
         let mut plan = Plan::EMPTY;
-        plan.encode(Entry { slot, state }.local_ip());
+        plan.encode(state.source());
         let bytes = state.bytes_of(slot);
         for datagram in bytes.chunks(usize::from(state.segment_size()).max(1)) {
             raw::sendmsg(socket.as_fd(), &Outgoing { to: &slot.name, bytes: datagram, control: plan.control() })?;
@@ -279,7 +279,7 @@ impl<'b, 'p> Run<'b, 'p> {
             return None;
         }
         let segment_size = u16::try_from(bytes).ok()?;
-        let (to, source) = (&entry.slot.name, entry.local_ip());
+        let (to, source) = (&entry.slot.name, entry.state.source());
         Some(Self { leader, to, source, segment_size, count: 1, bytes, is_open: true })
     }
 
@@ -288,7 +288,11 @@ impl<'b, 'p> Run<'b, 'p> {
         let (len, bytes) = (entry.bytes().len(), self.bytes + entry.bytes().len());
         let is_room = self.is_open && self.count < SEGMENTS_MAX && bytes <= LEN_MAX;
         let is_like = (1..=usize::from(self.segment_size)).contains(&len) && !entry.state.is_segmented();
-        if !is_room || !is_like || self.to.as_bytes() != entry.slot.name.as_bytes() || self.source != entry.local_ip() {
+        if !is_room
+            || !is_like
+            || self.to.as_bytes() != entry.slot.name.as_bytes()
+            || self.source != entry.state.source()
+        {
             return false;
         }
         self.leader.segment_size = self.segment_size;
