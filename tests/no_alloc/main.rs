@@ -358,6 +358,7 @@ fn control_messages_and_segments_do_not_allocate() {
     let server = listen::udp(([127, 0, 0, 1], 0).into(), &options()).unwrap();
     let client = Datagram::connected(&server.local_addr().unwrap(), &options()).unwrap();
     let mut segmenter = Segmenter::for_socket(&client);
+    let mut batch = Batch::<3, 16>::new();
     let count = allocations(|| {
         for _ in 0..TIMES {
             let mut space = [0; fds_space(2)];
@@ -369,7 +370,9 @@ fn control_messages_and_segments_do_not_allocate() {
             assert_eq!(message.control.take_fds().count(), 2);
 
             segmenter.send(&client, &[0; 30], 10, None).unwrap();
-            for _ in 0..3 {
+            (0..3).for_each(|_| batch.push(&[0; 10], None).unwrap());
+            batch.send_joined(&client, &mut segmenter).unwrap();
+            for _ in 0..6 {
                 wait(&server, Interest::READABLE);
                 server.recv(&mut buf).unwrap();
             }

@@ -27,6 +27,11 @@
 //! # assert_eq!(client.recv(&mut buf)?.bytes, b"!two");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A system call is a small part of what a datagram costs the kernel. Two functions make the kernel do less:
+//! [`send_joined`](Batch::send_joined) sends neighbours to one address as one message, and with
+//! [`Request::SEGMENTS`](super::Request::SEGMENTS) an entry may hold many datagrams of one sender, which
+//! [`segments_mut`](EntryMut::segments_mut) takes apart.
 
 mod entry;
 mod sending;
