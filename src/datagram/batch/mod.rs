@@ -124,7 +124,7 @@ impl<const N: usize, const LEN: usize, const CONTROL: usize> Batch<N, LEN, CONTR
     /// Receives as [`recv`](Self::recv) does, on a connected socket: the kernel does not copy the address of the peer
     /// for each datagram, so [`addr`](Entry::addr) does not return it. [`send`](Self::send) answers the peer.
     ///
-    /// It takes a seventh less time than `recv`, which an answer saves once more (64 bytes over loopback, Linux 6.18).
+    /// It takes a seventh less time than `recv` (64 datagrams of 64 bytes over loopback, Linux 6.18).
     ///
     /// # Errors
     ///

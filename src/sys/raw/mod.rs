@@ -2,8 +2,7 @@
 //!
 //! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, `ioctl`s on sockets,
 //! messages with control data, changing a mode without following a symlink, and a view of the bytes of an address. The
-//! system calls themselves are in `direct.rs`
-//! where rustix makes them without libc, and in `libc.rs` elsewhere.
+//! system calls themselves are in `direct.rs` where rustix makes them without libc, and in `libc.rs` elsewhere.
 #![allow(unsafe_code)]
 
 #[cfg_attr(
