@@ -6,8 +6,9 @@
 //!
 //! A connected socket hears its peer alone, and learns that nothing receives there; an unconnected one does not, except
 //! through the error queue (`recv_error`). On Linux, `recv_with` returns what the kernel reports of a datagram, such as
-//! the address it was sent to and its ECN bits; [`Batch`] receives and sends many in one call, [`Segmenter`] sends many
-//! to one destination; [`cmsg`] has the control messages, [`seqpacket`] Unix connections of messages.
+//! the address it was sent to and its ECN bits; [`Batch`] receives and sends many in one call, and joins those to one
+//! address; [`Segmenter`] sends many from one buffer; [`cmsg`] has the control messages, [`seqpacket`] Unix connections
+//! of messages.
 //!
 //! A UDP datagram that arrives when the receive buffer is full is lost without an error on either side (`udp(7)`): a
 //! server that must survive bursts needs a larger buffer

@@ -30,7 +30,8 @@ const CONTROL_MAX: usize = cmsg::DETAILS_SPACE;
 /// The kernel splits the bytes after it has passed them down its stack once, or leaves that to the network device. It
 /// refuses for some sockets (`EINVAL`, such as for `SO_NO_CHECK`), segments longer than the MTU (`EINVAL`, `EMSGSIZE`)
 /// and some paths (`EIO`: a device without checksum offload); the datagrams are then sent one by one at once, and none
-/// is lost. Unix sockets and kernels before Linux 4.18 ignore the request, so for them they are sent one by one from the start.
+/// is lost. Unix sockets and kernels before Linux 4.18 ignore the request, so for them they are sent one by one from the
+/// start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[doc(alias = "UDP_SEGMENT")]
 #[doc(alias = "GSO")]

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// A datagram that names its place and is told from those of other lengths.
+/// A datagram whose bytes follow from its place.
 fn numbered(number: usize, len: usize) -> Vec<u8> {
     (0..len).map(|at| (number + at) as u8).collect()
 }

@@ -56,8 +56,8 @@ pub use entry::{Entry, EntryMut};
 /// Up to `N` datagrams of up to `LEN` bytes, each with `CONTROL` bytes for control messages.
 ///
 /// It takes `N * (LEN + CONTROL + 256)` bytes or a little less, wherever you place it: on the stack, in a `Box`, in a
-/// `static`. Receiving and sending build the kernel's headers anew on the stack (at most 160 bytes each), so no length is left
-/// over from the call before, and a batch may be moved.
+/// `static`. Receiving and sending build the kernel's headers anew on the stack (at most 180 bytes each), so no length
+/// is left over from the call before, and a batch may be moved.
 pub struct Batch<const N: usize, const LEN: usize, const CONTROL: usize = 0> {
     slots: [Slot<LEN, CONTROL>; N],
     states: [State; N],
