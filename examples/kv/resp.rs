@@ -1,7 +1,7 @@
 //! RESP2: requests parsed from bytes that arrive in any pieces, and replies.
 
 use core::{fmt, mem, ops::Range};
-use std::{collections::VecDeque, io::Write};
+use std::io::Write;
 
 /// The longest line: an inline request or a length.
 const INLINE_MAX: usize = 64 << 10;
@@ -109,11 +109,11 @@ impl Session {
 
     fn read_array(&mut self, input: &[u8]) -> Result<(), Fault> {
         if self.at == 0 {
-            let (text, end) = line(input, 1, "too big mbulk count string")?;
-            let count = integer(text).filter(|count| *count <= ARGS_MAX).ok_or("invalid multibulk length")?;
-            // As in Redis, a negative count means an empty request.
-            self.missing = usize::try_from(count).unwrap_or_default();
-            self.at = end;
+            (self.missing, self.at) = match input {
+                // Most requests.
+                [_, count @ b'0'..=b'9', b'\r', b'\n', ..] => (usize::from(count - b'0'), 4),
+                _ => array_header(input)?,
+            };
         }
         while self.missing > 0 {
             self.read_argument(input)?;
@@ -122,13 +122,12 @@ impl Session {
     }
 
     fn read_argument(&mut self, input: &[u8]) -> Result<(), Fault> {
-        let (text, start) = line(input, self.at, "too big bulk count string")?;
-        let Some(len) = text.strip_prefix(b"$") else {
-            let found = printable(text.get(..1).unwrap_or(b" "));
-            return Err(Fault::Wrong(format!("expected '$', got '{found}'")));
+        let (len, start) = match input.get(self.at..) {
+            // Most arguments.
+            Some([b'$', len @ b'0'..=b'9', b'\r', b'\n', ..]) => (usize::from(len - b'0'), self.at + 4),
+            _ => bulk_header(input, self.at)?,
         };
-        let len = integer(len).and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= BULK_MAX);
-        let end = start + len.ok_or("invalid bulk length")?;
+        let end = start + len;
         if end > REQUEST_MAX {
             return Err("too big request".into());
         } else if input.len() < end + 2 {
@@ -151,6 +150,25 @@ impl From<&str> for Fault {
     fn from(text: &str) -> Self {
         Self::Wrong(text.to_owned())
     }
+}
+
+/// The number of arguments, and where they begin.
+fn array_header(input: &[u8]) -> Result<(usize, usize), Fault> {
+    let (text, end) = line(input, 1, "too big mbulk count string")?;
+    let count = integer(text).filter(|count| *count <= ARGS_MAX).ok_or("invalid multibulk length")?;
+    // As in Redis, a negative count means an empty request.
+    Ok((usize::try_from(count).unwrap_or_default(), end))
+}
+
+/// The length of the argument whose header is at `at`, and where it begins.
+fn bulk_header(input: &[u8], at: usize) -> Result<(usize, usize), Fault> {
+    let (text, start) = line(input, at, "too big bulk count string")?;
+    let Some(len) = text.strip_prefix(b"$") else {
+        let found = printable(text.get(..1).unwrap_or(b" "));
+        return Err(Fault::Wrong(format!("expected '$', got '{found}'")));
+    };
+    let len = integer(len).and_then(|len| usize::try_from(len).ok()).filter(|len| *len <= BULK_MAX);
+    Ok((len.ok_or("invalid bulk length")?, start))
 }
 
 /// The line at `at` without its end, and where the next one begins.
@@ -194,17 +212,29 @@ fn take_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
 
 /// A number in its one canonical form: no plus sign, no leading zero.
 pub fn integer(text: &[u8]) -> Option<i64> {
-    match text.strip_prefix(b"-").unwrap_or(text) {
-        b"0" if text.len() == 1 => Some(0),
-        [b'1'..=b'9', ..] => std::str::from_utf8(text).ok()?.parse().ok(),
-        _ => None,
+    match text {
+        b"0" => Some(0),
+        [b'-', digits @ ..] => decimal(digits, |number, digit| number.checked_sub(digit)),
+        digits => decimal(digits, |number, digit| number.checked_add(digit)),
     }
+}
+
+fn decimal(digits: &[u8], add: impl Fn(i64, i64) -> Option<i64>) -> Option<i64> {
+    if matches!(digits, [] | [b'0', ..]) {
+        return None;
+    }
+    digits.iter().try_fold(0i64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+        add(number.checked_mul(10)?, digit)
+    })
 }
 
 /// Replies that have not been sent.
 #[derive(Default)]
 pub struct Output {
-    bytes: VecDeque<u8>,
+    bytes: Vec<u8>,
+    /// How many of those bytes have been sent.
+    sent: usize,
     /// The connection closes when all is sent.
     pub ends: bool,
 }
@@ -212,22 +242,27 @@ pub struct Output {
 impl Output {
     /// What to send next; empty when all is sent.
     pub fn unsent(&self) -> &[u8] {
-        self.bytes.as_slices().0
+        self.bytes.get(self.sent..).unwrap_or_default()
     }
 
+    /// Forgets bytes that have been sent, once they are the greater part.
     pub fn advance(&mut self, len: usize) {
-        self.bytes.drain(..len);
-        if self.bytes.is_empty() {
+        self.sent += len;
+        if self.sent >= self.bytes.len() {
+            self.bytes.clear();
             self.bytes.shrink_to(KEPT_CAPACITY);
+            self.sent = 0;
+        } else if self.sent > self.bytes.len() / 2 {
+            self.bytes.drain(..mem::take(&mut self.sent));
         }
     }
 
     /// A reply that exceeds the limit ends the connection, and nothing of it is sent.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.bytes.len() + bytes.len() > OUTPUT_MAX {
+        if self.unsent().len() + bytes.len() > OUTPUT_MAX {
             *self = Self { ends: true, ..Self::default() };
         } else if !self.ends {
-            self.bytes.extend(bytes);
+            self.bytes.extend_from_slice(bytes);
         }
     }
 

@@ -136,8 +136,7 @@ fn hello(id: u64, out: &mut Output) {
 /// The word in capitals; empty if no command is that long.
 pub fn upper<'a>(word: &[u8], room: &'a mut [u8; 8]) -> &'a [u8] {
     let Some(room) = room.get_mut(..word.len()) else { return &[] };
-    room.copy_from_slice(word);
-    room.make_ascii_uppercase();
+    room.iter_mut().zip(word).for_each(|(place, byte)| *place = byte.to_ascii_uppercase());
     room
 }
 
