@@ -142,6 +142,17 @@ impl<T> Connection<T> {
         self.stream.write_all(buf)
     }
 
+    /// Writes the last bytes before [`Server::close`](super::Server::close) or
+    /// [`Server::close_lingering`](super::Server::close_lingering), so that the end of the stream travels with them; see
+    /// [`Stream::write_last`].
+    ///
+    /// # Errors
+    ///
+    /// [`Incomplete`], also if the send buffer is full: this never blocks.
+    pub fn write_last(&self, buf: &[u8]) -> Result<(), Incomplete> {
+        self.stream.write_last(buf)
+    }
+
     /// The stream. A duplicate of its descriptor keeps the peer from seeing the end when the connection is closed.
     pub const fn stream(&self) -> &Stream {
         &self.stream
@@ -275,6 +286,15 @@ impl Io<'_> {
     /// [`Incomplete`].
     pub fn write_all(&self, buf: &[u8]) -> Result<(), Incomplete> {
         self.stream.write_all(buf)
+    }
+
+    /// See [`Connection::write_last`].
+    ///
+    /// # Errors
+    ///
+    /// [`Incomplete`].
+    pub fn write_last(&self, buf: &[u8]) -> Result<(), Incomplete> {
+        self.stream.write_last(buf)
     }
 
     /// The stream.

@@ -391,6 +391,8 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
 
     /// Closes a connection at once and returns its data. If input was left unread, the peer sees a reset instead of the
     /// end of the stream and may lose what was written last; [`close_lingering`](Self::close_lingering) avoids that.
+    ///
+    /// After [`write_last`](Connection::write_last), the end of the stream travels with the last bytes.
     pub fn close(&mut self, key: Key) -> Option<T> {
         self.connections.remove(key).map(|connection| connection.into_parts().2)
     }
@@ -398,6 +400,8 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
     /// Closes a connection so that the peer can read everything written, and returns its data. The peer reads the end
     /// of the stream at once. What it still sends is discarded until it closes too, the [linger
     /// timeout](Self::with_lingering_timeout) is over, or the slot or descriptor is needed.
+    ///
+    /// After [`write_last`](Connection::write_last), the end of the stream travels with the last bytes.
     #[doc(alias = "lingering_close")]
     pub fn close_lingering(&mut self, key: Key) -> Option<T> {
         self.connections.leave(key)

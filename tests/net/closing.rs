@@ -181,6 +181,47 @@ fn closing_by_any_name_leaves_no_descriptor_open() {
     });
 }
 
+/// How many segments bring a client an answer and the end.
+fn segments_of(write: fn(&Stream, &[u8]) -> Result<(), Incomplete>, close: fn(Stream)) -> u32 {
+    let (client, server) = connected_pair();
+    server.set_nodelay(true).unwrap();
+    let segments = || option::tcp_info(&client).unwrap().segments_received().unwrap();
+    let before = segments();
+    write(&server, b"answer").unwrap();
+    close(server);
+    assert_eq!(read_all(&client), (6, true));
+    segments() - before
+}
+
+#[test]
+fn the_end_travels_with_the_last_write() {
+    assert_eq!(segments_of(Stream::write_all, drop), 2);
+    assert_eq!(segments_of(Stream::write_last, drop), 1);
+    assert_eq!(segments_of(Stream::write_last, |server| server.shutdown(Shutdown::Write).unwrap()), 1);
+}
+
+#[test]
+fn a_last_write_that_does_not_fit_loses_nothing() {
+    for (client, server) in pairs().split_off(2) {
+        let answer: Vec<u8> = (0..20_000_000u32).map(|number| number as u8).collect();
+        let Incomplete { mut done, error } = server.write_last(&answer).unwrap_err();
+        assert!(done > 0 && error.is_would_block(), "{done} {error}");
+        let reading = thread::spawn(move || {
+            let mut read = vec![0; 20_000_000];
+            (client.read_exact(&mut read), client.read(&mut [0; 1]), read)
+        });
+        while let Err(more) = server.write_last(&answer[done..]) {
+            assert!(more.error.is_would_block(), "{more}");
+            done += more.done;
+            thread::sleep(Duration::from_millis(1));
+        }
+        drop(server);
+        let (whole, end, read) = reading.join().unwrap();
+        assert_eq!((whole, end), (Ok(()), Ok(0)));
+        assert!(read == answer);
+    }
+}
+
 #[test]
 fn unread_input_turns_a_plain_close_into_a_reset() {
     for (client, server) in pairs() {
