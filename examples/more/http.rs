@@ -22,7 +22,8 @@ use anet::{
     event::Interest,
     listen,
     pipe::{EndFlags, pipe},
-    server::{Event, Expiry, Key, Server, Slots},
+    server::{Connection, Event, Expiry, Key, Server, Slots},
+    stream::Incomplete,
 };
 use args::{Args, Outcome, announce, complain};
 use protocol::{BODY_MAX, Refusal, Session};
@@ -93,12 +94,12 @@ impl Http {
 
     fn send(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        if !client.data.output.is_empty() {
-            match client.write(&client.data.output) {
-                Ok(sent) => drop(client.data.output.drain(..sent)),
-                Err(error) if error.is_would_block() => {}
-                Err(_) => return drop(self.clients.close(key)),
-            }
+        // The end of the connection travels with its last response.
+        let write = if client.data.ends { Connection::write_last } else { Connection::write_all };
+        match write(client, &client.data.output) {
+            Ok(()) => client.data.output.clear(),
+            Err(Incomplete { done, error }) if error.is_would_block() => drop(client.data.output.drain(..done)),
+            Err(_) => return drop(self.clients.close(key)),
         }
         if !client.data.output.is_empty() {
             self.clients.set_interest(key, Interest::WRITABLE);
