@@ -9,7 +9,7 @@ use std::{
 
 use anet::{
     Errno, Error, Op,
-    event::{Coalescer, Events, Interest, Poller, Waker},
+    event::{BusyPoll, Coalescer, Events, Interest, Poller, Waker},
     fd::{AsFd, OwnedFd},
     option,
     stream::Shutdown,
@@ -365,4 +365,30 @@ fn any_number_of_wakes_is_one_event_and_a_reset_clears_them() {
     expect_no_events(&poller);
     waker.wake().unwrap();
     assert_eq!(ready_keys(&poller), [9]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn busy_polling_is_set_read_back_and_bounded() {
+    let poller = Poller::new().unwrap();
+    let default = match poller.busy_poll() {
+        // Before Linux 6.9, and in a kernel built without it.
+        Err(error) if matches!(error.errno(), Some(Errno::NOTTY | Errno::OPNOTSUPP)) => {
+            assert_eq!(poller.set_busy_poll(BusyPoll::default()), Err(error));
+            return eprintln!("SKIPPED: this kernel has no busy polling for epoll");
+        }
+        default => default.unwrap(),
+    };
+    assert_eq!(default, BusyPoll::default());
+
+    let micros = |time| BusyPoll { time: Duration::from_micros(time), packets: 16, prefers_polling: true };
+    poller.set_busy_poll(micros(50)).unwrap();
+    assert_eq!(poller.busy_poll(), Ok(micros(50)));
+    for time in [1 << 31, u64::MAX / 1_000_000] {
+        let error = poller.set_busy_poll(micros(time)).unwrap_err();
+        assert!(error.errno() == Some(Errno::INVAL) && error.to_string().contains("EPIOCSPARAMS"), "{error}");
+    }
+    let rounded = BusyPoll { time: Duration::from_nanos(1001), ..micros(0) };
+    poller.set_busy_poll(rounded).unwrap();
+    assert_eq!(poller.busy_poll(), Ok(micros(2)));
 }

@@ -34,6 +34,8 @@ pub enum Op {
     EventCreate,
     /// Changing the registrations of an epoll or kqueue instance.
     EventControl,
+    /// Reading or changing the parameters of an epoll instance.
+    EventParameters,
     /// Waiting for events.
     EventWait,
     /// Reading an option.
@@ -133,6 +135,7 @@ impl Op {
             Self::EventCreate if cfg!(target_os = "linux") => "epoll_create1",
             Self::EventCreate => "kqueue",
             Self::EventControl if cfg!(target_os = "linux") => "epoll_ctl",
+            Self::EventParameters => "ioctl EPIOCSPARAMS",
             Self::EventWait if cfg!(target_os = "linux") => "epoll_wait",
             Self::EventControl | Self::EventWait => "kevent",
             Self::Get(_) => "getsockopt",

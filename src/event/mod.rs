@@ -1,5 +1,7 @@
 //! Waiting for ready descriptors, for deadlines, and for other threads.
 
+#[cfg(target_os = "linux")]
+mod busy_poll;
 mod coalesce;
 mod event_loop;
 mod file;
@@ -10,6 +12,8 @@ mod timer;
 mod wait;
 mod waker;
 
+#[cfg(target_os = "linux")]
+pub use busy_poll::BusyPoll;
 pub use coalesce::Coalescer;
 pub use event_loop::{EventLoop, FileHandler, SleepHandler, TimeHandler, TimeSlot};
 pub use file::FileSlot;

@@ -75,7 +75,7 @@ impl Default for Interest {
 #[doc(alias = "epoll")]
 #[doc(alias = "kqueue")]
 pub struct Poller {
-    selector: Selector,
+    pub(super) selector: Selector,
 }
 
 impl Poller {
@@ -122,13 +122,22 @@ impl Poller {
         self.selector.delete(fd.as_fd()).op(Op::EventControl)
     }
 
-    /// Replaces the instance with a new one under the same descriptor number, which watches nothing.
+    /// Replaces the instance with a new one under the same descriptor number, which watches nothing and polls devices as
+    /// the old one did.
     ///
     /// # Errors
     ///
     /// `EMFILE`, `ENFILE`, `ENOMEM`: the poller is unchanged.
     pub(crate) fn renew(&mut self) -> Result<()> {
-        self.selector.renew().op(Op::EventCreate)
+        #[cfg(target_os = "linux")]
+        let busy_poll = self.busy_poll();
+        self.selector.renew().op(Op::EventCreate)?;
+        #[cfg(target_os = "linux")]
+        if let Ok(busy_poll) = busy_poll {
+            // A kernel that has them takes them back.
+            let _ = self.set_busy_poll(busy_poll);
+        }
+        Ok(())
     }
 
     /// Waits until a descriptor is ready, at most `timeout` (`None`: indefinitely), and fills `events`. Returns the

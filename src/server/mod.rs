@@ -47,6 +47,8 @@ pub use outgoing::Refused;
 pub use route::ROUTES_MAX;
 pub use slot::{Key, Slot, Slots};
 
+#[cfg(target_os = "linux")]
+use crate::event::BusyPoll;
 use crate::{
     accept::{self, Admission, Limits, Reason, Reserve},
     addr::Endpoint,
@@ -253,6 +255,16 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     pub const fn with_coalescing(mut self, max_delay: Duration) -> Self {
         self.connections.coalescer = Some(Coalescer::new(max_delay));
         self
+    }
+
+    /// Sets how waits poll devices before they sleep; see [`BusyPoll`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Poller::set_busy_poll`](crate::event::Poller::set_busy_poll).
+    #[cfg(target_os = "linux")]
+    pub fn set_busy_poll(&self, busy_poll: BusyPoll) -> Result<()> {
+        self.connections.poller.set_busy_poll(busy_poll)
     }
 
     /// Deletes a connection from the poller before closing it, at the cost of one more system call. For a process that

@@ -42,11 +42,18 @@ struct Seen {
     pauses: u64,
     ended_at: u64,
     longest_pause: u64,
+    /// How long requests waited until they were served, in all and at most.
+    delay: u64,
+    longest_delay: u64,
 }
 
 impl Seen {
     fn rate(&self) -> f64 {
         self.served as f64 / self.ended_at as f64
+    }
+
+    fn mean_delay(&self) -> u64 {
+        self.delay / self.served
     }
 
     fn waits_for_each(&self) -> f64 {
@@ -80,16 +87,18 @@ fn serve(
             now = first + WAKE;
         }
         let mut ready = Vec::new();
-        while let Some(Reverse((_, client))) = arrivals.peek().filter(|Reverse((at, _))| *at <= now) {
-            ready.push(*client);
+        while let Some(Reverse(request)) = arrivals.peek().filter(|Reverse((at, _))| *at <= now) {
+            ready.push(*request);
             arrivals.pop();
         }
         if let Some(coalescer) = coalescer {
-            coalescer.learn(Duration::from_nanos(now), ready.iter().copied());
+            coalescer.learn(Duration::from_nanos(now), ready.iter().map(|(_, client)| *client));
         }
-        for client in ready {
+        for (at, client) in ready {
             now += EVENT;
             seen.served += 1;
+            seen.delay += now - at;
+            seen.longest_delay = seen.longest_delay.max(now - at);
             arrivals.extend(answered(client, now).map(|at| Reverse((at, client))));
         }
     }
@@ -111,16 +120,29 @@ fn closed_loop(mut coalescer: Option<Coalescer>, clients: u64) -> Seen {
 }
 
 /// Requests at random times, from 1000 clients that do not wait for answers.
-fn open_loop(mut coalescer: Option<Coalescer>, requests_a_second: u64) -> Seen {
-    let mut random = Random(requests_a_second);
+fn open_loop(coalescer: Option<Coalescer>, requests_a_second: u64) -> Seen {
+    open_loop_at(coalescer, |_| requests_a_second)
+}
+
+/// The same at a rate that depends on the time in nanoseconds.
+fn open_loop_at(mut coalescer: Option<Coalescer>, requests_a_second: impl Fn(u64) -> u64) -> Seen {
+    let mut random = Random(1);
     let mut at = 0;
     let arrivals: Vec<_> = (0..50_000)
         .map(|_| {
-            at += random.exponential(1e9 / requests_a_second as f64);
+            at += random.exponential(1e9 / requests_a_second(at) as f64);
             (at, random.next() % 1000)
         })
         .collect();
     serve(&mut coalescer, 50_000, arrivals, |_, _| None)
+}
+
+/// A request waits for one pause, and for those that gathered in it and are served before it.
+fn assert_bounded(with: &Seen, without: &Seen, what: &str) {
+    const PAUSE: u64 = MAX_DELAY + SLACK;
+    assert!(with.longest_pause <= MAX_DELAY, "{what}: {with:?}");
+    assert!(with.mean_delay() <= without.mean_delay() + PAUSE * 3 / 2, "{what}: {with:?} {without:?}");
+    assert!(with.longest_delay <= without.longest_delay + 3 * PAUSE, "{what}: {with:?} {without:?}");
 }
 
 #[test]
@@ -137,7 +159,7 @@ fn many_clients_are_served_in_fewer_waits_and_no_less_fast() {
         let (with, without) = (closed_loop(coalescing(), clients), closed_loop(None, clients));
         assert!(with.waits_for_each() < without.waits_for_each() / 5.0, "{clients}: {with:?} {without:?}");
         assert!(with.rate() > 0.98 * without.rate(), "{clients}: {with:?} {without:?}");
-        assert!(with.longest_pause <= MAX_DELAY, "{clients}: {with:?}");
+        assert_bounded(&with, &without, &clients.to_string());
     }
 }
 
@@ -150,6 +172,19 @@ fn requests_at_random_times_are_delayed_only_where_there_are_many() {
         let (with, without) = (open_loop(coalescing(), rate), open_loop(None, rate));
         assert!(with.waits < without.waits / 3, "{rate}: {with:?} {without:?}");
         assert!(with.ended_at < without.ended_at + 10 * MAX_DELAY, "{rate}: {with:?} {without:?}");
+        assert_bounded(&with, &without, &rate.to_string());
+    }
+}
+
+#[test]
+fn load_that_comes_and_goes_or_grows_slowly_is_coalesced_while_it_is_high() {
+    // 20 ms on, 30 ms nearly off.
+    let on_and_off = |at: u64| -> u64 { if at % 50_000_000 < 20_000_000 { 150_000 } else { 500 } };
+    let slow_start = |at: u64| 1000 + at / 5_000;
+    for (what, rate) in [("on and off", &on_and_off as &dyn Fn(u64) -> u64), ("slow start", &slow_start)] {
+        let (with, without) = (open_loop_at(coalescing(), rate), open_loop_at(None, rate));
+        assert!(with.waits < without.waits / 2, "{what}: {with:?} {without:?}");
+        assert_bounded(&with, &without, what);
     }
 }
 
@@ -172,11 +207,11 @@ fn bursts_do_not_delay_what_comes_between_them() {
 #[test]
 fn no_history_makes_a_pause_too_long() {
     let mut random = Random(1);
-    for _ in 0..if cfg!(debug_assertions) { 2_000 } else { 20_000 } {
+    for _ in 0..if cfg!(debug_assertions) { 5_000 } else { 1_000_000 } {
         let max_delay = Duration::from_nanos(random.next() % 1_000_000);
         let mut coalescer = Coalescer::new(max_delay);
         let mut now = random.next() >> (random.next() % 64);
-        for _ in 0..50 {
+        for _ in 0..20 {
             now = now.saturating_add(random.next() >> (30 + random.next() % 34));
             let events = random.next() % 100;
             let keys = random.next() >> (random.next() % 64);

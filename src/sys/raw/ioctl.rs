@@ -1,7 +1,9 @@
-//! The `ioctl`s on sockets that rustix does not wrap.
+//! The `ioctl`s on sockets and pollers that rustix does not wrap.
 
 use core::ffi::c_int;
 
+#[cfg(target_os = "linux")]
+use rustix::ioctl::Setter;
 use rustix::{
     fd::BorrowedFd,
     io::Errno,
@@ -55,4 +57,41 @@ pub(crate) fn send_queue(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
     let request = unsafe { Getter::<SEND_QUEUE, c_int>::new() };
     // SAFETY: as above.
     unsafe { ioctl::ioctl(fd, request) }.map(|bytes| usize::try_from(bytes).unwrap_or(0))
+}
+
+/// `struct epoll_params` of `linux/eventpoll.h`; no bits are unused.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct EpollParams {
+    pub(crate) busy_poll_usecs: u32,
+    pub(crate) busy_poll_budget: u16,
+    pub(crate) prefer_busy_poll: u8,
+    /// Must be zero.
+    pub(crate) pad: u8,
+}
+
+#[cfg(target_os = "linux")]
+const EPOLL_IOC_TYPE: u8 = 0x8a;
+#[cfg(target_os = "linux")]
+const SET_PARAMS: Opcode = opcode::write::<EpollParams>(EPOLL_IOC_TYPE, 1);
+#[cfg(target_os = "linux")]
+const GET_PARAMS: Opcode = opcode::read::<EpollParams>(EPOLL_IOC_TYPE, 2);
+
+/// `ioctl(fd, EPIOCSPARAMS, &params)`, since Linux 6.9
+#[cfg(target_os = "linux")]
+pub(crate) fn set_epoll_params(fd: BorrowedFd<'_>, params: EpollParams) -> Result<(), Errno> {
+    // SAFETY: the number contains the size of the struct that the kernel reads; other files refuse it.
+    let request = unsafe { Setter::<SET_PARAMS, EpollParams>::new(params) };
+    // SAFETY: as above.
+    unsafe { ioctl::ioctl(fd, request) }
+}
+
+/// `ioctl(fd, EPIOCGPARAMS, &params)`, since Linux 6.9
+#[cfg(target_os = "linux")]
+pub(crate) fn epoll_params(fd: BorrowedFd<'_>) -> Result<EpollParams, Errno> {
+    // SAFETY: the number contains the size of the struct that the kernel writes, all of whose bit patterns are valid.
+    let request = unsafe { Getter::<GET_PARAMS, EpollParams>::new() };
+    // SAFETY: as above.
+    unsafe { ioctl::ioctl(fd, request) }
 }

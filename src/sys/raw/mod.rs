@@ -1,8 +1,9 @@
 //! Unsafe code: the calls for which rustix has no safe function.
 //!
-//! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, `ioctl`s on sockets,
-//! messages with control data, changing a mode without following a symlink, and a view of the bytes of an address. The
-//! system calls themselves are in `direct.rs` where rustix makes them without libc, and in `libc.rs` elsewhere.
+//! Every `unsafe` of the crate's core is in this folder: `setsockopt` and `getsockopt` by number, `ioctl`s on sockets and
+//! pollers, messages with control data, changing a mode without following a symlink, and a view of the bytes of an
+//! address. The system calls themselves are in `direct.rs` where rustix makes them without libc, and in `libc.rs`
+//! elsewhere.
 #![allow(unsafe_code)]
 
 #[cfg_attr(

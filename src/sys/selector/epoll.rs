@@ -20,7 +20,7 @@ pub(crate) const EDGE: u32 = EventFlags::ET.bits();
 pub(crate) const ONE_SHOT: u32 = EventFlags::ONESHOT.bits();
 pub(crate) const EXCLUSIVE: u32 = EventFlags::EXCLUSIVE.bits();
 
-pub(crate) use raw::EpollEvent as Event;
+pub(crate) use raw::{EpollEvent as Event, EpollParams as Params};
 
 /// An epoll instance.
 #[derive(Debug)]
@@ -41,6 +41,16 @@ impl Selector {
     pub(crate) fn renew(&mut self) -> Result<()> {
         let new = epoll::create(CreateFlags::CLOEXEC)?;
         rustix::io::dup3(&new, &mut self.fd, DupFlags::CLOEXEC)
+    }
+
+    /// `ioctl(fd, EPIOCSPARAMS, &params)`, since Linux 6.9.
+    pub(crate) fn set_params(&self, params: Params) -> Result<()> {
+        raw::set_epoll_params(self.fd.as_fd(), params)
+    }
+
+    /// `ioctl(fd, EPIOCGPARAMS, &params)`, since Linux 6.9.
+    pub(crate) fn params(&self) -> Result<Params> {
+        raw::epoll_params(self.fd.as_fd())
     }
 
     /// `epoll_ctl(fd, EPOLL_CTL_ADD, source, {flags, key})`
