@@ -8,12 +8,12 @@
 All servers run at the same time, bound to one core; benches/peers/ping_load.rs loads one after the other from a second
 core. Each round loads all of them, starting with another one. `kv, 200 us` is `kv --max-delay 200`. CPU time is what
 the scheduler counts for the server's threads, /proc/PID/task/*/schedstat; on loopback it includes the kernel's work for
-the receiving side of the server's output. Results are medians of the rounds; a ratio is the median of each round's ratio to
-redis-server, so a disturbance of all at the same time cancels out.
+the receiving side of the server's output. Results are medians of the rounds; a ratio is the median of each round's
+ratio to redis-server, so a disturbance of all at the same time cancels out.
 
 All have their defaults, except for the number of clients, that redis-server never saves, and that memcached has one
-worker thread. memcached answers its
-own shortest request, `mn`. System calls are counted in one run more, by perf, waits included.
+worker thread. memcached answers its own shortest request, `mn`. System calls are counted in one run more, by perf,
+waits included.
 """
 
 import argparse
@@ -40,6 +40,7 @@ MAX_ROUNDS = 16
 REFERENCE = "redis-server"
 # Enough for every load.
 MAX_CLIENTS = 16_000
+RESERVED_DESCRIPTORS = 200
 
 
 class Load:
@@ -299,6 +300,9 @@ def main():
     results = {}
     with running(chosen, addresses, cores[0]) as servers:
         for load in chosen.loads:
+            if load.idle + RESERVED_DESCRIPTORS > hard:
+                print(f"\n{load.name}: LEFT OUT, it needs {load.idle + RESERVED_DESCRIPTORS} descriptors, not {hard}")
+                continue
             measured, calls = {server.name: [] for server in servers}, {}
             for number, address in enumerate(addresses):
                 first = number % len(servers)
