@@ -1,4 +1,5 @@
-//! Load for `kv`, redis-server and memcached: the shortest request there is, on many connections at a time.
+//! Load for `kv`, redis-server, memcached and the HTTP servers: the shortest request there is, on many connections at a
+//! time.
 //!
 //! One thread sends the next batch of requests as soon as the replies to the last have arrived. It prints the seconds it
 //! took and, in microseconds, the mean time to all replies of a batch and its 50th, 99th and 99.9th percentiles.
@@ -17,7 +18,7 @@ use args::{Args, Outcome, announce};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 const USAGE: &str =
-    "Usage: ping_load [--connections COUNT] [--depth COUNT] [--requests COUNT] [--protocol redis|memcached] ADDRESS
+    "Usage: ping_load [--connections COUNT] [--depth COUNT] [--requests COUNT] [--protocol http|memcached|redis] ADDRESS
 Each connection has --depth requests in flight; 0 opens a connection for each request.";
 /// A server that is silent for so long has stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
 fn run(addr: SocketAddr, args: &Args) -> Outcome {
     let (request, reply): (&[u8], &[u8]) = match args.flag::<String>("protocol", "redis").as_str() {
         "redis" => (b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"),
+        "http" => (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nHello\n"),
         "memcached" => (b"mn\r\n", b"MN\r\n"),
         _ => return Err(USAGE.into()),
     };

@@ -28,14 +28,16 @@ use anet::{
 use args::{Args, Outcome, announce, complain};
 use protocol::{BODY_MAX, Refusal, Session};
 
-const USAGE: &str = "Usage: http [--listen ADDRESS] [--request-time MILLISECONDS] [--idle-time MILLISECONDS]";
+const USAGE: &str = "Usage: http [--listen ADDRESS] [--request-time MILLISECONDS] [--idle-time MILLISECONDS]
+            [--max-delay MICROSECONDS]
+--max-delay is how long requests of many clients may wait for each other (200 is a good choice); 0 for none.";
 /// Connections beyond these wait in the backlog.
 const CLIENTS_MAX: usize = 10_000;
 /// How long clients may take for their last response after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    args::exit(serve(&Args::parse(USAGE, &["listen", "request-time", "idle-time"])))
+    args::exit(serve(&Args::parse(USAGE, &["listen", "request-time", "idle-time", "max-delay"])))
 }
 
 fn serve(args: &Args) -> Outcome {
@@ -44,6 +46,10 @@ fn serve(args: &Args) -> Outcome {
     let listener = listen::tcp(args.flag("listen", "127.0.0.1:8080"), &SocketOptions::new().with_tcp_nodelay(true))?;
     announce(format_args!("listening on {}", listener.local_addr()?));
     let clients = Server::new(Slots::allocate(CLIENTS_MAX))?.with_idle_timeout(Some(args.millis("idle-time", "60000")));
+    let clients = match args.flag("max-delay", "0") {
+        0 => clients,
+        max_delay => clients.with_coalescing(Duration::from_micros(max_delay)),
+    };
     let mut http = Http { clients, request_time: args.millis("request-time", "5000"), drains: false };
     http.clients.listen(listener)?;
     let signalled = http.clients.watch(&signals.read, Interest::READABLE)?;
