@@ -92,6 +92,7 @@
 //! - **Key**: names a connection of a server for as long as it is there.
 //! - **Lingering close**: shuts down the writing half and reads on until the peer closes, so that no reset overtakes the
 //!   answer.
+//! - **Lookup**: the search for the addresses of a name, and the answer while it can be used.
 //! - **Mark**: the place of the out-of-band byte in a stream.
 //! - **Pressure**: descriptors or memory have run out, and accepting pauses.
 //! - **Race**: attempts to connect to several addresses, staggered; the first that connects wins. Its *candidates* are

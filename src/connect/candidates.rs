@@ -90,6 +90,11 @@ impl Candidates {
         self.last = Some(number as u8);
     }
 
+    #[cfg(feature = "dns")]
+    pub(super) const fn len(&self) -> usize {
+        self.len as usize
+    }
+
     pub(super) const fn has_begun(&self) -> bool {
         self.last.is_some()
     }

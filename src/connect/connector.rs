@@ -66,6 +66,11 @@ impl Connector {
         self
     }
 
+    #[cfg(feature = "dns")]
+    pub(crate) const fn order(&self) -> Order {
+        self.order
+    }
+
     /// Sets how long an attempt runs before the next begins beside it; see [`Race::with_stagger`].
     #[must_use]
     pub const fn with_stagger(mut self, time: Duration) -> Self {

@@ -194,6 +194,21 @@ impl Race {
         };
     }
 
+    /// How many addresses there are.
+    #[cfg(feature = "dns")]
+    pub(crate) const fn len(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// Whether the addresses of this family are still to come.
+    #[cfg(feature = "dns")]
+    pub(crate) const fn awaits(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.awaits_v4,
+            Family::V6 => self.awaits_v6,
+        }
+    }
+
     const fn is_awaiting(&self) -> bool {
         self.awaits_v4 || self.awaits_v6
     }

@@ -69,7 +69,7 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
             self.admission.release(ticket);
         }
         if let Some(dial) = dial {
-            self.routes.release(dial.route);
+            self.routes.release(&dial);
         }
     }
 
@@ -166,6 +166,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
     /// When the next deadline passes.
     pub(super) fn next_deadline(&mut self) -> Option<Duration> {
         let due = self.next_due().map(|(_, at)| at);
+        #[cfg(feature = "dns")]
+        let due = [due, self.routes.lookups.due()].into_iter().flatten().min();
         [due, self.drained_at].into_iter().flatten().min()
     }
 

@@ -158,7 +158,8 @@ impl<T> Connection<T> {
         &self.stream
     }
 
-    /// The peer's address when the connection was made; while connecting, the address being tried.
+    /// The peer's address when the connection was made; while connecting, the address being tried, which is of no
+    /// known family while a name is resolved.
     #[doc(alias = "getpeername")]
     pub const fn peer_addr(&self) -> &Endpoint {
         &self.peer

@@ -49,7 +49,8 @@ pub enum CloseReason {
     /// The grace period of [`drain`](super::Server::drain) is over.
     DrainTimeout,
     /// No address of an outgoing connection could be reached. The error is the most telling one, and its address is
-    /// [`peer_addr`](super::Connection::peer_addr); [`attempts`](super::Server::attempts) has all of them.
+    /// [`peer_addr`](super::Connection::peer_addr); [`attempts`](super::Server::attempts) has all of them. If a name has
+    /// no address, the error has the operation [`Resolve`](crate::Op::Resolve).
     ConnectFailed(Error),
     /// The poller cannot watch it: `ENOMEM`, `ENOSPC` at `fs.epoll.max_user_watches`, or `EINVAL` for its interest.
     Unwatched(Error),
@@ -63,12 +64,16 @@ pub struct ListenerId(pub(super) u32);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WatchId(pub(super) Key);
 
-/// The subject of a poller event, by its key: the upper half of a [`Key`] is its generation, which is never 0.
+/// The subject of a poller event, by its key: the upper half of a [`Key`] is its generation, which is neither 0 nor
+/// `u32::MAX`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Subject {
     /// A connection, or a watched descriptor.
     Slot(Key),
     Listener(ListenerId),
+    /// A lookup, by its number.
+    #[cfg(feature = "dns")]
+    Lookup(u32),
 }
 
 impl ListenerId {
@@ -89,7 +94,21 @@ impl ListenerId {
 impl Subject {
     #[inline]
     pub(super) fn of(bits: u64) -> Self {
-        Key::from_bits(bits).map_or(Self::Listener(ListenerId(bits as u32)), Self::Slot)
+        Key::from_bits(bits).map_or_else(|| Self::other(bits), Self::Slot)
+    }
+
+    const fn other(bits: u64) -> Self {
+        #[cfg(feature = "dns")]
+        if bits >> 32 != 0 {
+            return Self::Lookup(bits as u32);
+        }
+        Self::Listener(ListenerId(bits as u32))
+    }
+
+    /// The key of a lookup.
+    #[cfg(feature = "dns")]
+    pub(super) const fn lookup_bits(number: u32) -> u64 {
+        (u32::MAX as u64) << 32 | number as u64
     }
 }
 
@@ -116,6 +135,8 @@ mod tests {
         }
         for number in [0, 1, u32::MAX] {
             assert_eq!(Subject::of(ListenerId(number).to_bits()), Subject::Listener(ListenerId(number)));
+            #[cfg(feature = "dns")]
+            assert_eq!(Subject::of(Subject::lookup_bits(number)), Subject::Lookup(number));
         }
     }
 }

@@ -24,8 +24,12 @@ mod deadlines;
 mod drain;
 mod event;
 mod listeners;
+#[cfg(feature = "dns")]
+mod lookup;
 #[cfg(test)]
 mod model;
+#[cfg(feature = "dns")]
+mod named;
 mod opening;
 mod options;
 mod outgoing;
@@ -42,6 +46,8 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 pub use connection::{Connection, Expiry, Io};
 pub use event::{CloseReason, Event, ListenerId, WatchId};
+#[cfg(feature = "dns")]
+pub use lookup::{Lookup, Lookups};
 pub use options::ListenOptions;
 pub use outgoing::Refused;
 pub use route::ROUTES_MAX;

@@ -185,6 +185,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
             let Some(key) = self.table.key(slot) else { break };
             self.move_to_new_poller(key);
         }
+        #[cfg(feature = "dns")]
+        self.routes.lookups.watch(&self.poller)?;
         Ok(())
     }
 

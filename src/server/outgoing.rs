@@ -7,7 +7,10 @@
 
 use core::fmt;
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    net::AddressFamily,
+};
 
 #[cfg(doc)]
 use super::ROUTES_MAX;
@@ -25,7 +28,7 @@ use crate::{
         attempt::{self, Begun, Found},
         race::{Attempt, CANDIDATES_MAX, Step},
     },
-    error::{Cause, Error, Op, Result},
+    error::{Cause, Error, Op, Result, ResultExt},
     event::{Interest, Readiness},
     stream::Stream,
     sys,
@@ -104,7 +107,7 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// [`Pending::advance`](crate::connect::Pending::advance).
     #[doc(alias = "anetTcpNonBlockConnect")]
     pub fn connect(&mut self, endpoints: &'t [Endpoint], connector: &Connector, data: T) -> Result<Key, Refused<T>> {
-        let first = endpoints.first().copied().unwrap_or(Endpoint::Unknown { family: 0 });
+        let first = endpoints.first().copied().unwrap_or(NOWHERE);
         self.connections.dial(first, Some(endpoints), connector, data)
     }
 
@@ -144,42 +147,53 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         for endpoint in list {
             race.push(endpoint);
         }
-        let mut dial = Dial::new(route, race);
-        let Some((begun, peer)) = self.begin_first(&mut dial, &first) else {
-            self.routes.release(route);
-            let error = if list.is_empty() { NOTHING_TO_TRY } else { dial.error() };
-            return Err(Refused { value: data, error });
-        };
-        let (fd, list) = match begun {
-            Begun::Connected(fd) | Begun::InProgress(fd) => (fd, List::Dialled),
-            Begun::Full(fd) => (fd, List::Waiting),
+        self.launch(Dial::new(route, race), first, data)
+    }
+
+    /// Gives a dial a connection; `own` is its single address, if it has one.
+    pub(super) fn launch(&mut self, mut dial: Dial, own: Endpoint, data: T) -> Result<Key, Refused<T>> {
+        let (fd, peer, list) = match self.begin_first(&mut dial, &own) {
+            Ok(begun) => begun,
+            Err(error) => {
+                self.end(&mut dial);
+                self.routes.release(&dial);
+                return Err(Refused { value: data, error });
+            }
         };
         let mut connection = self.number(fd.into(), peer, data);
         connection.dial = Some(dial);
-        self.hold(connection, list).map_err(|connection| {
-            self.routes.release(route);
+        self.hold(connection, list).map_err(|mut connection| {
+            connection.dial.take().into_iter().for_each(|dial| self.routes.release(&dial));
             Refused::no_room(connection.data)
         })
     }
 
     /// Begins with the first address that does not fail at once.
-    fn begin_first(&mut self, dial: &mut Dial, own: &Endpoint) -> Option<(Begun, Endpoint)> {
-        while let Step::Begin(attempt) = dial.race.next(sys::now()) {
-            if let Some(begun) = self.begin(dial, attempt, own) {
+    fn begin_first(&mut self, dial: &mut Dial, own: &Endpoint) -> Result<(OwnedFd, Endpoint, List)> {
+        loop {
+            let attempt = match dial.race.next(sys::now()) {
+                Step::Begin(attempt) => attempt,
+                // For the first address of a name.
+                Step::Wait { .. } => return Ok((placeholder()?, NOWHERE, List::Waiting)),
+                Step::TimedOut => return Err(dial.error()),
+                Step::Failed => return Err(dial.failure.map_or(NOTHING_TO_TRY, |(_, error)| error)),
+            };
+            if let Some((begun, peer)) = self.begin(dial, attempt, own) {
                 dial.candidate = attempt.candidate;
-                return Some(begun);
+                return Ok(match begun {
+                    Begun::Connected(fd) | Begun::InProgress(fd) => (fd, peer, List::Dialled),
+                    Begun::Full(fd) => (fd, peer, List::Waiting),
+                });
             }
         }
-        None
     }
 
     /// Begins an attempt; if it fails at once, notes that.
     fn begin(&mut self, dial: &mut Dial, attempt: Attempt, own: &Endpoint) -> Option<(Begun, Endpoint)> {
         let Attempt { candidate, .. } = attempt;
-        let route = self.routes.get(dial.route)?;
-        let endpoint = route.endpoint(candidate, own)?;
-        let source = route.connector.source_of(attempt);
-        match attempt::begin(&endpoint, source, route.connector.options(), true) {
+        let endpoint = self.routes.endpoint(dial.route, candidate, own)?;
+        let connector = self.routes.connector(dial.route)?;
+        match attempt::begin(&endpoint, connector.source_of(attempt), connector.options(), true) {
             Ok(begun) => {
                 if matches!(begun, Begun::Full(_)) {
                     dial.race.found_full(candidate, sys::now());
@@ -201,10 +215,9 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
     fn attempts(&self, key: Key) -> impl Iterator<Item = (Endpoint, Outcome)> {
         let connection = self.get(key);
         let dial = connection.and_then(|connection| connection.dial.as_ref());
-        let route = dial.and_then(|dial| self.routes.get(dial.route));
         (0..CANDIDATES_MAX).filter_map(move |candidate| {
-            let endpoint = route?.endpoint(candidate, &connection?.peer)?;
-            Some((endpoint, dial?.outcome(candidate, route?)?))
+            let endpoint = self.routes.endpoint(dial?.route, candidate, &connection?.peer)?;
+            Some((endpoint, self.routes.outcome(dial?, candidate)?))
         })
     }
 
@@ -294,7 +307,7 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
     pub(super) fn forget_dial(&mut self) {
         let Some(key) = self.connected.take() else { return };
         if let Some(dial) = connection(&mut self.table, key).and_then(|connection| connection.dial.take()) {
-            self.routes.release(dial.route);
+            self.routes.release(&dial);
         }
     }
 
@@ -387,12 +400,19 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
     fn give_up(&mut self, key: Key, mut dial: Dial) {
         self.remove_rivals(key);
         self.forget(key);
-        dial.phase = Phase::Failed;
+        self.end(&mut dial);
         dial.candidate = dial.failure.map_or(dial.candidate, |(candidate, _)| candidate);
         let Some(connection) = connection(&mut self.table, key) else { return };
-        connection.peer = self.routes.endpoint(&dial, &connection.peer);
+        connection.peer = self.routes.endpoint_of(&dial, &connection.peer);
         connection.dial = Some(dial);
         self.table.move_to(key, List::Unconnected);
+    }
+
+    /// Every attempt of a dial has failed, or its time is over.
+    fn end(&mut self, dial: &mut Dial) {
+        dial.phase = Phase::Failed;
+        #[cfg(feature = "dns")]
+        self.routes.lookups.failed(dial);
     }
 
     /// The next connection of which every attempt has failed.
@@ -402,5 +422,13 @@ impl<'t, T, const SOURCES: usize> Connections<'t, T, SOURCES> {
         Some(self.doom(key, CloseReason::ConnectFailed(error)))
     }
 }
+
+/// A socket for a connection that has no attempt yet: reading and writing fail.
+fn placeholder() -> Result<OwnedFd> {
+    sys::stream_socket(AddressFamily::UNIX, true).op(Op::Socket)
+}
+
+/// The address of such a connection.
+pub(super) const NOWHERE: Endpoint = Endpoint::Unknown { family: 0 };
 
 const NOTHING_TO_TRY: Error = Error::refused(Op::Connect, Cause::NothingToTry);

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+#[cfg(feature = "dns")]
+use super::lookup::Lookups;
 use crate::{
     addr::Endpoint,
     connect::{
@@ -67,74 +69,139 @@ impl Dial {
     pub(super) fn error(&self) -> Error {
         self.failure.map_or(TIMED_OUT, |(_, error)| error)
     }
-
-    /// What became of a candidate; `None`: it has not been tried.
-    pub(super) fn outcome(&self, candidate: usize, route: &Route<'_>) -> Option<Outcome> {
-        if self.race.is_running(candidate) {
-            return Some(match (self.is_connected(), candidate == self.candidate) {
-                (false, _) => Outcome::Running,
-                (true, true) => Outcome::Connected,
-                (true, false) => Outcome::Abandoned,
-            });
-        }
-        // Different single addresses can share a route.
-        let failure = match route.endpoints {
-            Some(_) => route.failures.get(candidate).copied().flatten(),
-            None => self.failure.map(|(_, error)| error),
-        };
-        failure.filter(|_| self.race.has_failed(candidate)).map(Outcome::Failed)
-    }
 }
 
 /// The lists of addresses in use, with the number of attempts that use each.
 #[derive(Debug)]
 pub(super) struct Routes<'t> {
     all: [Option<Route<'t>>; ROUTES_MAX],
+    /// Their numbers follow those of the lists.
+    #[cfg(feature = "dns")]
+    pub(super) lookups: Lookups<'t>,
 }
 
 #[derive(Debug)]
-pub(super) struct Route<'t> {
+struct Route<'t> {
     /// `None`: the single address is that of the connection.
     endpoints: Option<&'t [Endpoint]>,
+    shared: Shared,
+}
+
+/// What the connections of a route share.
+#[derive(Debug)]
+pub(super) struct Shared {
     pub(super) connector: Connector,
-    users: usize,
+    pub(super) users: usize,
     /// The latest failure of each address.
     failures: [Option<Error>; CANDIDATES_MAX],
 }
 
+impl Shared {
+    pub(super) const fn new(connector: Connector) -> Self {
+        Self { connector, users: 0, failures: [None; CANDIDATES_MAX] }
+    }
+}
+
 impl<'t> Routes<'t> {
     pub(super) const fn new() -> Self {
-        Self { all: [const { None }; ROUTES_MAX] }
+        Self {
+            all: [const { None }; ROUTES_MAX],
+            #[cfg(feature = "dns")]
+            lookups: Lookups::none(),
+        }
     }
 
     /// The number of a matching route, or of a new one.
     pub(super) fn take(&mut self, endpoints: Option<&'t [Endpoint]>, connector: &Connector) -> Option<usize> {
-        let is_same = |route: &Route<'t>| route.connector == *connector && is_same_list(route.endpoints, endpoints);
+        let is_same =
+            |route: &Route<'t>| route.shared.connector == *connector && is_same_list(route.endpoints, endpoints);
         let same = self.all.iter().position(|route| route.as_ref().is_some_and(is_same));
         let number = same.or_else(|| self.all.iter().position(Option::is_none))?;
-        let new = || Route { endpoints, connector: *connector, users: 0, failures: [None; CANDIDATES_MAX] };
-        self.all.get_mut(number)?.get_or_insert_with(new).users += 1;
+        let new = || Route { endpoints, shared: Shared::new(*connector) };
+        self.all.get_mut(number)?.get_or_insert_with(new).shared.users += 1;
         Some(number)
     }
 
-    pub(super) fn release(&mut self, number: usize) {
-        let Some(place) = self.all.get_mut(number) else { return };
-        *place = place.take().filter(|route| route.users > 1).map(|route| Route { users: route.users - 1, ..route });
+    /// The dial no longer uses its route.
+    pub(super) fn release(&mut self, dial: &Dial) {
+        let number = dial.route;
+        #[cfg(feature = "dns")]
+        if dial.phase == Phase::Failed && self.lookups.get(number).is_some() {
+            // It released its lookup when it failed.
+            return;
+        }
+        if let Some(shared) = self.shared_mut(number) {
+            shared.users = shared.users.saturating_sub(1);
+        }
+        if let Some(place) = self.all.get_mut(number) {
+            place.take_if(|route| route.shared.users == 0);
+        }
+        #[cfg(feature = "dns")]
+        self.lookups.end_unused(number);
     }
 
-    pub(super) fn get(&self, number: usize) -> Option<&Route<'t>> {
-        self.all.get(number)?.as_ref()
+    /// The settings of a route's attempts.
+    pub(super) fn connector(&self, number: usize) -> Option<&Connector> {
+        Some(&self.shared(number)?.connector)
+    }
+
+    fn shared(&self, number: usize) -> Option<&Shared> {
+        #[cfg(feature = "dns")]
+        if let Some(lookup) = self.lookups.get(number) {
+            return Some(&lookup.shared);
+        }
+        Some(&self.all.get(number)?.as_ref()?.shared)
+    }
+
+    fn shared_mut(&mut self, number: usize) -> Option<&mut Shared> {
+        #[cfg(feature = "dns")]
+        if let Some(lookup) = self.lookups.get_mut(number) {
+            return Some(&mut lookup.shared);
+        }
+        Some(&mut self.all.get_mut(number)?.as_mut()?.shared)
+    }
+
+    /// The address of a candidate; `own` is the connection's.
+    pub(super) fn endpoint(&self, number: usize, candidate: usize, own: &Endpoint) -> Option<Endpoint> {
+        #[cfg(feature = "dns")]
+        if let Some(lookup) = self.lookups.get(number) {
+            return lookup.endpoint(candidate);
+        }
+        match self.all.get(number)?.as_ref()?.endpoints {
+            Some(endpoints) => endpoints.get(candidate).copied(),
+            None => (candidate == 0).then_some(*own),
+        }
     }
 
     /// The address of a dial's own socket; `own` is the connection's.
-    pub(super) fn endpoint(&self, dial: &Dial, own: &Endpoint) -> Endpoint {
-        self.get(dial.route).and_then(|route| route.endpoint(dial.candidate, own)).unwrap_or(*own)
+    pub(super) fn endpoint_of(&self, dial: &Dial, own: &Endpoint) -> Endpoint {
+        self.endpoint(dial.route, dial.candidate, own).unwrap_or(*own)
     }
 
     pub(super) fn note(&mut self, number: usize, candidate: usize, error: Error) {
-        let route = self.all.get_mut(number).and_then(Option::as_mut);
-        let place = route.and_then(|route| route.failures.get_mut(candidate));
+        let place = self.shared_mut(number).and_then(|shared| shared.failures.get_mut(candidate));
         place.into_iter().for_each(|place| *place = Some(error));
+    }
+
+    /// What became of a candidate; `None`: it has not been tried.
+    pub(super) fn outcome(&self, dial: &Dial, candidate: usize) -> Option<Outcome> {
+        if dial.race.is_running(candidate) {
+            return Some(match (dial.is_connected(), candidate == dial.candidate) {
+                (false, _) => Outcome::Running,
+                (true, true) => Outcome::Connected,
+                (true, false) => Outcome::Abandoned,
+            });
+        }
+        self.failure(dial, candidate).filter(|_| dial.race.has_failed(candidate)).map(Outcome::Failed)
+    }
+
+    fn failure(&self, dial: &Dial, candidate: usize) -> Option<Error> {
+        let route = self.all.get(dial.route).and_then(Option::as_ref);
+        // Different single addresses can share a route.
+        if route.is_some_and(|route| route.endpoints.is_none()) {
+            return dial.failure.map(|(_, error)| error);
+        }
+        self.shared(dial.route)?.failures.get(candidate).copied()?
     }
 }
 
@@ -142,15 +209,5 @@ fn is_same_list(one: Option<&[Endpoint]>, other: Option<&[Endpoint]>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => core::ptr::eq(one, other),
         (one, other) => one.is_none() && other.is_none(),
-    }
-}
-
-impl Route<'_> {
-    /// The address of a candidate; `own` is the connection's.
-    pub(super) fn endpoint(&self, candidate: usize, own: &Endpoint) -> Option<Endpoint> {
-        match self.endpoints {
-            Some(endpoints) => endpoints.get(candidate).copied(),
-            None => (candidate == 0).then_some(*own),
-        }
     }
 }

@@ -121,6 +121,12 @@ impl<T, const SOURCES: usize> Server<'_, T, SOURCES> {
             Subject::Slot(key) => key,
             // Already accepted from.
             Subject::Listener(_) => return None,
+            #[cfg(feature = "dns")]
+            Subject::Lookup(number) => {
+                self.cursor += 1;
+                self.connections.advance_lookup(number as usize);
+                return None;
+            }
         };
         if !is_first {
             return self.report_to_writer(key, ready);
@@ -188,6 +194,8 @@ impl<T, const SOURCES: usize> Connections<'_, T, SOURCES> {
 
     /// The next event once every poller event has been reported.
     fn end_of_turn(&mut self) -> Option<Event> {
+        #[cfg(feature = "dns")]
+        self.advance_due_lookups();
         if let Some(event) = self.latecomer().or_else(|| self.dialled()) {
             return Some(event);
         }

@@ -5,6 +5,7 @@
 
 mod hostile;
 mod lookups;
+mod named;
 mod real;
 mod server;
 #[path = "../support/mod.rs"]

@@ -241,6 +241,13 @@ impl<'p> Stub<'p> {
         }
     }
 
+    /// Replaces the descriptor under the same number. Without a lookup under way the old one has nothing to report but
+    /// sockets that a forked child still has.
+    pub(crate) fn renew(&mut self) -> Result<()> {
+        self.cancel();
+        self.selector.renew().op(Op::EventCreate)
+    }
+
     /// Gives up the lookup under way and closes its sockets.
     pub fn cancel(&mut self) {
         self.parts = [Part::EMPTY; 2];
