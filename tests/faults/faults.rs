@@ -21,7 +21,11 @@ use anet::{
     listen::{self, Access, BindList, ListenerSet, Protocols, port_file},
     option::TcpKeepalive,
     pipe::{EndFlags, pipe},
-    server::{Server, Slot},
+    resolve::{
+        Families,
+        dns::{Config, Stub},
+    },
+    server::{CloseReason, Event, Lookup, Server, Slot},
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
@@ -465,6 +469,63 @@ fn connecting_survives_every_fault() {
             connect::blocking(&[any_local_address().into()], Connector::new().with_timeout(Some(PATIENCE))).unwrap_err()
         });
         assert_eq!(error.errno(), Some(Errno::from_raw_os_error(errno)));
+    }
+}
+
+/// The server of the name is silent, so every way ends within a few milliseconds.
+#[test]
+fn connecting_to_a_name_survives_every_fault() {
+    struct Given {
+        dead: std::net::UdpSocket,
+        lookups: std::cell::RefCell<[Lookup; 1]>,
+    }
+    const TICK: Duration = Duration::from_millis(1);
+    let given = || {
+        let dead = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let config = Config::new().with_name_servers(&[dead.local_addr().unwrap()]).with_timeout(TICK);
+        Given { dead, lookups: [Stub::with_config(c"/etc/hosts", config).unwrap().into()].into() }
+    };
+    let scenario = |Given { lookups, .. }: &Given| {
+        let mut slots = [const { Slot::<()>::VACANT }; 2];
+        let lookups = &mut *lookups.borrow_mut();
+        let mut server = Server::new(&mut slots)?.with_lookups(lookups)?;
+        let connector = Connector::new().with_timeout(Some(20 * TICK));
+        for name in ["db.internal", "localhost"] {
+            server.connect_to_name(name, 1, Families::OnlyV4, &connector, ())?;
+            let error = loop {
+                server.wait(Some(TICK))?;
+                let failed = std::iter::from_fn(|| server.next_event()).find_map(|event| match event {
+                    Event::Closing(_, CloseReason::ConnectFailed(error)) => Some(error),
+                    _ => None,
+                });
+                if let Some(error) = failed {
+                    break error;
+                }
+            };
+            // What the names and the addresses come to without a fault.
+            let is_usual =
+                matches!(error.cause(), Cause::NoAnswer | Cause::Errno(Errno::CONNREFUSED | Errno::TIMEDOUT));
+            if !is_usual {
+                return Err(error);
+            }
+        }
+        Ok(())
+    };
+    let whole = given();
+    scenario(&whole).unwrap();
+    whole.dead.set_nonblocking(true).unwrap();
+    whole.dead.recv(&mut [0; 512]).unwrap();
+    for (name, syscall) in [
+        ("socket", libc::SYS_socket),
+        ("connect", libc::SYS_connect),
+        ("getrandom", libc::SYS_getrandom),
+        ("sendto", libc::SYS_sendto),
+        ("epoll_create1", libc::SYS_epoll_create1),
+        ("epoll_ctl", libc::SYS_epoll_ctl),
+        ("getsockopt", libc::SYS_getsockopt),
+        ("read", libc::SYS_read),
+    ] {
+        with_every_errno_given(name, syscall, given, scenario);
     }
 }
 

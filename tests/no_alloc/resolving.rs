@@ -2,15 +2,19 @@
 
 use std::{
     ffi::CString,
-    net::{SocketAddr, UdpSocket},
+    net::{SocketAddr, TcpListener, UdpSocket},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
 
-use anet::resolve::{
-    Families, Hosts, Numeric, Resolve,
-    dns::{Config, Stub},
+use anet::{
+    connect::Connector,
+    resolve::{
+        Families, Hosts, Numeric, Resolve,
+        dns::{Config, Stub},
+    },
+    server::{Event, Lookup, Server, Slot},
 };
 
 use super::{TIMES, allocations, support::open_fds};
@@ -56,6 +60,39 @@ fn look_up(server: SocketAddr) {
     }
 }
 
+#[test]
+fn connecting_to_names_does_not_allocate() {
+    let dns = UdpSocket::bind("127.0.0.1:0").unwrap();
+    dns.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (dns_addr, port) = (dns.local_addr().unwrap(), upstream.local_addr().unwrap().port());
+    let names: Vec<String> = (0..100).map(|number| format!("n{number}.internal")).collect();
+    let config = Config::new().with_name_servers(&[dns_addr]).with_timeout(Duration::from_secs(30));
+    let mut lookups = [(); 2].map(|()| Lookup::new(Stub::with_config(c"/nonexistent", config.clone()).unwrap()));
+    let mut slots = [const { Slot::<()>::VACANT }; 4];
+    let mut server = Server::new(&mut slots).unwrap().with_lookups(&mut lookups).unwrap();
+    let ends = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| answer_until(&ends, &dns));
+        let count = allocations(|| {
+            for name in &names {
+                let key = server.connect_to_name(name, port, Families::Any, &Connector::new(), ()).unwrap();
+                loop {
+                    server.wait(None).unwrap();
+                    if let Some(Event::Connected(connected)) = server.next_event() {
+                        assert_eq!(connected, key);
+                        break;
+                    }
+                }
+                server.close(key);
+            }
+        });
+        ends.store(true, Ordering::SeqCst);
+        assert_eq!(count, 0);
+    });
+    assert_eq!(server.counters().held, 100);
+}
+
 /// Answers each question about IPv4 with one address, and any other with none.
 fn answer_until(ends: &AtomicBool, server: &UdpSocket) {
     let mut buf = [0; 512];
@@ -66,7 +103,7 @@ fn answer_until(ends: &AtomicBool, server: &UdpSocket) {
         buf[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, u8::from(is_v4), 0, 0, 0, 0]);
         let mut answer = buf[..question_end].to_vec();
         if is_v4 {
-            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 0, 0, 1]);
+            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
         }
         server.send_to(&answer, from).unwrap();
     }
