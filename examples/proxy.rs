@@ -1,7 +1,9 @@
-//! A TCP proxy: it passes bytes between its clients and the first upstream that can be reached.
+//! A TCP proxy: it passes bytes between its clients and the first upstream that can be reached: a name, whose addresses
+//! are tried, or a list of addresses.
 //!
 //! ```sh
-//! cargo run --release --example proxy -- 127.0.0.1:6379 127.0.0.1:6380
+//! cargo run --release --features dns --example proxy -- cache.internal:6379
+//! cargo run --release --features dns --example proxy -- 127.0.0.1:6379 127.0.0.1:6380
 //! ```
 //!
 //! Each direction ends independently: the end of one side's stream is passed on, and the other direction continues.
@@ -15,16 +17,18 @@ use std::process::ExitCode;
 
 use anet::{
     Endpoint, SocketOptions,
+    addr::HostPort,
     connect::{self, Connector},
-    error::AddrError,
+    error::{AddrError, Error},
     event::Interest,
     listen, option,
-    server::{CloseReason, Event, Key, Server, Slots},
+    resolve::Families,
+    server::{CloseReason, Event, Key, Lookups, Refused, Server, Slots},
     stream::Shutdown,
 };
-use args::{Args, Outcome, announce, complain};
+use args::{Args, Outcome, announce, complain, parsed};
 
-const USAGE: &str = "Usage: proxy [--listen ADDRESS] [--idle-time MILLISECONDS] UPSTREAM UPSTREAM";
+const USAGE: &str = "Usage: proxy [--listen ADDRESS] [--idle-time MILLISECONDS] HOST:PORT|ADDRESS...";
 /// Connections, two per pair; further clients wait in the backlog.
 const SIDES_MAX: usize = 20_000;
 /// The most bytes buffered in each direction.
@@ -32,25 +36,26 @@ const BUFFER: usize = 64 << 10;
 /// How long one upstream may take to connect before the next is tried beside it, and how long all together.
 const STAGGER: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(3);
+/// Lookups of the upstream's name: connections share one, and some may still use older answers.
+const LOOKUPS: usize = 4;
 
 fn main() -> ExitCode {
     args::exit(serve(&Args::parse(USAGE, &["listen", "idle-time"])))
 }
 
 fn serve(args: &Args) -> Outcome {
-    let upstreams: [Endpoint; 2] = args.words();
-    let connector = Connector::new().with_stagger(STAGGER).with_timeout(Some(CONNECT_TIME));
+    let upstream = Upstream::parse(args.all_words())?;
     let listener = listen::tcp(args.flag("listen", "127.0.0.1:7001"), &SocketOptions::new().with_tcp_nodelay(true))?;
     announce(format_args!("listening on {}", listener.local_addr()?));
-    let mut sides =
-        Server::new(Slots::allocate(SIDES_MAX))?.with_idle_timeout(Some(args.millis("idle-time", "300000")));
+    let sides = Server::new(Slots::allocate(SIDES_MAX))?.with_idle_timeout(Some(args.millis("idle-time", "300000")));
+    let mut sides = sides.with_lookups(Lookups::allocate(LOOKUPS)?)?;
     sides.listen(listener)?;
     let mut buffer = vec![0; BUFFER];
     loop {
         sides.wait(None)?;
         while let Some(event) = sides.next_event() {
             match event {
-                Event::Opened(client) => match sides.connect(&upstreams, &connector, Side::of(client)) {
+                Event::Opened(client) => match upstream.connect(&mut sides, Side::of(client)) {
                     Ok(upstream) => set_other(&mut sides, client, upstream),
                     Err(refused) => {
                         complain(refused);
@@ -61,8 +66,8 @@ fn serve(args: &Args) -> Outcome {
                 Event::Readable(key) => receive(&mut sides, key, &mut buffer),
                 Event::Writable(key) => send(&mut sides, key, &[]),
                 Event::Closing(key, reason) => {
-                    if let CloseReason::ConnectFailed(_) = reason {
-                        complain_of_upstreams(&sides, key);
+                    if let CloseReason::ConnectFailed(error) = reason {
+                        complain_of_upstream(&sides, key, error);
                     }
                     close_both(&mut sides, key);
                 }
@@ -73,7 +78,37 @@ fn serve(args: &Args) -> Outcome {
     }
 }
 
-fn complain_of_upstreams(sides: &Sides<'_>, key: Key) {
+/// What every client is connected to.
+enum Upstream {
+    Name { host: String, port: u16 },
+    Listed(Vec<Endpoint>),
+}
+
+impl Upstream {
+    fn parse(words: &[String]) -> Result<Self, Box<dyn core::error::Error>> {
+        match words {
+            [name] if name.parse::<Endpoint>().is_err() => {
+                let HostPort { host, port } = HostPort::parse(name)?;
+                Ok(Self::Name { host: host.to_string(), port: port.ok_or("a port is missing")? })
+            }
+            words => Ok(Self::Listed(words.iter().map(|word| parsed("argument", word)).collect())),
+        }
+    }
+
+    fn connect<'t>(&'t self, sides: &mut Sides<'t>, side: Side) -> Result<Key, Refused<Side>> {
+        let connector = Connector::new().with_stagger(STAGGER).with_timeout(Some(CONNECT_TIME));
+        match self {
+            Self::Name { host, port } => sides.connect_to_name(host, *port, Families::Any, &connector, side),
+            Self::Listed(addresses) => sides.connect(addresses, &connector, side),
+        }
+    }
+}
+
+/// All that was tried, or why the name has no address.
+fn complain_of_upstream(sides: &Sides<'_>, key: Key, error: Error) {
+    if sides.attempts(key).next().is_none() {
+        complain(error);
+    }
     for (upstream, outcome) in sides.attempts(key) {
         if let connect::Outcome::Failed(error) = outcome {
             complain(AddrError::new(error, upstream));

@@ -63,7 +63,7 @@ fn a_mistake_on_the_command_line_ends_a_program_with_status_2() {
         (ALL[1], &["--listen"], "--listen needs a value"),
         (ALL[1], &["--listen", "nowhere"], "listen \"nowhere\": "),
         (ALL[1], &["--idle-time", "-1"], "idle-time \"-1\": "),
-        (ALL[2], &["127.0.0.1:1"], "2 arguments expected, 1 found"),
+        (ALL[2], &["127.0.0.1:1", "x"], "argument \"x\": "),
         (ALL[0], &["--mode", "x", "127.0.0.1:1", "x"], "mode \"x\": neither waiting nor polling"),
     ];
     for (program, args, mistake) in mistakes {

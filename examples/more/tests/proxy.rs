@@ -63,6 +63,24 @@ fn where_no_upstream_can_be_reached_the_client_reads_the_end_and_the_proxy_lives
     }
 }
 
+/// The name has an address of each family, and the upstream listens at one of them.
+#[test]
+fn an_upstream_may_be_a_name() {
+    let (listener, addr) = upstream();
+    let name = format!("localhost:{}", addr.port());
+    let server = Server::start(env!("CARGO_BIN_EXE_proxy"), &[&name]);
+    for _ in 0..3 {
+        let mut client = server.client();
+        client.write_all(b"early").unwrap();
+        let mut upstream = accepted(&listener);
+        assert_eq!(read(&mut upstream, 5), "early");
+        upstream.write_all(b"answer").unwrap();
+        assert_eq!(read(&mut client, 6), "answer");
+    }
+    drop(listener);
+    assert_eq!(read_to_end(&mut server.client()), "");
+}
+
 #[test]
 fn each_direction_ends_independently() {
     let (listener, addr) = upstream();
