@@ -42,7 +42,25 @@ pub use super::parse_error::{ParseError, ParseErrorKind};
 /// # Errors
 /// A [`ParseError`] for anything else.
 #[doc(alias = "inet_pton")]
+#[inline]
 pub fn ip(text: &str) -> Result<IpAddr, ParseError> {
+    swift_ip(text).map_or_else(|| exact_ip(text), Ok)
+}
+
+#[inline(never)]
+fn swift_ip(text: &str) -> Option<IpAddr> {
+    usual_ip(text)
+}
+
+/// An address in its usual form; `None` for others too.
+#[inline(always)]
+pub(crate) fn usual_ip(text: &str) -> Option<IpAddr> {
+    swar::ip(text.as_bytes())
+}
+
+/// The whole grammar of [`ip`], parsed byte by byte.
+#[inline(never)]
+pub(super) fn exact_ip(text: &str) -> Result<IpAddr, ParseError> {
     let mut cursor = Cursor::new(text);
     let ip = if cursor.is_v6() { IpAddr::V6(cursor.v6()?) } else { IpAddr::V4(cursor.v4()?) };
     match cursor.peek() {

@@ -26,7 +26,7 @@
 //! The marks of an IPv6 address are its colons, all in one set of bits; each group is the four bytes after a mark, with
 //! the next mark and the bytes after it shifted out.
 
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 /// One in every byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -101,11 +101,17 @@ pub(super) fn v4(text: &[u8]) -> Option<SocketAddrV4> {
 /// The address in `text`, which ends with a colon.
 #[inline(always)]
 fn four_octets(text: &[u8]) -> Option<Ipv4Addr> {
-    let head = Pair::new(u64::from_le_bytes(*text.first_chunk()?) ^ ZEROS);
-    let len = text.len() as u64 * 8;
-    let tail = u64::from_le_bytes(*text.last_chunk()?) ^ ZEROS;
+    let (head, tail) = (u64::from_le_bytes(*text.first_chunk()?), u64::from_le_bytes(*text.last_chunk()?));
+    two_pairs(head, tail, text.len())
+}
+
+/// The address of which these are the first and the last eight bytes, the very last being a colon.
+#[inline(always)]
+fn two_pairs(head: u64, tail: u64, len: usize) -> Option<Ipv4Addr> {
+    let head = Pair::new(head ^ ZEROS);
+    let len = len as u64 * 8;
     // The tail begins where the head ends; if that is outside this word, their lengths do not add up.
-    let tail = Pair::new(tail.wrapping_shr((64 + head.len).wrapping_sub(len) as u32));
+    let tail = Pair::new((tail ^ ZEROS).wrapping_shr((64 + head.len).wrapping_sub(len) as u32));
     if head.len + tail.len != len {
         return None;
     }
@@ -193,8 +199,24 @@ const fn next(set: &mut u64) -> u32 {
 pub(super) fn v6(text: &[u8]) -> Option<SocketAddrV6> {
     let (host, port) = split_port(text)?;
     let (address, b"]:") = host.split_last_chunk()? else { return None };
-    let ip = Ipv6Addr::from_bits(groups(text, colons(text)?, address.len())?);
+    // The bracket ends the last group as a colon ends the others; the colon after it ends no group.
+    let marks = colons(text)? ^ 3 << address.len();
+    let ip = Ipv6Addr::from_bits(groups(text, 1, marks, address.len())?);
     Some(SocketAddrV6::new(ip, port, 0, 0))
+}
+
+/// Parses an address alone.
+#[inline(always)]
+pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
+    // The dot after the first octet.
+    if text.get(1..4)?.contains(&b'.') {
+        let (head, tail) = (u64::from_le_bytes(*text.first_chunk()?), u64::from_le_bytes(*text.last_chunk()?));
+        // As if a colon followed.
+        let tail = tail >> 8 | u64::from(b':') << 56;
+        return two_pairs(head, tail, text.len() + 1).map(IpAddr::V4);
+    }
+    let bits = groups(text, 0, colons(text)? | 1 << text.len(), text.len())?;
+    Some(IpAddr::V6(Ipv6Addr::from_bits(bits)))
 }
 
 /// The bytes of a text that are `:`, as a set.
@@ -225,12 +247,10 @@ fn colon_bits<const N: usize>(text: &[u8; N]) -> u64 {
     set
 }
 
-/// The groups from the opening bracket to the closing one.
+/// The groups from `start` on. A group ends at a mark, the last one at the place `close`.
 #[inline(always)]
-fn groups(text: &[u8], colons: u64, close: usize) -> Option<u128> {
-    // The bracket ends the last group as a colon ends the others; the colon after it ends no group.
-    let (mut marks, mut start) = (colons ^ 3 << close, 1);
-    if text.get(1) == Some(&b':') {
+fn groups(text: &[u8], mut start: usize, mut marks: u64, close: usize) -> Option<u128> {
+    if text.get(start) == Some(&b':') {
         // The second colon of this gap, as of any other, ends a group of no digits.
         start = next(&mut marks) as usize + 1;
         if text.get(start) != Some(&b':') {
@@ -283,7 +303,12 @@ fn group(text: &[u8], start: usize, len: usize) -> Option<u32> {
     if len > 4 {
         return None;
     }
-    let digits = u32::from_le_bytes(text.get(start..start + 4)?.try_into().ok()?) ^ ZEROS as u32;
+    let word = match text.get(start..start + 4) {
+        Some(word) => u32::from_le_bytes(word.try_into().ok()?),
+        // At the end of the text, some of the bytes before the digits are read too.
+        None => u32::from_le_bytes(*text.last_chunk()?).wrapping_shr(32 + 8 * (start as u32) - 8 * (text.len() as u32)),
+    };
+    let digits = word ^ ZEROS as u32;
     // The shift drops the bytes after the digits and fills in the digit zero before them.
     let digits = digits.wrapping_shl((len as u32 * 8).wrapping_neg());
     let [a, b, c, d] = digits.to_le_bytes().map(|digit| HEX_VALUES[usize::from(digit)]);
@@ -307,7 +332,7 @@ static HEX_VALUES: [u32; 256] = {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::addr::parse::exact;
+    use crate::addr::parse::{exact, exact_ip};
     use core::net::SocketAddr;
     use std::{format, string::String, vec::Vec};
 
@@ -317,7 +342,29 @@ mod tests {
             text => v4(text).map(SocketAddr::V4),
         };
         assert!(swar.is_none() || swar == exact(text).ok(), "{text:?}");
+        // The address alone, and a piece that may not be one.
+        let (host, _) = text.rsplit_once(':').unwrap_or((text, ""));
+        for host in [host, host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or_default()] {
+            let swar = ip(host.as_bytes());
+            assert!(swar.is_none() || swar == exact_ip(host).ok(), "{host:?}");
+        }
         swar.is_some()
+    }
+
+    #[test]
+    fn the_fast_parser_accepts_usual_addresses_without_a_port() {
+        for text in
+            ["10.0.0.1", "255.255.255.255", "1.22.133.4", "fe80::1:255", "ab::cd:ef", "2001:db8:85a3::8a2e:370:7334"]
+        {
+            assert_eq!(ip(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+        let longest = ["ffff"; 8].join(":");
+        assert_eq!(ip(longest.as_bytes()), longest.parse().ok());
+        for text in ["", "1", "::", "1.2.3", "1.2.3.4:", "1.2.3.4.", "255.255.255.2555", "[::1", "::1]", ":::1", "é::1"]
+        {
+            assert_eq!(ip(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(ip(format!("{longest}f").as_bytes()), None);
     }
 
     /// Tries every text that differs in one or two bytes from a valid one.

@@ -40,15 +40,22 @@ impl Numeric {
     ///
     /// [`InvalidHostName`](Cause::InvalidHostName) for a text that is neither an address nor a host name,
     /// [`HostName`](Cause::HostName) for a name; `ENODEV` for an address with the name of a missing interface.
-    #[inline]
     pub fn addr(host: &str, port: u16) -> Result<SocketAddr> {
-        match text(host)? {
-            Text::Addr(mut addr) => {
-                addr.set_port(port);
-                Ok(addr)
-            }
-            Text::Name(_) => Err(Error::refused(Op::Resolve, Cause::HostName)),
+        match parse::usual_ip(host) {
+            Some(ip) => Ok(SocketAddr::new(ip, port)),
+            None => addr_of_any_form(host, port),
         }
+    }
+}
+
+#[inline(never)]
+fn addr_of_any_form(host: &str, port: u16) -> Result<SocketAddr> {
+    match text(host)? {
+        Text::Addr(mut addr) => {
+            addr.set_port(port);
+            Ok(addr)
+        }
+        Text::Name(_) => Err(Error::refused(Op::Resolve, Cause::HostName)),
     }
 }
 
