@@ -23,12 +23,12 @@ use std::{
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Longer than any step of the server takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// More than the server needs, and less than it would be with a part of std.
-const SIZE_MAX: u64 = 350_000;
+/// More than the server needs, and less than it would be with a part of std; without and with the feature `dns`.
+const SIZES_MAX: [u64; 2] = [350_000, 410_000];
 
 #[test]
 fn a_server_without_libc_echoes_and_exits_on_quit() {
-    let mut server = Server::start();
+    let mut server = Server::start(binary());
     let mut clients: Vec<_> = (0..16).map(|_| server.connect()).collect();
     for round in 0..100 {
         for (number, client) in clients.iter_mut().enumerate() {
@@ -42,18 +42,32 @@ fn a_server_without_libc_echoes_and_exits_on_quit() {
     assert_eq!(server.exit_code(), Some(0));
 }
 
+/// It resolves and connects before it listens.
+#[test]
+fn names_are_resolved_without_libc() {
+    let mut server = Server::start(binary_with_names());
+    server.connect().write_all(b"quit\n").unwrap();
+    assert_eq!(server.exit_code(), Some(0));
+}
+
 #[test]
 fn nothing_is_undefined() {
-    let binary = binary();
-    let defined = output(Command::new("nm").arg("--defined-only").arg(binary));
-    assert!(defined.lines().any(|line| line.ends_with(" T _start")), "no symbol table to judge by:\n{defined}");
-    let undefined = output(Command::new("nm").arg("--undefined-only").arg(binary));
-    assert_eq!(undefined, "");
+    for binary in [binary(), binary_with_names()] {
+        let defined = output(Command::new("nm").arg("--defined-only").arg(binary));
+        assert!(defined.lines().any(|line| line.ends_with(" T _start")), "no symbol table to judge by:\n{defined}");
+        let undefined = output(Command::new("nm").arg("--undefined-only").arg(binary));
+        assert_eq!(undefined, "");
+    }
 }
 
 #[test]
 fn the_executable_is_static_and_small() {
-    let binary = binary();
+    for (binary, size_max) in [binary(), binary_with_names()].into_iter().zip(SIZES_MAX) {
+        is_static_and_small(binary, size_max);
+    }
+}
+
+fn is_static_and_small(binary: &Path, size_max: u64) {
     let headers = output(Command::new("readelf").args(["--wide", "--file-header", "--program-headers"]).arg(binary));
     assert!(headers.contains("EXEC (Executable file)"), "{headers}");
     for needed_by_a_loader in ["INTERP", "DYNAMIC"] {
@@ -61,7 +75,7 @@ fn the_executable_is_static_and_small() {
     }
     let size = fs::metadata(binary).unwrap().len();
     println!("the server without libc has {size} bytes");
-    assert!(size <= SIZE_MAX, "{size} bytes");
+    assert!(size <= size_max, "{size} bytes");
 }
 
 #[test]
@@ -98,8 +112,8 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
-        let mut child = Command::new(binary()).stdout(Stdio::piped()).spawn().unwrap();
+    fn start(binary: &Path) -> Self {
+        let mut child = Command::new(binary).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
@@ -140,14 +154,24 @@ fn package() -> PathBuf {
 /// The server's executable, built once for all tests.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(build)
+    BINARY.get_or_init(|| build("no_libc", &[]))
 }
 
-fn build() -> PathBuf {
-    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("no_libc");
+/// The same with the feature `dns`.
+fn binary_with_names() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| build("no_libc_dns", &["--features", "dns"]))
+}
+
+fn build(folder: &str, features: &[&str]) -> PathBuf {
+    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(folder);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]).arg(&target_dir);
+    command
+        .arg("build")
+        .args(features)
+        .args(["--release", "--locked", "--target", TARGET, "--target-dir"])
+        .arg(&target_dir);
     // It overrides all other sources of flags: those of this test (a sanitizer's, say) do not suit the package.
     command.env("CARGO_ENCODED_RUSTFLAGS", fallbacks::forced().join("\x1f"));
     output(command.current_dir(package()));

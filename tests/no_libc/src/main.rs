@@ -6,6 +6,8 @@
 #![no_main]
 
 mod memory;
+#[cfg(feature = "dns")]
+mod names;
 mod start;
 mod surface;
 

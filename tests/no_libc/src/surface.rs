@@ -20,7 +20,7 @@ use anet::{
 };
 
 /// Longer than any step takes here.
-const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+pub(crate) const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
 
 /// Panics with the fact that does not hold.
 pub(crate) fn check() -> Result<()> {
@@ -34,6 +34,8 @@ pub(crate) fn check() -> Result<()> {
     a_list_listens();
     a_list_receives();
     datagrams_pass()?;
+    #[cfg(feature = "dns")]
+    super::names::check()?;
     the_network_can_be_seen()?;
     hosts_answer()?;
     a_closed_port_refuses_connections()
@@ -247,7 +249,7 @@ fn finish<L: AsRef<[Endpoint]>>(pending: &mut Pending<L>) -> Result<Stream> {
     }
 }
 
-fn wait(fd: impl AsFd, interest: Interest) -> Result<()> {
+pub(crate) fn wait(fd: impl AsFd, interest: Interest) -> Result<()> {
     let poller = Poller::new()?;
     poller.add(&fd, 7, interest)?;
     let mut events = Events::<1>::new();
