@@ -10,7 +10,7 @@ use rustix::fd::{AsFd, IntoRawFd, OwnedFd};
 use super::{
     errno,
     failure::{Failure, answer},
-    resolve::{self, Addresses, Family},
+    resolve::{self, Addresses},
     socket::{self, Transport},
     text,
 };
@@ -19,6 +19,7 @@ use crate::{
     connect::attempt::{self, Begun},
     error::{Errno, Error, Op, Result},
     option,
+    resolve::Families,
 };
 
 /// Starts to connect to a host; tries its addresses in order until one attempt starts. Returns the descriptor,
@@ -103,8 +104,8 @@ unsafe fn connect_from(
 
 /// Tries each source address with every address of the host, both in order.
 fn start(host: &CStr, port: c_int, source: Option<&CStr>, transport: Transport) -> Result<c_int, Failure> {
-    let peers = Addresses::of(host, resolve::port(port)?, Family::Any)?;
-    let sources = source.and_then(|source| Addresses::of(source, 0, Family::Any).ok());
+    let peers = Addresses::of(host, resolve::port(port)?, Families::Any)?;
+    let sources = source.and_then(|source| Addresses::of(source, 0, Families::Any).ok());
     let mut sources = sources.iter().flat_map(Addresses::iter);
     let bound = sources.find_map(|source| start_first(&peers, Some(source), transport).ok());
     let started = bound.map_or_else(|| start_first(&peers, None, transport), Ok);

@@ -3,14 +3,17 @@
 //! TCP listeners, and Unix listeners before Valkey 8.0, are blocking and inherited across `execve`; their callers change
 //! that as needed.
 
-use core::ffi::{CStr, c_char, c_int};
+use core::{
+    ffi::{CStr, c_char, c_int},
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use rustix::fd::{IntoRawFd, OwnedFd};
 
 use super::{
     failure::{Failure, answer, fail},
     group::{self, GroupFailure},
-    resolve::{self, Addresses, Family},
+    resolve::{self, Addresses},
     socket::{self, Transport},
     text,
 };
@@ -19,6 +22,7 @@ use crate::{
     error::Errno,
     listen::{self, Access, Listener},
     option::SocketOptions,
+    resolve::Families,
 };
 
 /// Listens on `port` of every IPv4 address (`bindaddr` NULL or `*`) or of one address or host name; port 0 lets the
@@ -40,7 +44,7 @@ pub unsafe extern "C" fn anetTcpServer_60(
     backlog: c_int,
 ) -> c_int {
     // SAFETY: the caller vouches for both.
-    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V4, Transport::Tcp) }
+    unsafe { tcp_server(err, port, bindaddr, backlog, Families::OnlyV4, Transport::Tcp) }
 }
 
 /// Listens on `port` of every IPv6 address (`bindaddr` NULL, `*` or `::*`) or of one address or host name, but not
@@ -61,7 +65,7 @@ pub unsafe extern "C" fn anetTcp6Server_60(
     backlog: c_int,
 ) -> c_int {
     // SAFETY: the caller vouches for both.
-    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V6, Transport::Tcp) }
+    unsafe { tcp_server(err, port, bindaddr, backlog, Families::OnlyV6, Transport::Tcp) }
 }
 
 /// [`anetTcpServer_60`] for Multipath TCP and TCP if `mptcp` is not 0; for TCP alone if the kernel has no Multipath TCP.
@@ -82,7 +86,7 @@ pub unsafe extern "C" fn anetTcpServer_v90(
     mptcp: c_int,
 ) -> c_int {
     // SAFETY: the caller vouches for both.
-    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V4, Transport::of(mptcp)) }
+    unsafe { tcp_server(err, port, bindaddr, backlog, Families::OnlyV4, Transport::of(mptcp)) }
 }
 
 /// [`anetTcp6Server_60`] for Multipath TCP and TCP if `mptcp` is not 0; for TCP alone if the kernel has no Multipath
@@ -104,7 +108,7 @@ pub unsafe extern "C" fn anetTcp6Server_v90(
     mptcp: c_int,
 ) -> c_int {
     // SAFETY: the caller vouches for both.
-    unsafe { tcp_server(err, port, bindaddr, backlog, Family::V6, Transport::of(mptcp)) }
+    unsafe { tcp_server(err, port, bindaddr, backlog, Families::OnlyV6, Transport::of(mptcp)) }
 }
 
 /// Whether the system has Multipath TCP: 1 on Linux, else 0. The running kernel may still lack it.
@@ -121,13 +125,13 @@ unsafe fn tcp_server(
     port: c_int,
     bindaddr: *const c_char,
     backlog: c_int,
-    family: Family,
+    families: Families,
     transport: Transport,
 ) -> c_int {
     // SAFETY: the caller vouches for `bindaddr`, and the literal ends with a NUL.
     let bindaddr = unsafe { text::read(if bindaddr.is_null() { c"*".as_ptr() } else { bindaddr }) };
     // SAFETY: the caller vouches for `err`.
-    unsafe { answer(err, listen_on_any_of(port, bindaddr, backlog, family, transport)) }
+    unsafe { answer(err, listen_on_any_of(port, bindaddr, backlog, families, transport)) }
 }
 
 /// The first address that the system has sockets for decides, as in Redis.
@@ -135,12 +139,12 @@ fn listen_on_any_of(
     port: c_int,
     bindaddr: &CStr,
     backlog: c_int,
-    family: Family,
+    families: Families,
     transport: Transport,
 ) -> Result<c_int, Failure> {
     let options = options(backlog);
     let mut why_not = Errno::AFNOSUPPORT;
-    for addr in addresses(resolve::port(port)?, bindaddr, family)?.iter() {
+    for addr in addresses(resolve::port(port)?, bindaddr, families)?.iter() {
         let endpoint = addr.into();
         match socket::inherited(&endpoint, transport) {
             Err(error) => why_not = error.errno().unwrap_or(why_not),
@@ -150,11 +154,11 @@ fn listen_on_any_of(
     Err(Failure::NoSocket(why_not))
 }
 
-fn addresses(port: u16, bindaddr: &CStr, family: Family) -> Result<Addresses, Failure> {
-    match (bindaddr.to_bytes(), family.wildcard()) {
-        (b"*", Some(all)) => Ok(Addresses::one(all, port)),
-        (b"::*", Some(all)) if all.is_ipv6() => Ok(Addresses::one(all, port)),
-        _ => Addresses::of(bindaddr, port, family),
+fn addresses(port: u16, bindaddr: &CStr, families: Families) -> Result<Addresses, Failure> {
+    match (bindaddr.to_bytes(), families) {
+        (b"*", Families::OnlyV4) => Ok(Addresses::one(Ipv4Addr::UNSPECIFIED.into(), port)),
+        (b"*" | b"::*", Families::OnlyV6) => Ok(Addresses::one(Ipv6Addr::UNSPECIFIED.into(), port)),
+        _ => Addresses::of(bindaddr, port, families),
     }
 }
 

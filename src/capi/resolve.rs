@@ -7,7 +7,7 @@ use core::{
     ffi::{CStr, c_char, c_int},
     iter,
     mem::MaybeUninit,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     ptr, slice,
 };
 
@@ -19,40 +19,14 @@ use super::{
 use crate::{
     addr::{Endpoint, parse},
     redis::ip_and_port,
+    resolve::{Families, Family},
 };
 
-/// The requested address family.
-#[derive(Clone, Copy)]
-pub(super) enum Family {
-    Any,
-    V4,
-    V6,
-}
-
-impl Family {
-    const fn number(self) -> c_int {
-        match self {
-            Self::Any => libc::AF_UNSPEC,
-            Self::V4 => libc::AF_INET,
-            Self::V6 => libc::AF_INET6,
-        }
-    }
-
-    const fn has(self, ip: IpAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::V4 => ip.is_ipv4(),
-            Self::V6 => ip.is_ipv6(),
-        }
-    }
-
-    /// The wildcard address.
-    pub(super) const fn wildcard(self) -> Option<IpAddr> {
-        match self {
-            Self::Any => None,
-            Self::V4 => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            Self::V6 => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-        }
+const fn number(families: Families) -> c_int {
+    match families {
+        Families::OnlyV4 => libc::AF_INET,
+        Families::OnlyV6 => libc::AF_INET6,
+        Families::Any | Families::PreferV4 | Families::PreferV6 => libc::AF_UNSPEC,
     }
 }
 
@@ -65,16 +39,16 @@ pub(super) struct Addresses {
 
 impl Addresses {
     /// The addresses of `host`, at least one.
-    pub(super) fn of(host: &CStr, port: u16, family: Family) -> Result<Self, Failure> {
-        Self::with_flags(host, port, family, 0)
+    pub(super) fn of(host: &CStr, port: u16, families: Families) -> Result<Self, Failure> {
+        Self::with_flags(host, port, families, 0)
     }
 
-    fn with_flags(host: &CStr, port: u16, family: Family, flags: c_int) -> Result<Self, Failure> {
+    fn with_flags(host: &CStr, port: u16, families: Families, flags: c_int) -> Result<Self, Failure> {
         let ip = host.to_str().ok().and_then(|host| parse::ip(host).ok());
-        if let Some(ip) = ip.filter(|&ip| family.has(ip)) {
+        if let Some(ip) = ip.filter(|&ip| families.include(Family::of(&SocketAddr::new(ip, port)))) {
             return Ok(Self::one(ip, port));
         }
-        let answer = Answer::of_resolver(host, family, flags)?;
+        let answer = Answer::of_resolver(host, families, flags)?;
         let addresses = Self { port, ip: None, answer: Some(answer) };
         if addresses.iter().next().is_none() {
             return Err(Failure::Resolver(libc::EAI_NONAME, errno::last()));
@@ -107,10 +81,10 @@ struct Answer {
 }
 
 impl Answer {
-    fn of_resolver(host: &CStr, family: Family, flags: c_int) -> Result<Self, Failure> {
+    fn of_resolver(host: &CStr, families: Families, flags: c_int) -> Result<Self, Failure> {
         // SAFETY: all zeros is a valid `addrinfo`: no hints and NULL pointers.
         let mut hints: libc::addrinfo = unsafe { MaybeUninit::zeroed().assume_init() };
-        hints.ai_family = family.number();
+        hints.ai_family = number(families);
         hints.ai_socktype = libc::SOCK_STREAM;
         hints.ai_flags = flags;
         let mut first = ptr::null_mut();
@@ -219,23 +193,20 @@ pub unsafe extern "C" fn anetResolveIP(
 
 fn first_address(host: &CStr, flags: c_int) -> Result<SocketAddr, Failure> {
     let numeric = if flags & ANET_IP_ONLY != 0 { libc::AI_NUMERICHOST } else { 0 };
-    let addrs = Addresses::with_flags(host, 0, Family::Any, numeric)?;
+    let addrs = Addresses::with_flags(host, 0, Families::Any, numeric)?;
     preferred(addrs.iter(), flags).ok_or_else(|| Failure::Resolver(libc::EAI_NONAME, errno::last()))
 }
 
 /// The first address of the preferred family, or else the first address.
 fn preferred(mut addrs: impl Iterator<Item = SocketAddr> + Clone, flags: c_int) -> Option<SocketAddr> {
     let first = addrs.clone().next();
-    addrs.find(|addr| preference(flags).has(addr.ip())).or(first)
-}
-
-/// Both flags together mean no preference.
-const fn preference(flags: c_int) -> Family {
-    match flags & (ANET_PREFER_IPV4 | ANET_PREFER_IPV6) {
+    // Both flags together mean no preference.
+    let preferred = match flags & (ANET_PREFER_IPV4 | ANET_PREFER_IPV6) {
         ANET_PREFER_IPV4 => Family::V4,
         ANET_PREFER_IPV6 => Family::V6,
-        _ => Family::Any,
-    }
+        _ => return first,
+    };
+    addrs.find(|addr| Family::of(addr) == preferred).or(first)
 }
 
 /// # Safety
