@@ -6,11 +6,7 @@
 
 mod support;
 
-use std::{
-    io,
-    os::fd::{AsFd, AsRawFd},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anet::{
     Endpoint, Errno, Listener, SocketOptions, Stream,
@@ -20,26 +16,12 @@ use anet::{
     option::{self, DeadPeerPlan, TcpKeepalive},
     server::{CloseReason, Event, Server, Slot},
 };
-use support::{namespace::in_namespace, *};
+use support::{
+    namespace::{drop_all, in_namespace},
+    *,
+};
 
 const MS: Duration = Duration::from_millis(1);
-
-/// Drops everything that arrives at a socket.
-fn drop_all(fd: impl AsFd) {
-    let mut reject = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
-    let program = libc::sock_fprog { len: 1, filter: &raw mut reject };
-    // SAFETY: the kernel copies the program, which has one instruction, during the call.
-    let answer = unsafe {
-        libc::setsockopt(
-            fd.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
-            (&raw const program).cast(),
-            size_of_val(&program) as libc::socklen_t,
-        )
-    };
-    assert_eq!(answer, 0, "SO_ATTACH_FILTER: {}", io::Error::last_os_error());
-}
 
 /// Listeners that drop every SYN, and a list of their addresses.
 fn black_holes<const N: usize>() -> ([Listener; N], [Endpoint; N]) {

@@ -37,9 +37,9 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// [order](Connector::with_order), the preferred one of `families`, or that of the hosts file's first line; in DNS
     /// with IPv6. The connector's time limit includes the lookup.
     ///
-    /// Connections to the same host and port share one lookup, and its answer for as long as the TTL, at least one
-    /// second; after a connection has failed, the next one asks again. A lookup ends when its last connection is
-    /// closed.
+    /// Connections to the same host and port with the same connector share one lookup, and its answer for as long as the
+    /// TTL, at least one second; after a connection has failed, the next one asks again. A lookup ends when its last
+    /// connection is closed.
     ///
     /// If there is no address, [`Event::Closing`](super::Event::Closing) reports the lookup's error, such as
     /// [`HostNotFound`](Cause::HostNotFound) or [`NoAnswer`](Cause::NoAnswer), and

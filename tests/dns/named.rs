@@ -488,6 +488,130 @@ fn both_families_of_a_name_with_many_addresses_are_tried() {
     assert_eq!((tried.len(), tried.iter().filter(|is_v4| **is_v4).count()), (16, 8));
 }
 
+/// Times the turns of a loop with a heartbeat every millisecond, while no server answers.
+#[test]
+fn a_dead_server_does_not_hold_up_a_loop_that_connects() {
+    const BEAT: Duration = Duration::from_millis(1);
+    let dead = dead_server();
+    let config = config(&[dead.local_addr().unwrap()]).with_timeout(SHORT).with_attempts(3);
+    let (mut slots, mut lookups) = (slots(64), lookups(&config, 4));
+    let mut server = a_loop(&mut slots, &mut lookups);
+    let (mut slowest, mut beats, mut over) = (Duration::ZERO, 0, 0);
+    super::timed(&mut slowest, || {
+        for number in 0..64 {
+            connect(&mut server, ["a.internal", "b.internal", "c.internal", "d.internal"][number % 4], 80);
+        }
+    });
+    println!("connecting 64 times took {slowest:?}");
+    slowest = Duration::ZERO;
+    while over < 64 {
+        // What the wait returns with is due to the loop, and the rest to the handling.
+        server.wait(Some(BEAT)).unwrap();
+        super::timed(&mut slowest, || {
+            while let Some(event) = server.next_event() {
+                over += usize::from(failed(event).is_some_and(|(.., cause)| cause == Cause::NoAnswer));
+            }
+        });
+        beats += 1;
+    }
+    println!("longest turn {slowest:?}, {beats} beats");
+    assert!(beats > 50 && slowest < Duration::from_millis(100), "{slowest:?}, {beats} beats");
+}
+
+/// Pseudo-random numbers, the same in every run: splitmix64.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % end
+    }
+}
+
+/// Names of every kind: each connection is reported once, and nothing is left in the end.
+#[test]
+fn random_connections_and_closes_leave_nothing() {
+    let dns = Server::start(|asked| {
+        let reply = match (&asked.name[..1], asked.kind) {
+            ("a", _) => here(asked),
+            ("b", _) => asked.addresses(&["127.0.0.9"]),
+            ("c", _) => asked.reply().flags(NXDOMAIN),
+            // No answer for one family, or none at all.
+            ("d", A) | ("e", AAAA) => here(asked),
+            ("f", _) => asked.reply().address(&asked.name, 0, "127.0.0.1".parse().unwrap()),
+            _ => return Vec::new(),
+        };
+        vec![reply.bytes()]
+    });
+    let addr = dns.addr();
+    with_own_descriptors(|| {
+        let config = config(&[addr]).with_timeout(Duration::from_millis(3)).with_attempts(2);
+        let ((listener, port), mut lookups) = (upstream(), lookups(&config, 5));
+        listener.set_nonblocking(true).unwrap();
+        let before = open_fds();
+        for seed in 0..60 {
+            println!("seed {seed}");
+            random_course(seed, port, &mut lookups);
+            assert_eq!(open_fds(), before, "seed {seed}");
+            // Makes room in the backlog.
+            while listener.accept().is_ok() {}
+        }
+    });
+}
+
+fn random_course(seed: u64, port: u16, lookups: &mut [Lookup]) {
+    const NAMES: [&str; 9] = ["a.x", "b.x", "c.x", "d.x", "e.x", "f.x", "silent.x", "localhost", "127.0.0.1"];
+    let mut numbers = Numbers(seed);
+    let mut slots = slots(12);
+    let mut server = a_loop(&mut slots, lookups);
+    // Every connection, and whether it is established.
+    let mut all: HashMap<Key, bool> = HashMap::new();
+    for _ in 0..200 {
+        let key = all.keys().min_by_key(|key| key.to_bits() ^ seed).copied();
+        match (numbers.below(8), key) {
+            (0..4, _) => {
+                let name = NAMES[numbers.below(NAMES.len() as u64) as usize];
+                let families = [Families::Any, Families::PreferV4, Families::OnlyV4, Families::OnlyV6];
+                let limit = [None, Some(Duration::from_millis(numbers.below(8)))][numbers.below(2) as usize];
+                let connector = Connector::new().with_timeout(limit).with_stagger(Duration::from_millis(1));
+                let families = families[numbers.below(4) as usize];
+                if let Ok(key) = server.connect_to_name(name, port, families, &connector, 7) {
+                    assert_eq!(all.insert(key, false), None);
+                }
+            }
+            (4, Some(key)) => {
+                assert_eq!(server.close(key), Some(7));
+                all.remove(&key);
+            }
+            (5, Some(key)) => server.set_deadline(key, Some((server.now() + SHORT / 10, Expiry::Close))),
+            _ => {
+                server.wait(Some(Duration::from_millis(numbers.below(3)))).unwrap();
+                while let Some(event) = server.next_event() {
+                    match event {
+                        Event::Connected(key) => assert_eq!(all.insert(key, true), Some(false)),
+                        Event::Closing(key, reason) => {
+                            let was_connected = all.remove(&key).unwrap();
+                            let is_failure = matches!(reason, CloseReason::ConnectFailed(_));
+                            assert!(!(was_connected && is_failure));
+                            assert!(server.attempts(key).count() <= 3);
+                            if numbers.below(2) == 0 {
+                                assert_eq!(server.close(key), Some(7));
+                            }
+                        }
+                        // The upstream is never accepted from, so nothing comes.
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+        }
+        assert!(all.iter().all(|(key, established)| {
+            server.get(*key).is_some_and(|connection| connection.is_connecting() != *established)
+        }));
+    }
+}
+
 /// A health checker: a hundred names on one loop, with eight lookups. A name without room waits for its turn.
 #[test]
 fn a_hundred_names_are_checked_with_eight_lookups() {

@@ -5,7 +5,7 @@ use std::{
     ffi::CString,
     fmt::Write as _,
     fs,
-    net::{IpAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     path::Path,
     process::{Child, Command},
     ptr,
@@ -13,20 +13,29 @@ use std::{
 };
 
 use anet::{
+    Endpoint, Errno, Error, Op,
+    connect::{Connector, race},
     error::Cause,
     resolve::{
         Addresses, Families, Family, Source,
         dns::{Progress, Stub},
     },
+    server::{CloseReason, Event, Lookup, Server as Loop, Slot},
 };
 
 use super::{
     dead_server_at, error, ip, ips, resolve,
     server::{SERVFAIL, Server},
     slowest_call,
-    support::{PATIENCE, SECOND, eventually, namespace::in_namespace, open_fds},
+    support::{
+        PATIENCE, SECOND, eventually,
+        namespace::{drop_all, in_namespace},
+        open_fds,
+    },
 };
 
+/// How much longer than its time anything takes on an idle machine.
+const SLACK: Duration = Duration::from_millis(20);
 /// How many names glibc and this resolver are asked for.
 const NAMES: usize = 200;
 
@@ -181,6 +190,91 @@ fn names() -> (String, String, String, Vec<String>) {
     (hosts, served, lines, names)
 }
 
+/// The outcome of a connection to a name in a loop of its own: the address, or the error.
+fn connected_to(name: &str, port: u16, connector: Connector) -> (Result<Endpoint, Error>, Duration) {
+    let (mut slots, mut lookups) = ([const { Slot::<()>::VACANT }; 20], [Lookup::new(Stub::new().unwrap())]);
+    let mut clients = Loop::new(&mut slots).unwrap().with_lookups(&mut lookups).unwrap();
+    let start = Instant::now();
+    let key = clients.connect_to_name(name, port, Families::Any, &connector, ()).unwrap();
+    loop {
+        clients.wait(Some(PATIENCE)).unwrap();
+        if let Some(event) = clients.next_event() {
+            let outcome = match event {
+                Event::Connected(connected) if connected == key => Ok(*clients.get(key).unwrap().peer_addr()),
+                Event::Closing(_, CloseReason::ConnectFailed(error)) => Err(error),
+                other => panic!("{other:?}"),
+            };
+            return (outcome, start.elapsed());
+        }
+        assert!(start.elapsed() < PATIENCE, "not in time");
+    }
+}
+
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN and dnsmasq"]
+fn a_server_connects_to_names_of_a_real_server() {
+    with_files("127.0.0.1 listed\n", CONFIG, |directory| {
+        let failing = Server::answering(|asked| asked.reply().flags(SERVFAIL));
+        let mut served = "127.0.0.3 db.dns.test\n2001:db8::1 v6.dns.test\n".to_owned();
+        for n in 1..=60 {
+            writeln!(served, "127.0.2.{n} many.dns.test").unwrap();
+        }
+        let lines =
+            format!("cname=web.dns.test,db.dns.test\nserver=/failing.test/127.0.0.1#{}\n", failing.addr().port());
+        let _server = Dnsmasq::start(directory, &served, &lines);
+        let upstream = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = upstream.local_addr().unwrap().port();
+        let to = |name| connected_to(name, port, Connector::new()).0;
+        let at = |ip: [u8; 4]| Ok(Endpoint::from(SocketAddr::from((ip, port))));
+        assert_eq!(to("listed"), at([127, 0, 0, 1]));
+        for name in ["db.dns.test", "db", "WEB.dns.test."] {
+            assert_eq!(to(name), at([127, 0, 0, 3]), "{name}");
+        }
+        // Over TCP, because so many addresses do not fit into a datagram.
+        let many = to("many").unwrap().ip().unwrap();
+        assert!(many.to_string().starts_with("127.0.2."), "{many}");
+        assert_eq!(to("none.dns.test.").unwrap_err().cause(), Cause::HostNotFound);
+        assert_eq!(to("a.failing.test.").unwrap_err().cause(), Cause::NameServerFailed { rcode: 2 });
+        // The namespace has no route to it.
+        assert_eq!(to("v6.dns.test").unwrap_err().op(), Op::Connect);
+    });
+}
+
+/// Of the two addresses of the name, one drops every SYN, and dnsmasq gives either first.
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN and dnsmasq"]
+fn a_black_hole_among_the_addresses_of_a_name_costs_a_stagger() {
+    with_files("", CONFIG, |directory| {
+        let _server = Dnsmasq::start(directory, "127.0.0.2 db.dns.test\n127.0.0.3 db.dns.test\n", "");
+        let live = TcpListener::bind("127.0.0.3:0").unwrap();
+        let port = live.local_addr().unwrap().port();
+        let dead = TcpListener::bind(("127.0.0.2", port)).unwrap();
+        drop_all(&dead);
+        let times: Vec<Duration> = (0..6)
+            .map(|_| {
+                let (peer, took) = connected_to("db.dns.test", port, Connector::new());
+                assert_eq!(peer, Ok(live.local_addr().unwrap().into()));
+                took
+            })
+            .collect();
+        println!("connected after {times:?}");
+        // The best of several: the machine is shared.
+        let slow = times.into_iter().filter(|took| *took >= race::STAGGER_DEFAULT).min().unwrap();
+        assert!(slow < race::STAGGER_DEFAULT + SLACK, "{slow:?}");
+
+        let timeout = Duration::from_millis(300);
+        drop_all(&live);
+        let given_up = (0..3).map(|_| {
+            let (outcome, took) = connected_to("db.dns.test", port, Connector::new().with_timeout(Some(timeout)));
+            assert_eq!(outcome.unwrap_err().errno(), Some(Errno::TIMEDOUT));
+            took
+        });
+        let took = given_up.min().unwrap();
+        println!("given up after {took:?} of {timeout:?}");
+        assert!(took >= timeout && took < timeout + SLACK, "{took:?}");
+    });
+}
+
 /// What `getent` of glibc prints.
 fn of_glibc(name: &str) -> BTreeSet<IpAddr> {
     let output = Command::new("getent").args(["ahosts", name]).output().unwrap();
@@ -228,7 +322,7 @@ fn without_a_route_the_lookup_fails_at_once() {
     with_files("", "nameserver 192.0.2.53\noptions timeout:30\n", |_| {
         let mut stub = Stub::new().unwrap();
         let failed = stub.start("db.internal", 80, Families::Any).unwrap_err();
-        assert_eq!(failed.errno(), Some(anet::Errno::NETUNREACH));
+        assert_eq!(failed.errno(), Some(Errno::NETUNREACH));
         assert_eq!(stub.advance(), Ok(Progress::Done));
         assert_eq!(stub.addresses(), &Addresses::new());
     });

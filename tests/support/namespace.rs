@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
-    os::fd::AsRawFd,
+    os::fd::{AsFd, AsRawFd},
 };
 
 use super::with_own_descriptors;
@@ -60,4 +60,21 @@ fn configure(what: libc::c_ulong, request: &libc::ifreq) {
     // SAFETY: the request is a whole `ifreq`, of which the kernel reads the name and the value.
     let answer = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, std::ptr::from_ref(request)) };
     assert_eq!(answer, 0, "ioctl {what:#x}: {}", std::io::Error::last_os_error());
+}
+
+/// Drops everything that arrives at a socket.
+pub fn drop_all(fd: impl AsFd) {
+    let mut reject = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut reject };
+    // SAFETY: the kernel copies the program, which has one instruction, during the call.
+    let answer = unsafe {
+        libc::setsockopt(
+            fd.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of_val(&program) as libc::socklen_t,
+        )
+    };
+    assert_eq!(answer, 0, "SO_ATTACH_FILTER: {}", std::io::Error::last_os_error());
 }
