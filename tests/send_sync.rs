@@ -45,5 +45,7 @@ fn public_types_are_send_and_sync() {
         is_send_and_sync::<(EventLoop<'_, u32>, FileSlot<u32>)>();
         is_send_and_sync::<(Connection<u32>, Event, Io<'_>, Key, ListenOptions, ListenerId, WatchId)>();
         is_send_and_sync::<(Refused<u32>, Server<'_, u32, 8>, Slot<u32>, Slots<'_, u32>)>();
+        #[cfg(feature = "dns")]
+        is_send_and_sync::<(anet::server::Lookup, anet::server::Lookups<'_>, anet::resolve::dns::Stub<'_>)>();
     }
 }

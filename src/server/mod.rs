@@ -13,6 +13,9 @@
 //! it: at once, and again at the end of the turn. Where those reads usually fail, the server skips them, and most
 //! connections take an `epoll_ctl` and another wait instead.
 //!
+//! Outgoing connections race to a list of addresses ([`Server::connect`]), or to those of a name, which the server looks
+//! up in the same loop (`connect_to_name`, with the feature `dns`).
+//!
 //! Datagrams are served in the same loop. [`Server::watch`] a [`Datagram`](crate::Datagram), receive a batch at
 //! [`Event::Watched`], and let other events have their turn: what is left is reported again. A bind list opens TCP and
 //! UDP on one port ([`Protocols::TcpAndUdp`](crate::listen::Protocols::TcpAndUdp)); `examples/one_port.rs` serves both.

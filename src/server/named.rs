@@ -41,6 +41,9 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     /// TTL, at least one second; after a connection has failed, the next one asks again. A lookup ends when its last
     /// connection is closed.
     ///
+    /// With an answer at hand, this costs the calls of a connection to an address. A lookup adds eleven for one family
+    /// over UDP, six for the other (counted with strace), and those that read the files.
+    ///
     /// If there is no address, [`Event::Closing`](super::Event::Closing) reports the lookup's error, such as
     /// [`HostNotFound`](Cause::HostNotFound) or [`NoAnswer`](Cause::NoAnswer), and
     /// [`DeadlinePassed`](Cause::DeadlinePassed) if the time is over first. While the name is resolved, reading and

@@ -9,6 +9,8 @@ mod acceptor;
 mod buffers;
 mod errors;
 mod fallback;
+#[cfg(feature = "dns")]
+mod names;
 mod one_call;
 mod pipes;
 mod port_files;

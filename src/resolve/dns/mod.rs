@@ -1,8 +1,9 @@
 //! DNS without libc, threads or an allocator: a stub resolver (RFC 1034, 5.3.1) that asks the servers of
 //! `/etc/resolv.conf`.
 //!
-//! [`Stub`] resolves one name at a time. It is one descriptor for a poller, and a deadline; it never blocks. Reading
-//! and writing messages is left to the crate [`domain`](https://docs.rs/domain).
+//! [`Stub`] resolves one name at a time. It is one descriptor for a poller, and a deadline; it never blocks. A server
+//! [connects to names](crate::server::Server::connect_to_name) by itself. Reading and writing messages is left to the
+//! crate [`domain`](https://docs.rs/domain).
 //!
 //! A and AAAA are asked at the same time, each from a socket of its own with a port that the kernel chooses at random
 //! and with a random id. A datagram counts only if it comes from the server that was asked and has the question that was
