@@ -14,7 +14,7 @@ use anet::{
     error::Cause,
     listen::{self, Access},
     option,
-    resolve::Family,
+    resolve::{Address, Addresses, Family, Source},
 };
 use support::*;
 
@@ -295,6 +295,30 @@ fn addresses_can_arrive_while_attempts_are_running() {
     pending.answered(Family::V6);
     let stream = connected_by_poller(&mut pending).unwrap();
     assert_eq!((stream.peer_addr().unwrap(), pending.attempts().count()), (listener.local_addr().unwrap(), 2));
+}
+
+#[test]
+fn a_lookup_adds_each_address_once_and_leaves_room_for_the_other_family() {
+    let port = refusing().port().unwrap();
+    let addresses = |ips: &[String]| -> Addresses {
+        ips.iter().map(|ip| Address::new(SocketAddr::new(ip.parse().unwrap(), port), Source::Other)).collect()
+    };
+    let v4: Vec<String> = (1..=16).map(|n| format!("127.0.0.{n}")).collect();
+    let all = [&v4[..8], &["::1".to_owned(), "::1".to_owned(), v4[0].clone()]].concat();
+    let mut pending = Pending::new(Vec::new(), LocalAddr::Any).awaiting(Family::V4).awaiting(Family::V6);
+    pending.resolved(&Addresses::new(), false);
+    assert!(pending.timeout().is_none());
+    pending.resolved(&addresses(&v4), false);
+    pending.resolved(&addresses(&v4), false);
+    // Every address refuses, but the other family is still to come.
+    eventually(PATIENCE, || {
+        assert!(pending.advance(|_| Ok(())).unwrap().is_none());
+        (pending.attempts().filter(|tried| tried.outcome != Outcome::Running).count() == 8).then_some(())
+    });
+    pending.resolved(&addresses(&all), true);
+    pending.wait().unwrap_err();
+    let tried: Vec<_> = pending.attempts().map(|tried| *tried.endpoint).collect();
+    assert_eq!(tried, addresses(&all).iter().map(Address::endpoint).collect::<Vec<_>>());
 }
 
 #[test]

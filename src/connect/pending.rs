@@ -15,7 +15,7 @@ use crate::{
     addr::Endpoint,
     error::{AddrError, Cause, Errno, Error, Op, Result},
     option,
-    resolve::Family,
+    resolve::{Address, Addresses, Family},
     stream::Stream,
     sys::{self, PollFd, PollFlags},
 };
@@ -80,6 +80,22 @@ impl<L: AsRef<[Endpoint]> + Extend<Endpoint>> Pending<L> {
     pub fn push(&mut self, endpoint: Endpoint) {
         if self.race.push(&endpoint).is_some() {
             self.endpoints.extend([endpoint]);
+        }
+    }
+
+    /// Adds the addresses that a lookup has found so far, those that are not there yet. Until it is complete, the
+    /// families among them count as answered, and half of the room is kept for the other.
+    pub fn resolved(&mut self, addresses: &Addresses, is_complete: bool) {
+        let room = if is_complete { CANDIDATES_MAX } else { CANDIDATES_MAX / 2 };
+        for endpoint in addresses.iter().take(room).map(Address::endpoint) {
+            if !self.endpoints.as_ref().contains(&endpoint) {
+                self.push(endpoint);
+            }
+        }
+        for family in [Family::V4, Family::V6] {
+            if is_complete || addresses.of_family(family).next().is_some() {
+                self.answered(family);
+            }
         }
     }
 

@@ -181,10 +181,11 @@ impl Race {
     /// Reports that all addresses of a family have been [pushed](Self::push), or that there are none.
     ///
     /// The first attempt begins as soon as the order's first family is answered. If the other answers first, it waits
-    /// for [`RESOLUTION_DELAY`].
+    /// for [`RESOLUTION_DELAY`]. A family that is not [awaited](Self::awaiting) changes nothing.
     pub fn answered(&mut self, family: Family, now: Duration) {
+        let was_awaited = self.awaits(family);
         self.set_awaited(family, false);
-        if self.candidates.has_begun() {
+        if !was_awaited || self.candidates.has_begun() {
             return;
         }
         self.next_at = if self.is_awaiting() && self.candidates.lacks_first_family() {
@@ -201,8 +202,7 @@ impl Race {
     }
 
     /// Whether the addresses of this family are still to come.
-    #[cfg(feature = "dns")]
-    pub(crate) const fn awaits(&self, family: Family) -> bool {
+    const fn awaits(&self, family: Family) -> bool {
         match family {
             Family::V4 => self.awaits_v4,
             Family::V6 => self.awaits_v6,
@@ -491,6 +491,15 @@ mod tests {
         }
         assert_eq!(resolving(Order::Alternating(Four), &[(10, Four, &[V4]), (20, Six, &[V6])]), [(10, 0), (260, 1)]);
         assert_eq!(resolving(Order::Listed, &[(10, Four, &[V4]), (20, Six, &[V6])]), [(10, 0), (260, 1)]);
+    }
+
+    #[test]
+    fn a_second_answer_does_not_lengthen_the_delay() {
+        let mut race = with(Race::new().with_order(Order::Alternating(Family::V6)), &[V4]);
+        race = race.awaiting(Family::V4).awaiting(Family::V6);
+        race.answered(Family::V4, MS(0));
+        race.answered(Family::V4, MS(40));
+        assert_eq!((race.next(MS(40)), race.next(MS(50))), (wait(50), first(0)));
     }
 
     #[test]

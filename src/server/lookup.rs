@@ -160,7 +160,7 @@ impl Lookup {
             race.push(&address.endpoint());
         }
         for family in [Family::V4, Family::V6] {
-            if race.awaits(family) && self.has_answered(family) {
+            if self.has_answered(family) {
                 race.answered(family, sys::now());
             }
         }
