@@ -20,7 +20,7 @@ use crate::{
     error::{Cause, Error, Op, Result},
     event::{Interest, Poller, slots::Slots as Memory},
     resolve::{
-        ADDRESSES_MAX, Address, Addresses, Families, Family,
+        ADDRESSES_MAX, Address, Addresses, Families, Family, Source,
         dns::{Progress, Stub},
     },
     sys,
@@ -91,11 +91,11 @@ impl Lookup {
         self.known.as_slice().get(candidate).map(Address::endpoint)
     }
 
-    /// The family to try first, unless the connector says which.
-    pub(super) fn first_family(&self) -> Family {
-        let is_complete = matches!(self.state, State::Found(_));
-        let first = self.known.as_slice().first().filter(|_| is_complete).map(Address::family);
-        self.name.families.first().or(first).unwrap_or(Family::V6)
+    /// The family to try first, unless the connector says which. The order of a file counts, not that in which DNS
+    /// servers happen to answer.
+    fn first_family(&self) -> Family {
+        let of_file = self.known.iter().next().filter(|address| address.source() != Source::Dns).map(Address::family);
+        self.name.families.first().or(of_file).unwrap_or(Family::V6)
     }
 
     fn is_pending(&self) -> bool {
@@ -249,11 +249,11 @@ impl Lookups<'_> {
         Ok(number + ROUTES_MAX)
     }
 
-    /// Begins a lookup in place of the answer that is useless first. If all are in use, an old answer is better than
-    /// none.
+    /// Begins a lookup in place of the unused answer that expires first. If all are in use, an expired answer is better
+    /// than none.
     fn begin(&mut self, name: &Name, connector: &Connector) -> Result<usize> {
         let unused = self.all.iter_mut().enumerate().filter(|(_, lookup)| lookup.shared.users == 0);
-        let Some((number, lookup)) = unused.min_by_key(|(_, lookup)| lookup.useless_at()) else {
+        let Some((number, lookup)) = unused.min_by_key(|(_, lookup)| lookup.expires_at()) else {
             let old = |lookup: &Lookup| lookup.is_for(name, connector) && matches!(lookup.state, State::Found(_));
             return self.all.iter().position(old).ok_or(NO_ROOM);
         };
@@ -331,7 +331,7 @@ impl Lookup {
         }
     }
 
-    fn useless_at(&self) -> Duration {
+    fn expires_at(&self) -> Duration {
         if let State::Found(until) = self.state { until } else { Duration::ZERO }
     }
 

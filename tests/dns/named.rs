@@ -3,6 +3,10 @@
 use std::{
     collections::HashMap,
     net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -167,6 +171,33 @@ fn the_first_family_is_tried_at_once_and_the_other_after_the_resolution_delay() 
         assert!(server.next_event().is_none());
         idle(&mut server, SHORT);
     }
+}
+
+/// The server answers for IPv6 at the second try, while the first connection is under way to IPv4.
+#[test]
+fn the_order_of_the_families_does_not_depend_on_which_answers_first() {
+    let silent = SilentListener::new();
+    let tries = AtomicUsize::new(0);
+    let dns = Server::start(move |asked| {
+        let is_late = asked.kind == AAAA && tries.fetch_add(1, Ordering::SeqCst) == 0;
+        if is_late { Vec::new() } else { vec![here(asked).bytes()] }
+    });
+    let config = config(&[dns.addr()]).with_timeout(2 * SHORT).with_attempts(2);
+    let (mut slots, mut lookups) = (slots(8), lookups(&config, 1));
+    let mut server = a_loop(&mut slots, &mut lookups);
+    let families = |server: &Loop<'_, u32>, key| {
+        server.attempts(key).map(|(endpoint, _)| endpoint.ip().unwrap().is_ipv6()).collect::<Vec<_>>()
+    };
+    let first = connect(&mut server, "db.internal", silent.port());
+    let start = Instant::now();
+    while dns.asked().len() < 3 || start.elapsed() < 3 * SHORT {
+        idle(&mut server, SHORT / 5);
+    }
+    assert_eq!(families(&server, first)[0], false);
+    // IPv6 refuses at once, and the other one is under way.
+    let second = connect(&mut server, "db.internal", silent.port());
+    idle(&mut server, SHORT / 5);
+    assert_eq!((families(&server, second), dns.asked().len()), (vec![false, true], 3));
 }
 
 /// The first family's address refuses; the other family's arrives later.
@@ -339,13 +370,30 @@ fn a_lookup_in_use_makes_room_for_no_other_name() {
     server.connect_to_name("c.internal", 80, Families::Any, &Connector::new(), 9).unwrap_err();
 }
 
-/// Nothing listens at the port, and the backlog of this listener is full, so connections to it stay under way.
+/// A listener whose backlog is full, so that connections to it stay under way.
+struct SilentListener {
+    listener: anet::Listener,
+    _clients: Vec<anet::Stream>,
+}
+
+impl SilentListener {
+    fn new() -> Self {
+        let options = anet::SocketOptions::new().with_backlog(0);
+        let listener = anet::listen::tcp("127.0.0.1:0".parse().unwrap(), &options).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let limited = Connector::new().with_timeout(Some(4 * SHORT));
+        let _clients = (0..64).map_while(|_| anet::connect::blocking(&[addr], limited).ok()).collect();
+        Self { listener, _clients }
+    }
+
+    fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port().unwrap()
+    }
+}
+
 #[test]
-fn without_room_an_old_answer_is_better_than_none() {
-    let full = anet::listen::tcp("127.0.0.1:0".parse().unwrap(), &anet::SocketOptions::new().with_backlog(0)).unwrap();
-    let addr = full.local_addr().unwrap();
-    let limited = Connector::new().with_timeout(Some(4 * SHORT));
-    let _clients: Vec<_> = (0..64).map_while(|_| anet::connect::blocking(&[addr], limited).ok()).collect();
+fn without_room_an_expired_answer_is_better_than_none() {
+    let silent = SilentListener::new();
     let dns = Server::answering(|asked| match asked.kind {
         A => asked.reply().address(&asked.name, 0, "127.0.0.1".parse().unwrap()),
         _ => asked.reply(),
@@ -353,7 +401,7 @@ fn without_room_an_old_answer_is_better_than_none() {
     let (mut slots, mut lookups) = (slots(8), lookups(&config(&[dns.addr()]), 2));
     let mut server = a_loop(&mut slots, &mut lookups);
     for asked in [2, 4, 4] {
-        connect(&mut server, "db.internal", addr.port().unwrap());
+        connect(&mut server, "db.internal", silent.port());
         idle(&mut server, 4 * SHORT);
         assert_eq!(dns.asked().len(), asked);
         thread::sleep(SECOND);
@@ -664,10 +712,10 @@ fn a_hundred_names_are_checked_with_eight_lookups() {
 #[test]
 fn a_client_that_reconnects_follows_its_name() {
     let (old, port) = upstream();
-    let moved = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let moved = Arc::new(AtomicBool::new(false));
     let has_moved = moved.clone();
     let dns = Server::answering(move |asked| {
-        let addr = if has_moved.load(std::sync::atomic::Ordering::SeqCst) { "127.0.0.2" } else { "127.0.0.1" };
+        let addr = if has_moved.load(Ordering::SeqCst) { "127.0.0.2" } else { "127.0.0.1" };
         asked.addresses(&[addr])
     });
     let new = TcpListener::bind(("127.0.0.2", port)).unwrap();
@@ -676,7 +724,7 @@ fn a_client_that_reconnects_follows_its_name() {
     let key = connect(&mut server, "redis.internal", port);
     assert_eq!(wait_for(&mut server, connected), key);
     drop((old.accept().unwrap(), old));
-    moved.store(true, std::sync::atomic::Ordering::SeqCst);
+    moved.store(true, Ordering::SeqCst);
     wait_for(&mut server, |event| if let Event::Readable(readable) = event { Some(readable) } else { None });
     server.close(key);
     // The answer is still valid, but its server is gone.
