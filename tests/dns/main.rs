@@ -6,6 +6,7 @@
 mod hostile;
 mod lookups;
 mod named;
+mod named_ends;
 mod real;
 mod server;
 #[path = "../support/mod.rs"]
