@@ -52,7 +52,7 @@ fn swift_ip(text: &str) -> Option<IpAddr> {
     usual_ip(text)
 }
 
-/// An address in its usual form; `None` for others too.
+/// Parses an address in a usual form. `None` does not mean that the text is invalid.
 #[inline(always)]
 pub(crate) fn usual_ip(text: &str) -> Option<IpAddr> {
     swar::ip(text.as_bytes())

@@ -46,9 +46,11 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     ///
     /// If there is no address, [`Event::Closing`](super::Event::Closing) reports the lookup's error, such as
     /// [`HostNotFound`](Cause::HostNotFound) or [`NoAnswer`](Cause::NoAnswer), and
-    /// [`DeadlinePassed`](Cause::DeadlinePassed) if the time is over first. While the name is resolved, reading and
-    /// writing fail with another error than `EAGAIN`: look at
-    /// [`is_connecting`](super::Connection::is_connecting) before.
+    /// [`DeadlinePassed`](Cause::DeadlinePassed) if the time is over first. Read [`attempts`](Self::attempts) before you
+    /// start another connection to the same name, which may replace the list.
+    ///
+    /// While the name is resolved, the connection has no address and no socket of its own: writing to it fails with
+    /// `ENOTCONN` instead of `EAGAIN`, so ask [`is_connecting`](super::Connection::is_connecting) first.
     ///
     /// ```
     /// use anet::{
@@ -79,7 +81,7 @@ impl<'t, T, const SOURCES: usize> Server<'t, T, SOURCES> {
     ///
     /// # Errors
     ///
-    /// The error returns the data: [`NoRoom`](Cause::NoRoom) if no slot is vacant or every lookup is in use; those of
+    /// The error returns the data: [`NoRoom`](Cause::NoRoom) if no slot is vacant or no lookup is free; those of
     /// [`Stub::start`](crate::resolve::dns::Stub::start); the most telling error if every attempt failed at once.
     pub fn connect_to_name(
         &mut self,
