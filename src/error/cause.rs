@@ -99,6 +99,8 @@ causes! {
     HostName, InvalidInput, "Host name where an address is required";
     /// A host name that does not exist.
     HostNotFound, NotFound, "Host not found";
+    /// An interface that is up and has no IP address.
+    InterfaceWithoutAddress, NotFound, "Interface has no address";
     /// A text that is neither an address nor a host name.
     InvalidHostName {
         /// The position of the first offending byte.

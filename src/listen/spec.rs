@@ -16,11 +16,12 @@
 //! | `localhost`, `localhost:80` | the addresses of this host |
 //! | `*`, `*:80` | every IPv4 address |
 //! | `::*`, `::`, `[::]:80` | every IPv6 address |
+//! | `%eth0`, `dev:eth0`, `%3:80` | all addresses of an interface, see [below](#interfaces) |
 //! | `/path`, `unix:path`, `@name` | a Unix socket, written as in [`AddrText`] |
 //! | `fd@3` | an inherited descriptor, see [below](#descriptors-by-number) |
 //!
-//! A leading `-` marks an item as optional: it is no error if this host lacks its address (`EADDRNOTAVAIL`). `*` means
-//! IPv4 only, as in Redis; memcached's `*` is `* -::*`.
+//! A leading `-` marks an item as optional: it is no error if this host lacks its address (`EADDRNOTAVAIL`) or its
+//! interface. `*` means IPv4 only, as in Redis; memcached's `*` is `* -::*`.
 //!
 //! # The list
 //! Blanks, one `,` or one `;` separate items. Blanks around a separator and at either end are ignored. A `,` or `;`
@@ -29,7 +30,17 @@
 //! second one fails to bind. One bad item fails the whole list.
 //!
 //! Write a blank, `,` or `;` in a Unix name as `\x20`, `\x2c` or `\x3b`. Write a host named `unix` with a trailing dot:
-//! `unix.` or `unix.:80`.
+//! `unix.` or `unix.:80`. `dev:80` is port 80 of a host named `dev`.
+//!
+//! # Interfaces
+//! `%eth0` stands for the addresses that the interface has when the list is opened (Linux only), IPv4 before IPv6, and a
+//! link-local address is opened on this interface. A number is the interface's index. Clients that reach one of these
+//! addresses through another interface are served too: the item chooses addresses, and
+//! [`with_bind_index`](crate::SocketOptions::with_bind_index) a link.
+//!
+//! Every address must open; one that is in use fails the list. Only an address that cannot be bound yet or any more
+//! (`EADDRNOTAVAIL`), as during duplicate address detection, is skipped if another one opens. Later changes have no
+//! effect: `diag::Changes` reports them.
 //!
 //! # Descriptors by number
 //! `fd@3` names a listening socket that a supervisor passes to the process at startup. Opening the list duplicates the
@@ -105,6 +116,13 @@ pub enum Target<'a> {
         /// The port.
         port: u16,
     },
+    /// The [addresses](self#interfaces) of an interface.
+    Interface {
+        /// The interface, whose index is not 0.
+        zone: Zone<'a>,
+        /// The port.
+        port: u16,
+    },
     /// A Unix socket, never unnamed.
     Unix(UnixAddr),
     /// An inherited descriptor, 0 to 2147483647. The caller is responsible for the
@@ -138,6 +156,9 @@ impl<'a> Target<'a> {
             let number = cursor.number(DESCRIPTOR_MAX, ParseErrorKind::DescriptorOutOfRange)?;
             return cursor.end(Self::Fd(number));
         }
+        if cursor.take(b'%') || (is_device(text) && cursor.take_all(b"dev:")) {
+            return Self::interface(cursor, default_port);
+        }
         match text {
             "::*" => return Ok(Self::Inet(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), default_port))),
             // The same host with a port, `unix:port`, would be a path.
@@ -151,6 +172,15 @@ impl<'a> Target<'a> {
         HostPort::parse(text).map(|HostPort { host, port }| Self::host(host, port.unwrap_or(default_port)))
     }
 
+    fn interface(mut cursor: Cursor<'a>, default_port: u16) -> Result<Self, ParseError> {
+        let (at, zone) = cursor.zone()?;
+        if zone == Zone::Index(0) {
+            return Err(ParseError::new(ParseErrorKind::ZoneOutOfRange, at));
+        }
+        let port = if cursor.take(b':') { cursor.port()? } else { default_port };
+        cursor.end(Self::Interface { zone, port })
+    }
+
     fn host(host: Host<'a>, port: u16) -> Self {
         match host {
             Host::Ip(ip) => Self::Inet(SocketAddr::new(ip, port)),
@@ -159,6 +189,11 @@ impl<'a> Target<'a> {
             Host::Name(host) => Self::Name { host, port },
         }
     }
+}
+
+/// Whether the text is `dev:` and an interface. `dev:80` is a host and its port.
+fn is_device(text: &str) -> bool {
+    text.strip_prefix("dev:").is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A Unix target, unless the name is empty: the kernel would choose one that no client knows.
@@ -179,13 +214,15 @@ impl fmt::Display for BindSpec<'_> {
     }
 }
 
-/// Such as `127.0.0.1:6379`, `[fe80::1%eth0]:80`, `localhost:80`, `/run/kv.sock`, `fd@3`.
+/// Such as `127.0.0.1:6379`, `[fe80::1%eth0]:80`, `localhost:80`, `%eth0:80`, `/run/kv.sock`, `fd@3`.
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inet(addr) => f.write_str(&SocketText::from(*addr)),
             Self::Zoned { ip, zone, port } => write!(f, "[{}%{zone}]:{port}", SocketText::from(IpAddr::V6(*ip))),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
+            Self::Interface { zone: Zone::Index(index), port } => write!(f, "%{index}:{port}"),
+            Self::Interface { zone: Zone::Name(name), port } => write!(f, "%{name}:{port}"),
             Self::Unix(addr) => f.write_str(&AddrText::unix(addr, separates)),
             Self::Fd(number) => write!(f, "fd@{number}"),
         }
@@ -337,6 +374,9 @@ mod tests {
             (r"@a\x20b\x2c\x3b\x00 /\\", r"@a\x20b\x2c\x3b\x00 /\\"),
             ("fd@3;fd@0;fd@2147483647", "fd@3 fd@0 fd@2147483647"),
             ("unix.:80", "unix.:80"),
+            ("%eth0 -%br-lan.7:80;%3", "%eth0:6379 -%br-lan.7:80 %3:6379"),
+            ("dev:eth0 dev:eth0:80", "%eth0:6379 %eth0:80"),
+            ("dev:80 dev dev:80:90", "dev:80 dev:6379 %80:90"),
         ];
         for (text, whole) in cases {
             assert_eq!(written(text), whole);
@@ -391,6 +431,14 @@ mod tests {
             ("::*:80", UnexpectedByte, 2),
             ("a --b", HyphenAtEdge, 3),
             ("unix", UnexpectedEnd, 4),
+            ("%", UnexpectedEnd, 1),
+            ("%0", ZoneOutOfRange, 1),
+            ("a %4294967296", ZoneOutOfRange, 3),
+            ("%sixteen-letters-", ZoneTooLong, 1),
+            ("%eth0:", MissingPort, 6),
+            ("dev:eth0:65536", PortOutOfRange, 9),
+            ("dev:", MissingPort, 4),
+            ("%eth0/24", UnexpectedByte, 5),
             ("fd@", UnexpectedEnd, 3),
             ("fd@x", UnexpectedByte, 3),
             ("fd@03", LeadingZero, 3),

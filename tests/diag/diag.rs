@@ -3,6 +3,7 @@
 
 mod changes;
 mod interfaces;
+mod listening;
 mod pings;
 mod sockets;
 #[path = "../support/mod.rs"]

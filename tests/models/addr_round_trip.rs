@@ -41,6 +41,7 @@ fn items() -> impl Strategy<Value = String> {
         "(fe80::1%[!-~]{1,16}|\\[fe80::1%[a-z]{1,15}\\]:80)",
         "(@|/|unix:)(\\PC|\\\\x[0-9a-f]{2}){0,40}",
         "(\\*|::\\*|fd@[0-9]{1,10}|\\*:[0-9]{1,5})",
+        "(%|dev:)[!-~]{1,16}(:[0-9]{1,5})?",
     ];
     (any::<bool>(), text).prop_map(|(optional, text)| if optional { format!("-{text}") } else { text })
 }

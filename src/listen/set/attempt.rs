@@ -1,7 +1,7 @@
 //! One attempt to open all addresses of a list.
 //!
 //! An attempt opens an entry for one protocol after the other. An entry succeeds if, for each requested protocol, one
-//! of its addresses opens; only a host name has several. An entry is skipped for all protocols or for none: a list that
+//! of its addresses opens; only a host name and an interface have several. An entry is skipped for all protocols or for none: a list that
 //! requests UDP never opens with TCP alone because of an error that only UDP has.
 
 #![allow(clippy::result_large_err, reason = "a list is opened once, when a server starts")]
@@ -119,21 +119,19 @@ impl<'a> Attempt<'a> {
         let protocols = self.options.protocols;
         let mut outcome = Outcome::NotAsked;
         let mut missing = None;
-        for ResolvedAddr { index, optional, socket } in
-            addrs.iter().filter(|entry| is_asked(entry, protocol, protocols))
-        {
-            let Err(failed) = self.open_socket(socket, protocol) else {
+        for addr in addrs.iter().filter(|entry| is_asked(entry, protocol, protocols)) {
+            let Err(failed) = self.open_socket(&addr.socket, protocol) else {
                 outcome = Outcome::Open;
                 continue;
             };
-            let (entry, error) = (SpecError::new(*index, failed), failed.error());
-            let is_collision = self.is_collision(socket, error);
-            if is_collision || !may_be_missing(*optional, error) {
+            let (entry, error) = (SpecError::new(addr.index, failed), failed.error());
+            let is_collision = self.is_collision(&addr.socket, error);
+            if is_collision || !may_be_missing(addr, error) {
                 return Err(Stop { entry, is_collision });
             }
             self.skip(entry);
             outcome = outcome.or_passed_over(entry);
-            if !is_tolerated(*optional, error) {
+            if !is_tolerated(addr, error) {
                 missing = missing.or(Some(entry));
             }
         }
@@ -158,6 +156,7 @@ impl<'a> Attempt<'a> {
             }
             Socket::Unix(addr) => push(&mut self.set.listeners, unix(addr, socket_options, access)?),
             Socket::Fd(number) => push(&mut self.set.listeners, inherited(*number)?),
+            Socket::Missing(error) => Err(AddrError::nowhere(*error)),
         }
     }
 
@@ -231,9 +230,9 @@ fn is_same(one: &SpecError, other: &SpecError) -> bool {
 
 fn is_asked(entry: &ResolvedAddr<'_>, protocol: Protocol, protocols: Protocols) -> bool {
     match (protocol, entry.socket) {
-        (Protocol::Stream, Socket::Inet(_)) => protocols != Protocols::Udp,
+        (Protocol::Stream, Socket::Inet(_) | Socket::Missing(_)) => protocols != Protocols::Udp,
         (Protocol::Stream, _) => true,
-        (Protocol::Udp, Socket::Inet(_)) => protocols != Protocols::Tcp,
+        (Protocol::Udp, Socket::Inet(_) | Socket::Missing(_)) => protocols != Protocols::Tcp,
         (Protocol::Udp, _) => false,
     }
 }
@@ -251,14 +250,15 @@ fn inherited(number: u32) -> Result<Listener, AddrError> {
 }
 
 /// Whether to skip this address if the entry has another.
-fn may_be_missing(optional: bool, error: Error) -> bool {
-    error.is_addr_in_use() || error.is(Errno::ADDRNOTAVAIL) || is_tolerated(optional, error)
+fn may_be_missing(addr: &ResolvedAddr<'_>, error: Error) -> bool {
+    (addr.is_alternative && error.is_addr_in_use()) || error.is(Errno::ADDRNOTAVAIL) || is_tolerated(addr, error)
 }
 
 /// Whether to skip this entry of the list.
-fn is_tolerated(optional: bool, error: Error) -> bool {
+fn is_tolerated(addr: &ResolvedAddr<'_>, error: Error) -> bool {
     match error.errno() {
-        Some(Errno::ADDRNOTAVAIL) => optional,
+        _ if matches!(addr.socket, Socket::Missing(_)) => true,
+        Some(Errno::ADDRNOTAVAIL) => addr.optional,
         Some(errno) => {
             [Errno::AFNOSUPPORT, Errno::NOPROTOOPT, Errno::PFNOSUPPORT, Errno::PROTONOSUPPORT, Errno::SOCKTNOSUPPORT]
                 .contains(&errno)

@@ -1,6 +1,8 @@
 //! A whole bind list, opened completely or not at all.
 
 mod attempt;
+#[cfg(target_os = "linux")]
+mod interface;
 mod resolved;
 
 use core::{fmt, slice};
@@ -101,10 +103,10 @@ impl ListenerSet {
     ///
     /// As in Redis, an entry is skipped if this host lacks its protocol (`EAFNOSUPPORT`, `EPFNOSUPPORT`,
     /// `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT`, `ENOPROTOOPT`), and an optional entry if this host lacks its address
-    /// (`EADDRNOTAVAIL`), provided it fails for each protocol; [`skipped`](Self::skipped) returns these errors. All
-    /// addresses with port 0 share one port, for every family and protocol: the kernel chooses it for the first
-    /// address, and chooses another if a later address cannot have it, up to 32 times. Zones are looked up before any
-    /// socket opens.
+    /// (`EADDRNOTAVAIL`) or its interface, provided it fails for each protocol; [`skipped`](Self::skipped) returns these
+    /// errors. All addresses with port 0 share one port, for every family and protocol: the kernel chooses it for the
+    /// first address, and chooses another if a later address cannot have it, up to 32 times. Zones and the addresses of
+    /// [interfaces](super::spec#interfaces) are looked up before any socket opens.
     ///
     /// The options and the access apply to the sockets opened here. An inherited descriptor (`fd@3`) is duplicated and
     /// keeps its options; the caller is [responsible for its number](super::spec#descriptors-by-number).
@@ -112,7 +114,9 @@ impl ListenerSet {
     /// # Errors
     ///
     /// The first entry that failed, with its error: those of [`tcp`](super::tcp()), [`udp`](super::udp()) and
-    /// [`unix`](super::unix()), `ENODEV` for a missing interface, `EBADF` or `ENOTSOCK` for a descriptor that is not
+    /// [`unix`](super::unix()), `ENODEV` for a missing interface, `ENETDOWN` for one that is down and has no address,
+    /// [`InterfaceWithoutAddress`](crate::error::Cause::InterfaceWithoutAddress),
+    /// [`TooManyAddresses`](crate::error::Cause::TooManyAddresses) if the list has more than 16 addresses, `EBADF` or `ENOTSOCK` for a descriptor that is not
     /// open or not a socket, [`NotListening`](crate::error::Cause::NotListening) for a socket that does not listen,
     /// [`HostName`](crate::error::Cause::HostName) for a host name, which this function does not resolve. If every entry was skipped,
     /// the first skipped entry.
@@ -146,8 +150,7 @@ impl ListenerSet {
     ///
     /// # Errors
     ///
-    /// Those of [`open_with`](Self::open_with), except for names: the errors of the resolver,
-    /// [`TooManyAddresses`](crate::error::Cause::TooManyAddresses) if the list has more than 16 addresses.
+    /// Those of [`open_with`](Self::open_with), except for names: the errors of the resolver.
     pub fn open_resolving(
         list: &BindList<'_>,
         protocols: Protocols,

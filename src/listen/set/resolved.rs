@@ -2,22 +2,28 @@
 
 use core::net::{SocketAddr, SocketAddrV6};
 
+use arrayvec::ArrayVec;
 use heapless::Vec;
 
 use super::SpecError;
+#[cfg(target_os = "linux")]
+use super::interface::addresses as interface_addrs;
 use crate::{
     addr::UnixAddr,
-    error::{AddrError, Cause, Error, Op, Result, ResultExt},
+    error::{AddrError, Cause, Errno, Error, Op, Result, ResultExt},
     listen::spec::{BIND_LIST_MAX, BindList, BindSpec, Target},
     resolve::{self, Families, Resolve},
 };
 
-/// One address to open. The addresses of one name are adjacent and share its index.
+/// One address to open. The addresses of one name or interface are adjacent and share its index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResolvedAddr<'a> {
     /// The position in the list, from 0.
     pub(super) index: usize,
     pub(super) optional: bool,
+    /// Whether another address of the entry makes up for this one being in use: a name needs one address, an interface
+    /// all.
+    pub(super) is_alternative: bool,
     pub(super) socket: Socket<'a>,
 }
 
@@ -26,6 +32,8 @@ pub(super) enum Socket<'a> {
     Inet(SocketAddr),
     Unix(&'a UnixAddr),
     Fd(u32),
+    /// An optional entry whose interface or address this host lacks.
+    Missing(Error),
 }
 
 impl Socket<'_> {
@@ -33,6 +41,20 @@ impl Socket<'_> {
     pub(super) fn asks_for_any_port(&self) -> bool {
         matches!(self, Self::Inet(addr) if addr.port() == 0)
     }
+}
+
+/// The addresses of one interface.
+pub(super) type InterfaceAddrs = ArrayVec<SocketAddr, BIND_LIST_MAX>;
+
+/// Only implemented for Linux.
+#[cfg(not(target_os = "linux"))]
+fn interface_addrs(_: crate::addr::parse::Zone<'_>, _: u16) -> Result<InterfaceAddrs> {
+    Err(Error::new(Op::Address, Errno::NODEV))
+}
+
+/// Whether this host lacks the interface, or the interface an address.
+fn lacks_address(error: Error) -> bool {
+    error.is(Errno::NODEV) || error.is(Errno::NETDOWN) || error.cause() == Cause::InterfaceWithoutAddress
 }
 
 /// The resolved addresses, at most as many as a list has entries.
@@ -50,13 +72,15 @@ impl<'a> Resolved<'a> {
     }
 
     fn add(&mut self, index: usize, spec: &'a BindSpec<'_>, resolver: &mut dyn Resolve) -> Result<()> {
-        let entry = |socket| ResolvedAddr { index, optional: spec.optional, socket };
+        let is_alternative = matches!(spec.target, Target::Name { .. });
+        let entry = |socket| ResolvedAddr { index, optional: spec.optional, is_alternative, socket };
         match &spec.target {
             Target::Inet(addr) => self.push(entry(Socket::Inet(*addr))),
-            Target::Zoned { ip, zone, port } => {
-                let addr = SocketAddrV6::new(*ip, *port, 0, resolve::interface_index(zone).op(Op::Address)?);
-                self.push(entry(Socket::Inet(addr.into())))
-            }
+            Target::Zoned { ip, zone, port } => match resolve::interface_index(zone).op(Op::Address) {
+                Ok(index) => self.push(entry(Socket::Inet(SocketAddrV6::new(*ip, *port, 0, index).into()))),
+                Err(error) if spec.optional && lacks_address(error) => self.push(entry(Socket::Missing(error))),
+                Err(error) => Err(error),
+            },
             Target::Name { host, port } => {
                 let addresses = resolver.resolve(host, *port, Families::Any)?;
                 if addresses.is_cut() {
@@ -68,6 +92,11 @@ impl<'a> Resolved<'a> {
                 }
                 addresses.iter().try_for_each(|address| self.push(entry(Socket::Inet(address.addr()))))
             }
+            Target::Interface { zone, port } => match interface_addrs(*zone, *port) {
+                Ok(addresses) => addresses.iter().try_for_each(|addr| self.push(entry(Socket::Inet(*addr)))),
+                Err(error) if spec.optional && lacks_address(error) => self.push(entry(Socket::Missing(error))),
+                Err(error) => Err(error),
+            },
             Target::Unix(addr) => self.push(entry(Socket::Unix(addr))),
             Target::Fd(number) => self.push(entry(Socket::Fd(*number))),
         }
