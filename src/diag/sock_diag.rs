@@ -42,7 +42,9 @@ impl SockDiag {
 
     /// Lists TCP or UDP sockets, first those of IPv4, then those of IPv6. The order within a family is the kernel's.
     ///
-    /// Sockets that are created or closed during the listing may be in it or not.
+    /// Sockets that are created or closed during the listing may be in it or not; unlike with interfaces, the kernel
+    /// does not report that there were any. It continues by position in a hash chain, so that in rare cases a socket
+    /// next to a closed one is missed.
     ///
     /// # Errors
     ///

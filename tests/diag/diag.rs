@@ -4,8 +4,10 @@
 mod changes;
 mod interfaces;
 mod listening;
+mod many;
 mod pings;
 mod sockets;
+mod ss;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;

@@ -1,8 +1,10 @@
 //! The system's tools, run in the namespace of the calling thread.
 
 use std::{
-    io::Write,
+    fmt::Display,
+    io::{self, Write},
     process::{Command, Stdio},
+    thread,
 };
 
 use serde_json::Value;
@@ -23,9 +25,12 @@ pub fn ip(commands: &str) {
     assert!(refused.is_empty(), "{commands}: {refused}");
 }
 
-/// Runs commands of `ip` and returns whether this kernel can do them.
-pub fn try_ip(commands: &str) -> bool {
-    run_ip(commands).is_empty()
+/// Runs commands of `ip` that need a part of the kernel that it may lack.
+pub fn ip_for_kernels_with(what: &str, commands: &str) {
+    let refused = run_ip(commands);
+    if !refused.is_empty() {
+        skip_for_kernel(what, refused.trim_end());
+    }
 }
 
 fn run_ip(commands: &str) -> String {
@@ -45,4 +50,12 @@ pub fn json(command: &str) -> Vec<Value> {
         Ok(Value::Array(values)) => values,
         other => panic!("{command}: {other:?}"),
     }
+}
+
+/// Says, past the test harness, which part of a test this kernel was built without.
+pub fn skip_for_kernel(what: &str, error: impl Display) {
+    let thread = thread::current();
+    let test = thread.name().unwrap_or_default();
+    // The harness captures only the macros. A lost message is no reason to fail.
+    let _ = writeln!(io::stderr(), "\nSKIPPED: {test}: this kernel lacks {what}: {error}");
 }
