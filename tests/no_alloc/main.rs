@@ -224,6 +224,8 @@ fn opening_listeners_and_pipes_does_not_allocate() {
         for _ in 0..GROUP {
             let list = BindList::parse("127.0.0.1 -::1", 0).unwrap();
             drop(black_box(ListenerSet::open(&list, &options(), &Access::default()).unwrap()));
+            let list = BindList::parse("%lo", 0).unwrap();
+            drop(black_box(ListenerSet::open(&list, &options(), &Access::default()).unwrap()));
             let listener = listen::unix(&addr, &options(), &Access { mode: Some(0o700), group: None }).unwrap();
             assert_eq!(listener.remove_file(), Ok(true));
             assert!(option::nonblocking(&pipe(EndFlags::NONBLOCK, EndFlags::empty()).unwrap().read).unwrap());

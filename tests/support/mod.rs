@@ -117,12 +117,15 @@ pub fn open_fds() -> usize {
 ///
 /// The table is empty, so `test` must open what it uses.
 pub fn with_own_descriptors<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    // The harness's thread has the name of the test.
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
+        let builder = std::thread::Builder::new().name(name);
+        let thread = builder.spawn_scoped(scope, || {
             leave_all_descriptors();
             test()
         });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        thread.unwrap().join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
