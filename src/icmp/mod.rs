@@ -38,15 +38,21 @@
 mod control;
 mod packet;
 mod pinger;
+mod plan;
+mod request;
 mod socket;
 mod statistics;
+mod target;
 
 use core::time::Duration;
 
 pub use packet::{Answer, Echo, Failure, Quoted, Version, parse};
-pub use pinger::{Lost, Outcome, Pinger, Plan, Request, Target, WINDOW};
+pub use pinger::{Lost, Outcome, Pinger};
+pub use plan::Plan;
+pub use request::Request;
 pub use socket::{Arrival, IcmpSocket};
 pub use statistics::Statistics;
+pub use target::{Target, WINDOW};
 
 /// The monotonic clock, which a [`Pinger`] and an [`Arrival`] count by.
 #[doc(alias = "CLOCK_MONOTONIC")]

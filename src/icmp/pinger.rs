@@ -1,172 +1,20 @@
 //! [`Pinger`]: when to ask which host, and what an answer means. Pure.
 
-use core::{
-    net::{IpAddr, SocketAddr, SocketAddrV6},
-    time::Duration,
-};
+use core::{net::IpAddr, time::Duration};
 
 use super::{
-    packet::{self, Answer, Echo, Failure, HEADER_LEN, Quoted, Version},
+    packet::{Answer, Echo, Failure, Quoted},
+    plan::Plan,
+    request::{Request, TOKEN_LEN, is_ours, token},
     socket::Arrival,
-    statistics::Statistics,
+    target::{Entry, State, Target},
 };
-use crate::error::{Errno, Error, Op, Result};
-
-/// The requests to one target that may be unanswered at a time; further ones wait.
-pub const WINDOW: usize = 32;
-
-/// The part of the payload that makes it ours: the pinger's cookie, the target, the number of the request.
-const TOKEN_LEN: usize = 16;
-
-/// How a [`Pinger`] asks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[must_use]
-pub struct Plan {
-    interval: Duration,
-    timeout: Duration,
-    count: Option<u32>,
-    payload_len: u16,
-}
-
-/// One request a second without an end, each with 56 bytes and 10 s to be answered, as `ping(8)` does.
-impl Default for Plan {
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(1), timeout: Duration::from_secs(10), count: None, payload_len: 56 }
-    }
-}
-
-impl Plan {
-    /// The time between two requests to a target.
-    pub const fn with_interval(mut self, interval: Duration) -> Self {
-        self.interval = interval;
-        self
-    }
-
-    /// How long a request waits for its reply. A later one is ignored.
-    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// The number of requests to each target; `None`: no end.
-    pub const fn with_count(mut self, count: Option<u32>) -> Self {
-        self.count = count;
-        self
-    }
-
-    /// The length of a request's payload in bytes, at least 16, which identify it; the ICMP header has 8 more. IPv4
-    /// carries 65507 at most.
-    pub const fn with_payload_len(mut self, payload_len: u16) -> Self {
-        self.payload_len = if payload_len < TOKEN_LEN as u16 { TOKEN_LEN as u16 } else { payload_len };
-        self
-    }
-}
-
-/// What has become of a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
-    Waiting,
-    Answered,
-    /// An error has arrived, or the time is over.
-    Over,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    sent_at: Duration,
-    state: State,
-}
-
-/// A host to ping, and how it has answered. About 800 bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    addr: SocketAddr,
-    /// The number of requests made so far, which is the number of the last one.
-    count: u32,
-    /// All requests before this one are over or answered.
-    oldest: u32,
-    due: Duration,
-    window: [Entry; WINDOW],
-    statistics: Statistics,
-}
-
-impl Target {
-    /// A host by its address. A link-local IPv6 address needs a [zone](Self::with_zone).
-    pub const fn new(ip: IpAddr) -> Self {
-        const UNUSED: Entry = Entry { sent_at: Duration::ZERO, state: State::Over };
-        Self {
-            addr: SocketAddr::new(ip, 0),
-            count: 0,
-            oldest: 1,
-            due: Duration::ZERO,
-            window: [UNUSED; WINDOW],
-            statistics: Statistics {
-                sent: 0,
-                received: 0,
-                duplicates: 0,
-                errors: 0,
-                rtt_min: Duration::ZERO,
-                rtt_max: Duration::ZERO,
-                sum: 0,
-                sum_of_squares: 0,
-            },
-        }
-    }
-
-    /// The same through the interface with this number; IPv4 ignores it.
-    #[must_use]
-    pub const fn with_zone(mut self, index: u32) -> Self {
-        if let IpAddr::V6(ip) = self.addr.ip() {
-            self.addr = SocketAddr::V6(SocketAddrV6::new(ip, 0, 0, index));
-        }
-        self
-    }
-
-    /// The address.
-    pub const fn ip(&self) -> IpAddr {
-        self.addr.ip()
-    }
-
-    /// How it has answered.
-    pub const fn statistics(&self) -> &Statistics {
-        &self.statistics
-    }
-
-    fn entry(&mut self, number: u32) -> &mut Entry {
-        // The index is below the length.
-        &mut self.window[number as usize % WINDOW]
-    }
-
-    fn state(&self, number: u32) -> State {
-        self.window.get(number as usize % WINDOW).map_or(State::Over, |entry| entry.state)
-    }
-
-    /// Whether another request may be made: the plan is not over, and the window not full.
-    fn may_ask(&self, plan: &Plan) -> bool {
-        plan.count.is_none_or(|count| self.count < count)
-            && self.count < u32::MAX
-            && self.state(self.count.wrapping_add(1)) != State::Waiting
-    }
-
-    /// When something is to be done for this target.
-    fn deadline(&self, plan: &Plan) -> Option<Duration> {
-        let due = self.may_ask(plan).then_some(self.due);
-        let expiry = (self.oldest..=self.count)
-            .find(|&number| self.state(number) == State::Waiting)
-            .and_then(|number| self.window.get(number as usize % WINDOW))
-            .map(|entry| entry.sent_at.saturating_add(plan.timeout));
-        due.into_iter().chain(expiry).min()
-    }
-
-    /// The number of the request that waits and has this sequence number.
-    fn number_of(&self, sequence: u16) -> Option<u32> {
-        let behind = (self.count as u16).wrapping_sub(sequence);
-        let number = self.count.checked_sub(behind.into()).filter(|&number| number > 0)?;
-        (usize::from(behind) < WINDOW).then_some(number)
-    }
-}
+use crate::error::Result;
 
 /// Pings many targets. See the [module](super) for a loop.
+///
+/// Asking it what to do takes constant time while there is nothing to do, however many targets there are, so that a
+/// server can ask at every turn. When something is due, it looks at all targets.
 #[derive(Debug)]
 pub struct Pinger<'t> {
     targets: &'t mut [Target],
@@ -174,50 +22,20 @@ pub struct Pinger<'t> {
     cookie: u64,
     /// Where the next search for a due target begins, so that each has its turn.
     cursor: usize,
+    /// No target that may be asked is due before.
+    due: Duration,
+    /// No request that waits is lost before.
+    expiry: Duration,
+    /// The number of requests that wait.
+    waiting: usize,
+    /// The number of requests since there was none.
+    burst: usize,
 }
 
-/// A request to send.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Request {
-    /// The index of the target.
-    pub target: usize,
-    /// The number of the request to this target, from 1 on; its lower 16 bits are the sequence number in the packet.
-    pub sequence: u32,
-    /// Where to send it, with port 0.
-    pub to: SocketAddr,
-    token: [u8; TOKEN_LEN],
-    payload_len: u16,
-}
-
-impl Request {
-    /// Writes the ICMP message. A socket whose kernel sets the identifier and the checksum overwrites both.
-    ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE` if `buf` is too short.
-    pub fn encode<'b>(&self, identifier: u16, buf: &'b mut [u8]) -> Result<&'b [u8]> {
-        let len = HEADER_LEN + usize::from(self.payload_len);
-        let message = buf.get_mut(..len).ok_or(Error::new(Op::SendTo, Errno::MSGSIZE))?;
-        let version = if self.to.is_ipv4() { Version::V4 } else { Version::V6 };
-        let header = [version.request(), 0, 0, 0].into_iter();
-        let header = header.chain(identifier.to_be_bytes()).chain((self.sequence as u16).to_be_bytes());
-        for (to, from) in message.iter_mut().zip(header.chain(payload(&self.token))) {
-            *to = from;
-        }
-        if version == Version::V4 {
-            let [high, low] = packet::checksum(message).to_be_bytes();
-            if let [_, _, a, b, ..] = message {
-                (*a, *b) = (high, low);
-            }
-        }
-        Ok(message)
-    }
-}
-
-/// The token, and then bytes that count up.
-fn payload(token: &[u8; TOKEN_LEN]) -> impl Iterator<Item = u8> {
-    token.iter().copied().chain((TOKEN_LEN as u8..=u8::MAX).chain(core::iter::repeat(0..=u8::MAX).flatten()))
-}
+/// The most requests in a row. Linux has room for the replies to four times as many by default.
+const BURST: usize = 64;
+/// Later than every deadline.
+const NEVER: Duration = Duration::MAX;
 
 /// What an arrival means for a target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -263,7 +81,7 @@ impl<'t> Pinger<'t> {
         for (index, target) in targets.iter_mut().enumerate() {
             target.due = now + (plan.interval / count).saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
         }
-        Self { targets, plan, cookie: scrambled(now), cursor: 0 }
+        Self { targets, plan, cookie: scrambled(now), cursor: 0, due: now, expiry: NEVER, waiting: 0, burst: 0 }
     }
 
     /// The targets, in the order they were given.
@@ -271,19 +89,21 @@ impl<'t> Pinger<'t> {
         self.targets
     }
 
-    /// When the pinger has something to do: a request is due, or lost. `None` if all requests are answered or over.
+    /// When to ask [`next_lost`](Self::next_lost) and [`next_request`](Self::next_request) again; `None` if no request
+    /// waits and none is left. It may be too early, never too late: ask each until it returns `None`.
     pub fn deadline(&self) -> Option<Duration> {
-        self.targets.iter().filter_map(|target| target.deadline(&self.plan)).min()
+        Some(self.due.min(self.expiry)).filter(|&deadline| deadline < NEVER)
     }
 
-    /// The next request that is due; `None` if there is none now.
+    /// The next request that is due; `None` if there is none now, and after 64 in a row: after a delay many targets are
+    /// due at once, and their replies would overflow the socket. Receive, and ask again: the [deadline](Self::deadline)
+    /// has passed already.
     pub fn next_request(&mut self, now: Duration) -> Option<Request> {
-        let count = self.targets.len();
-        let turns = (self.cursor..count).chain(0..self.cursor.min(count));
-        let is_due = |target: &Target| target.due <= now && target.may_ask(&self.plan);
-        let index = turns.into_iter().find(|&index| self.targets.get(index).is_some_and(is_due))?;
+        let index = self.due_target(now)?;
         self.cursor = index + 1;
+        self.waiting += 1;
         let (plan, cookie) = (self.plan, self.cookie);
+        self.expiry = self.expiry.min(now.saturating_add(plan.timeout));
         let target = self.targets.get_mut(index)?;
         target.count += 1;
         target.statistics.sent += 1;
@@ -295,37 +115,68 @@ impl<'t> Pinger<'t> {
         Some(Request { target: index, sequence, to: target.addr, token, payload_len: plan.payload_len })
     }
 
+    /// A target that is due and may be asked.
+    fn due_target(&mut self, now: Duration) -> Option<usize> {
+        if now < self.due || self.burst == BURST {
+            self.burst = 0;
+            return None;
+        }
+        let count = self.targets.len();
+        let mut turns = (self.cursor..count).chain(0..self.cursor.min(count));
+        let is_due = |target: &Target| target.due <= now && target.may_ask(&self.plan);
+        let found = turns.find(|&index| self.targets.get(index).is_some_and(is_due));
+        self.burst += 1;
+        if found.is_none() {
+            self.burst = 0;
+            let askable = self.targets.iter().filter(|target| target.may_ask(&self.plan));
+            self.due = askable.map(|target| target.due).min().unwrap_or(NEVER);
+        }
+        found
+    }
+
     /// Says when a request was sent, or that it could not be.
     pub fn sent(&mut self, request: &Request, at: Result<Duration>) {
         let Some(target) = self.targets.get_mut(request.target) else { return };
         let entry = target.entry(request.sequence);
         match at {
-            Ok(at) => entry.sent_at = at,
-            Err(_) => {
+            Ok(at) => {
+                entry.sent_at = at;
+                self.expiry = self.expiry.min(at.saturating_add(self.plan.timeout));
+            }
+            Err(_) if entry.state == State::Waiting => {
                 entry.state = State::Over;
                 target.statistics.errors += 1;
+                self.waits_no_more(request.target);
             }
+            Err(_) => {}
         }
+    }
+
+    /// A request to this target is answered or over, so that there may be room for another.
+    fn waits_no_more(&mut self, index: usize) {
+        self.waiting = self.waiting.saturating_sub(1);
+        if self.waiting == 0 {
+            self.expiry = NEVER;
+        }
+        let askable = self.targets.get(index).filter(|target| target.may_ask(&self.plan));
+        self.due = askable.map_or(self.due, |target| self.due.min(target.due));
     }
 
     /// The next request whose time is over; `None` if there is none now.
     pub fn next_lost(&mut self, now: Duration) -> Option<Lost> {
-        let timeout = self.plan.timeout;
-        for (index, target) in self.targets.iter_mut().enumerate() {
-            while target.oldest <= target.count {
-                let number = target.oldest;
-                let entry = target.entry(number);
-                if entry.state == State::Waiting {
-                    if entry.sent_at.saturating_add(timeout) > now {
-                        break;
-                    }
-                    entry.state = State::Over;
-                    target.oldest += 1;
-                    return Some(Lost { target: index, sequence: number });
-                }
-                target.oldest += 1;
-            }
+        if now < self.expiry {
+            return None;
         }
+        let timeout = self.plan.timeout;
+        let mut lost = self.targets.iter_mut().enumerate().filter_map(|(index, target)| {
+            target.next_lost(now, timeout).map(|sequence| Lost { target: index, sequence })
+        });
+        if let Some(lost) = lost.next() {
+            self.waits_no_more(lost.target);
+            return Some(lost);
+        }
+        let oldest = self.targets.iter().filter_map(Target::waits_since).min();
+        self.expiry = oldest.map_or(NEVER, |sent_at| sent_at.saturating_add(timeout));
         None
     }
 
@@ -356,6 +207,7 @@ impl<'t> Pinger<'t> {
             State::Waiting => {
                 entry.state = State::Answered;
                 target.statistics.add(rtt);
+                self.waits_no_more(index);
                 Some((index, Outcome::Reply { sequence, rtt }))
             }
             State::Answered => {
@@ -388,6 +240,7 @@ impl<'t> Pinger<'t> {
         }
         entry.state = State::Over;
         target.statistics.errors += 1;
+        self.waits_no_more(index);
         Some((index, Outcome::Failure { sequence, failure }))
     }
 
@@ -397,16 +250,6 @@ impl<'t> Pinger<'t> {
         let [_, _, _, _, _, _, _, _, index @ .., _, _, _, _] = token;
         usize::try_from(u32::from_be_bytes(*index)).ok().filter(|&index| index < self.targets.len())
     }
-}
-
-/// Whether all of these bytes, which may be fewer, are those of the request.
-fn is_ours(bytes: &[u8], cookie: u64, index: usize, sequence: u32) -> bool {
-    bytes.iter().copied().zip(payload(&token(cookie, index, sequence))).all(|(found, sent)| found == sent)
-}
-
-fn token(cookie: u64, index: usize, sequence: u32) -> [u8; TOKEN_LEN] {
-    let numbers = u128::from(cookie) << 64 | u128::from(index as u32) << 32 | u128::from(sequence);
-    numbers.to_be_bytes()
 }
 
 /// A host answers under its own address; many hosts answer a group, and the loopback address answers for none.

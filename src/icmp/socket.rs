@@ -10,7 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::{
     control::{CONTROL_LEN, Facts},
     packet::{self, Answer, Failure, Quoted, Version},
-    pinger::Request,
+    request::Request,
 };
 use crate::{
     addr::Endpoint,

@@ -71,6 +71,21 @@ struct Sent {
     state: State,
 }
 
+#[test]
+fn a_burst_is_interrupted_to_receive() {
+    let mut targets: Vec<_> = (0..200).map(|index| Target::new(ip(index))).collect();
+    let mut pinger = Pinger::new(&mut targets, Plan::default().with_count(Some(1)), ms(1));
+    let now = ms(60_000);
+    let bursts: Vec<_> = (0..5)
+        .map(|_| {
+            let is_due = pinger.deadline().is_some_and(|deadline| deadline <= now);
+            let mut requests = core::iter::from_fn(|| pinger.next_request(now));
+            (is_due, requests.by_ref().count())
+        })
+        .collect();
+    assert_eq!(bursts, [(true, 64), (true, 64), (true, 64), (true, 8), (false, 0)]);
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -79,7 +94,7 @@ proptest! {
         script in vec(steps(), 0..60),
         hosts in 1..4_usize,
         count in 1..50_u32,
-        interval in 10..200_u64,
+        interval in 0..200_u64,
         timeout in 1..1000_u64,
     ) {
         let mut targets: Vec<_> = (0..hosts).map(|index| Target::new(ip(index))).collect();
@@ -102,7 +117,7 @@ proptest! {
                         prop_assert!(lost.at + ms(timeout) <= now);
                         lost.state = State::Over;
                     }
-                    while let Some(request) = pinger.next_request(now) {
+                    while let Some(request) = pinger.next_request(now).or_else(|| pinger.next_request(now)) {
                         let mut buf = [0; 100];
                         let bytes = request.encode(IDENTIFIER, &mut buf).unwrap().to_vec();
                         pinger.sent(&request, Ok(now));
@@ -159,6 +174,25 @@ proptest! {
                 _ => state,
             };
         }
+        // Every deadline has something to do, until all is over.
+        for _ in 0..3 * hosts as u32 * count {
+            let Some(deadline) = pinger.deadline() else { break };
+            now = now.max(deadline);
+            while let Some(Lost { target, sequence }) = pinger.next_lost(now) {
+                let is_lost = |sent: &&mut Sent| (sent.request.target, sent.request.sequence) == (target, sequence);
+                let lost = sent.iter_mut().find(is_lost).unwrap();
+                prop_assert_eq!(lost.state, State::Waiting);
+                lost.state = State::Over;
+            }
+            while let Some(request) = pinger.next_request(now).or_else(|| pinger.next_request(now)) {
+                pinger.sent(&request, Ok(now));
+                sent.push(Sent { request, bytes: Vec::new(), at: now, state: State::Waiting });
+            }
+            prop_assert!(pinger.deadline().is_none_or(|deadline| deadline > now));
+        }
+        prop_assert_eq!(pinger.deadline(), None);
+        prop_assert!(sent.iter().all(|sent| sent.state != State::Waiting));
+        prop_assert_eq!(sent.len() as u32, hosts as u32 * count);
         for (index, target) in pinger.targets().iter().enumerate() {
             let ours = || sent.iter().filter(|sent| sent.request.target == index);
             prop_assert_eq!(target.statistics().sent as usize, ours().count());
