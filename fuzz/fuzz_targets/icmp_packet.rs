@@ -20,6 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(!failure.to_string().is_empty());
                 quoted.request
             }
+            other => panic!("{other:?}"),
         };
         assert!(echo.payload.len() + 8 <= bytes.len());
         let arrival = Arrival::new(ip, Duration::from_secs(2), answer);

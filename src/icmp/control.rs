@@ -35,7 +35,16 @@ impl<'b> Iterator for Controls<'b> {
     }
 }
 
-/// `struct sock_extended_err`: why a packet was not delivered.
+/// `struct sock_extended_err`: why a packet is in the error queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Queued<'b> {
+    /// It was not delivered.
+    Error(QueuedError<'b>),
+    /// It was sent, and the time is that at which it left.
+    Sent,
+}
+
+/// Why a packet was not delivered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueuedError<'b> {
     pub(super) kind: u8,
@@ -49,12 +58,12 @@ pub(super) struct QueuedError<'b> {
 /// What the control messages of a packet say.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Facts<'b> {
-    /// When the kernel received it, on the wall clock.
-    pub(super) received: Option<Duration>,
+    /// When the kernel received or sent it, on the wall clock.
+    pub(super) time: Option<Duration>,
     /// The TTL or hop limit it had left.
     pub(super) hop_limit: Option<u8>,
     /// From the error queue.
-    pub(super) error: Option<QueuedError<'b>>,
+    pub(super) queued: Option<Queued<'b>>,
 }
 
 const SOL_IP: u32 = 0;
@@ -65,19 +74,22 @@ const IP_RECVERR: u32 = 11;
 const IPV6_RECVERR: u32 = 25;
 const SCM_TIMESTAMPNS: u32 = 35;
 const IPV6_HOPLIMIT: u32 = 52;
-/// `SO_EE_ORIGIN_ICMP`, `_ICMP6`; others are errors of this host.
-const ORIGIN_ICMP: [u8; 2] = [2, 3];
+/// `SO_EE_ORIGIN_ICMP`, `_ICMP6`
+const ORIGIN_ICMP: u8 = 2;
+const ORIGIN_ICMP6: u8 = 3;
+/// `SO_EE_ORIGIN_TIMESTAMPING`
+const ORIGIN_TIMESTAMPING: u8 = 4;
 
 impl<'b> Facts<'b> {
     pub(super) fn new(control: &'b [u8]) -> Self {
         let mut facts = Self::default();
         for Control { level, kind, value } in Controls(control) {
             match (level, kind) {
-                (SOL_SOCKET, SCM_TIMESTAMPNS) => facts.received = timespec(value),
+                (SOL_SOCKET, SCM_TIMESTAMPNS) => facts.time = timespec(value),
                 (SOL_IP, IP_TTL) | (SOL_IPV6, IPV6_HOPLIMIT) => {
                     facts.hop_limit = field::u32(value, 0).and_then(|number| u8::try_from(number).ok());
                 }
-                (SOL_IP, IP_RECVERR) | (SOL_IPV6, IPV6_RECVERR) => facts.error = queued_error(value),
+                (SOL_IP, IP_RECVERR) | (SOL_IPV6, IPV6_RECVERR) => facts.queued = queued(value),
                 _ => {}
             }
         }
@@ -93,15 +105,18 @@ fn timespec(value: &[u8]) -> Option<Duration> {
     Some(Duration::new(u64::try_from(seconds).ok()?, nanoseconds))
 }
 
-fn queued_error(value: &[u8]) -> Option<QueuedError<'_>> {
-    let origin = field::u8(value, 4)?;
-    ORIGIN_ICMP.contains(&origin).then_some(())?;
-    Some(QueuedError {
-        kind: field::u8(value, 5)?,
-        code: field::u8(value, 6)?,
-        info: field::u32(value, 8)?,
-        from: value.get(16..).unwrap_or_default(),
-    })
+/// `None` for an error of this host.
+fn queued(value: &[u8]) -> Option<Queued<'_>> {
+    match field::u8(value, 4)? {
+        ORIGIN_ICMP | ORIGIN_ICMP6 => Some(Queued::Error(QueuedError {
+            kind: field::u8(value, 5)?,
+            code: field::u8(value, 6)?,
+            info: field::u32(value, 8)?,
+            from: value.get(16..).unwrap_or_default(),
+        })),
+        ORIGIN_TIMESTAMPING => Some(Queued::Sent),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

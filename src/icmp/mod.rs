@@ -32,6 +32,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A round trip ends when the kernel receives the reply, and begins with the call that sends the request, or with
+//! [send times](IcmpSocket::with_send_times) when the kernel passes it to the device. However late a program reads a
+//! reply, the time is right.
+//!
 //! Unprivileged processes may ping if one of their groups is in `net.ipv4.ping_group_range` (`icmp(7)`), which governs
 //! IPv6 too; otherwise `CAP_NET_RAW` is needed.
 

@@ -131,7 +131,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The part of a request that an error repeats.
+/// The part of a request that an error or the kernel repeats.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Quoted<'b> {
     /// The address the request was sent to.
@@ -142,11 +142,15 @@ pub struct Quoted<'b> {
 
 /// What arrived.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Answer<'b> {
     /// A reply to a request, of this process or another.
     Reply(Echo<'b>),
     /// A request, of this process or another, that has failed.
     Failure(Failure, Quoted<'b>),
+    /// The kernel says when it has sent a request of this socket
+    /// ([`with_send_times`](super::IcmpSocket::with_send_times)).
+    Sent(Quoted<'b>),
 }
 
 /// Reads an ICMP message without an IP header: an echo reply, or an error that quotes an echo request. `None` for any
@@ -161,6 +165,19 @@ pub fn parse(version: Version, bytes: &[u8]) -> Option<Answer<'_>> {
     let rest = field::array(bytes, 4).map(u32::from_be_bytes)?;
     let failure = Failure::new(version, kind, code, rest)?;
     quoted(version, bytes.get(HEADER_LEN..)?).map(|quoted| Answer::Failure(failure, quoted))
+}
+
+/// The longest header before an IP packet that is looked for.
+const LINK_HEADER_MAX: usize = 64;
+
+/// The echo request with this identifier in a packet as it leaves, behind a header of the link, of any length.
+pub(super) fn sent(version: Version, frame: &[u8], identifier: u16) -> Option<Quoted<'_>> {
+    let starts = 0..=LINK_HEADER_MAX.min(frame.len());
+    starts.into_iter().find_map(|at| {
+        let packet = frame.get(at..)?;
+        let is_of_version = field::u8(packet, 0)? >> 4 == if version == Version::V4 { 4 } else { 6 };
+        quoted(version, packet).filter(|quoted| is_of_version && quoted.request.identifier == identifier)
+    })
 }
 
 /// An IP packet that begins with an echo request.
@@ -215,7 +232,7 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec::Vec;
+    use std::{vec, vec::Vec};
 
     fn echo(kind: u8) -> Vec<u8> {
         [&[kind, 0, 0, 0, 1, 2, 3, 4][..], b"payload"].concat()
@@ -233,6 +250,20 @@ mod tests {
     }
 
     const ECHO: Echo<'static> = Echo { identifier: 0x102, sequence: 0x304, payload: b"payload" };
+
+    #[test]
+    fn a_sent_request_is_found_behind_a_header_of_the_link() {
+        for (version, packet) in [(Version::V4, in_v4(&echo(8))), (Version::V6, in_v6(&echo(128)))] {
+            for link_len in [0, 14, 18, 64] {
+                let frame = [&vec![0x46; link_len][..], &packet].concat();
+                assert_eq!(sent(version, &frame, 0x102).unwrap().request, ECHO);
+                assert_eq!(sent(version, &frame, 7), None);
+                for len in 0..link_len + packet.len() - b"payload".len() {
+                    assert_eq!(sent(version, &frame[..len], 0x102), None, "{len}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_reply_is_read_and_a_request_is_not() {

@@ -181,7 +181,7 @@ impl<'t> Pinger<'t> {
     }
 
     /// What an arrival means, and for which target; `None` if it answers no request of this pinger, or one whose time is
-    /// over.
+    /// over, and for a [send time](Answer::Sent).
     ///
     /// A reply must come from the target, unless it is a multicast or broadcast address, and repeat the whole payload.
     /// An error must quote a request to the target, and as much of the payload as it quotes must be ours.
@@ -189,6 +189,10 @@ impl<'t> Pinger<'t> {
         match &arrival.answer {
             Answer::Reply(echo) => self.take_reply(echo, arrival),
             Answer::Failure(failure, quoted) => self.take_failure(*failure, quoted),
+            Answer::Sent(quoted) => {
+                self.take_send_time(quoted, arrival.at);
+                None
+            }
         }
     }
 
@@ -215,6 +219,19 @@ impl<'t> Pinger<'t> {
                 Some((index, Outcome::Duplicate { sequence }))
             }
             State::Over => None,
+        }
+    }
+
+    /// The kernel's time replaces that of the call.
+    fn take_send_time(&mut self, quoted: &Quoted<'_>, at: Duration) {
+        let Quoted { destination, request } = quoted;
+        let Some(index) = self.index_in(request.payload) else { return };
+        let cookie = self.cookie;
+        let Some(target) = self.targets.get_mut(index).filter(|target| target.ip() == *destination) else { return };
+        let Some(sequence) = target.number_of(request.sequence) else { return };
+        let entry = target.entry(sequence);
+        if entry.state == State::Waiting && is_ours(request.payload, cookie, index, sequence) {
+            entry.sent_at = at;
         }
     }
 

@@ -5,6 +5,7 @@ mod changes;
 mod interfaces;
 mod listening;
 mod many;
+mod ping_times;
 mod pings;
 mod sockets;
 mod ss;

@@ -86,6 +86,25 @@ fn a_burst_is_interrupted_to_receive() {
     assert_eq!(bursts, [(true, 64), (true, 64), (true, 64), (true, 8), (false, 0)]);
 }
 
+#[test]
+fn a_send_time_counts_if_it_is_that_of_a_request() {
+    let mut targets = [Target::new(ip(0)), Target::new(ip(1))];
+    let mut pinger = Pinger::new(&mut targets, Plan::default().with_count(Some(1)), ms(1));
+    let request = pinger.next_request(ms(10)).unwrap();
+    pinger.sent(&request, Ok(ms(20)));
+    let mut buf = [0; 100];
+    let bytes = reply(request.encode(IDENTIFIER, &mut buf).unwrap());
+    let Some(Answer::Reply(echo)) = parse(Version::V4, &bytes) else { panic!() };
+    let mut forged = bytes.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    let Some(Answer::Reply(other)) = parse(Version::V4, &forged) else { panic!() };
+    for (destination, request, at) in [(ip(0), echo, ms(22)), (ip(1), echo, ms(40)), (ip(0), other, ms(41))] {
+        assert_eq!(pinger.take(&Arrival::new(ip(0), at, Answer::Sent(Quoted { destination, request }))), None);
+    }
+    let outcome = pinger.take(&Arrival::new(ip(0), ms(50), Answer::Reply(echo)));
+    assert_eq!(outcome, Some((0, Outcome::Reply { sequence: 1, rtt: ms(28) })));
+}
+
 proptest! {
     #![proptest_config(config())]
 
