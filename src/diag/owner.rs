@@ -109,7 +109,7 @@ pub fn scan(mut found: impl FnMut(Holding) -> ControlFlow<()>) -> Result<Scan> {
     let mut outcome = Ok(());
     let walk = sys::each_name(proc.as_fd(), &mut [MaybeUninit::uninit(); ENTRIES_LEN], |name| {
         let Some(pid) = number(name) else { return true };
-        match scan_process(proc.as_fd(), pid, &mut found) {
+        match scan_descriptors(proc.as_fd(), pid, &mut found) {
             Ok(flow) => return flow.is_continue(),
             Err(Errno::ACCESS | Errno::PERM) => scan.forbidden += 1,
             // The process has ended.
@@ -119,6 +119,39 @@ pub fn scan(mut found: impl FnMut(Holding) -> ControlFlow<()>) -> Result<Scan> {
         outcome.is_ok()
     });
     walk.op(Op::Read).and(outcome).map(|()| scan)
+}
+
+/// Calls `found` for every socket that one process holds, until it returns `Break`. It reads as many links as the
+/// process has descriptors.
+///
+/// ```
+/// use core::ops::ControlFlow;
+/// use anet::{SocketOptions, diag::{Details, InetFilter, SockDiag, owner}, listen};
+///
+/// # let _listener = listen::tcp("127.0.0.1:0".parse()?, &SocketOptions::new())?;
+/// let mut own = Vec::new();
+/// owner::scan_process(std::process::id(), |holding| {
+///     own.push(holding.inode);
+///     ControlFlow::Continue(())
+/// })?;
+/// let mut buf = [0; 32 * 1024];
+/// let filter = InetFilter::tcp().with_details(Details::TCP_INFO);
+/// for socket in SockDiag::open()?.inet(filter, &mut buf)? {
+///     let socket = socket?;
+///     if own.contains(&socket.inode) {
+///         println!("{} {:?}", socket.local, socket.info.and_then(|info| info.rtt()));
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// `ENOENT` if there is no such process, or no `/proc`; `EACCES` if you may not examine it; `ESRCH`, `EMFILE`,
+/// `ENFILE`, `ENOMEM`.
+pub fn scan_process(pid: u32, mut found: impl FnMut(Holding) -> ControlFlow<()>) -> Result<()> {
+    let proc = sys::open_directory("/proc").op(Op::Open)?;
+    scan_descriptors(proc.as_fd(), pid, &mut found).op(Op::Open).map(drop)
 }
 
 /// Finds a process that holds the socket with this inode number; `None` if no process does.
@@ -166,7 +199,7 @@ fn path(pid: u32, entry: &str) -> ArrayString<24> {
     path
 }
 
-fn scan_process(
+fn scan_descriptors(
     proc: BorrowedFd<'_>,
     pid: u32,
     found: &mut impl FnMut(Holding) -> ControlFlow<()>,

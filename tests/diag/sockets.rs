@@ -3,8 +3,9 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    ops::ControlFlow,
     os::{
-        fd::AsFd,
+        fd::{AsFd, AsRawFd},
         unix::net::{UnixDatagram, UnixListener, UnixStream},
     },
     process,
@@ -14,7 +15,8 @@ use anet::{
     Errno, Listener, SocketOptions, UnixAddr,
     diag::{
         self, Details, InetFilter, InetProtocol, InetSocket, SockDiag, SocketState, SocketStates, TimerKind, UnixKind,
-        UnixSocket, owner,
+        UnixSocket,
+        owner::{self, Holding},
     },
     error::Cause,
     listen, option,
@@ -22,7 +24,7 @@ use anet::{
 
 use crate::{
     ss::{BUF_LEN, compare, inet, settled},
-    support::{PATIENCE, eventually, namespace::in_namespace},
+    support::{PATIENCE, eventually, namespace::in_namespace, with_own_descriptors},
     tools::skip_for_kernel,
 };
 
@@ -309,7 +311,7 @@ fn the_peer_of_a_pair_is_this_process_which_has_not_ended() {
         Err(error) if error.errno() == Some(Errno::NOPROTOOPT) => skip_for_kernel("SO_PEERPIDFD", error),
         process => {
             let process = process.unwrap();
-            let path = format!("/proc/self/fdinfo/{}", std::os::fd::AsRawFd::as_raw_fd(&process));
+            let path = format!("/proc/self/fdinfo/{}", process.as_raw_fd());
             assert!(std::fs::read_to_string(path).unwrap().contains(&format!("Pid:\t{}", process::id())));
             assert!(option::cloexec(&process).unwrap() && !is_readable(&process));
         }
@@ -328,6 +330,26 @@ fn a_socket_that_is_only_bound_is_found() {
     let holder = diag::holder(&addr.into(), InetProtocol::Tcp, &mut buf).unwrap();
     println!("{holder:?}");
     assert!(holder.is_none_or(|holder| holder.local == addr.into() && holder.process().unwrap().is_some()));
+}
+
+#[test]
+fn the_sockets_of_a_process_are_found() {
+    with_own_descriptors(|| {
+        let sockets = [UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap()];
+        let descriptors = sockets.each_ref().map(|socket| socket.as_raw_fd() as u32);
+        // A thread with a table of its own has a directory of its own.
+        let mut found = Vec::new();
+        let all = |holding: Holding| {
+            found.push(holding);
+            ControlFlow::Continue(())
+        };
+        owner::scan_process(rustix::thread::gettid().as_raw_pid() as u32, all).unwrap();
+        assert_eq!(found.iter().map(|holding| holding.fd).collect::<Vec<_>>(), descriptors);
+        let listed = inet(InetFilter::udp().with_local_port(sockets[0].local_addr().unwrap().port()));
+        assert!(listed.iter().any(|socket| socket.inode == found[0].inode));
+        let missing = owner::scan_process(u32::MAX, |_| ControlFlow::Break(()));
+        assert_eq!(missing.unwrap_err().errno(), Some(Errno::NOENT));
+    });
 }
 
 #[test]
