@@ -226,6 +226,7 @@ impl Kv<'_> {
             Err(_) => return drop(self.clients.close(key)),
         };
         self.store.input_bytes += received.len() as u64;
+        client.data.received += received.len() as u64;
         // Taken out, because commands see all clients.
         let mut session = mem::take(&mut client.data.session);
         session.feed(received, |request, out| self.store.execute(&mut self.clients, Some(key), request, out));
@@ -249,6 +250,7 @@ impl Kv<'_> {
             },
         };
         self.store.output_bytes += sent as u64;
+        client.data.sent += sent as u64;
         let output = &mut client.data.session.output;
         output.advance(sent);
         let mut interest = Interest::empty();

@@ -18,6 +18,9 @@ pub type Clients<'t> = Server<'t, Client, SOURCES>;
 #[derive(Default)]
 pub struct Client {
     name: Vec<u8>,
+    /// In bytes.
+    pub received: u64,
+    pub sent: u64,
     pub session: Session,
 }
 
@@ -53,5 +56,8 @@ fn describe(client: &Connection<Client>, now: Duration) -> String {
     let (id, addr, name) = (client.id(), client.peer_addr(), String::from_utf8_lossy(&client.data.name));
     let [age, idle] = [client.opened_at(), client.last_active()].map(|time| now.saturating_sub(time).as_secs());
     let laddr = client.stream().local_addr().map_or_else(|error| error.to_string(), |laddr| laddr.to_string());
-    format!("id={id} addr={addr} laddr={laddr} name={name} age={age} idle={idle}\n")
+    let Client { received, sent, .. } = client.data;
+    format!(
+        "id={id} addr={addr} laddr={laddr} name={name} age={age} idle={idle} tot-net-in={received} tot-net-out={sent}\n"
+    )
 }

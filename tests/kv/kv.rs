@@ -387,6 +387,18 @@ fn a_unix_path_in_use_is_reported_in_redis_wording() {
 }
 
 #[test]
+fn all_addresses_of_an_interface_are_served() {
+    let server = Server::start(&[FEW, &["--bind", "%lo -%none9"]].concat());
+    assert!(cmd("PING").exec(&mut server.client()).is_ok());
+    if !lacks_ipv6() {
+        assert!(cmd("PING").exec(&mut server.client_v6()).is_ok());
+    }
+    assert_eq!(server.end(Signal::TERM), Some(0));
+    let warning = "Warning: Could not create server TCP listening socket %none9:0: address: No such device\n";
+    assert_eq!(server.stderr(), warning);
+}
+
+#[test]
 fn an_optional_address_of_another_host_is_a_warning() {
     // 192.0.2.0/24 is reserved for documentation, so no host has it.
     let server = Server::start(&[FEW, &["--bind", "127.0.0.1 -192.0.2.1"]].concat());

@@ -46,7 +46,22 @@ fn the_client_list_shows_all_clients_in_order_of_arrival() {
     let path = server.path.display().to_string();
     assert!(lines.iter().map(|line| field(line, "laddr")).eq([&v4, &v6, &path, &v4]), "{lines:?}");
     assert!(field(&lines[0], "addr").starts_with("127.0.0.1:") && field(&lines[1], "addr").starts_with("[::1]:"));
-    assert!(lines.iter().all(|line| line.starts_with("id=") && line.split(' ').count() == 6), "{lines:?}");
+    assert!(lines.iter().all(|line| line.starts_with("id=") && line.split(' ').count() == 8), "{lines:?}");
+}
+
+#[test]
+fn the_client_list_shows_how_many_bytes_each_client_has_sent_and_received() {
+    let server = Server::start(&[]);
+    let mut counted = server.sockets();
+    for (count, socket) in (1..).zip(&mut counted) {
+        socket.write_all(&b"PING\r\n".repeat(count)).unwrap();
+        assert_eq!(read(socket, 7 * count), "+PONG\r\n".repeat(count));
+    }
+    let lines = client_list(&mut server.client());
+    for (count, line) in (1..=counted.len()).zip(&lines) {
+        assert_eq!(field(line, "tot-net-in"), (6 * count).to_string(), "{line}");
+        assert_eq!(field(line, "tot-net-out"), (7 * count).to_string(), "{line}");
+    }
 }
 
 #[test]
