@@ -32,8 +32,6 @@ pub struct Pinger<'t> {
     burst: usize,
 }
 
-/// The most requests in a row. Linux has room for the replies to four times as many by default.
-const BURST: usize = 64;
 /// Later than every deadline.
 const NEVER: Duration = Duration::MAX;
 
@@ -95,9 +93,9 @@ impl<'t> Pinger<'t> {
         Some(self.due.min(self.expiry)).filter(|&deadline| deadline < NEVER)
     }
 
-    /// The next request that is due; `None` if there is none now, and after 64 in a row: after a delay many targets are
-    /// due at once, and their replies would overflow the socket. Receive, and ask again: the [deadline](Self::deadline)
-    /// has passed already.
+    /// The next request that is due; `None` if there is none now, and after 64 in a row, or fewer with a long payload:
+    /// after a delay many targets are due at once, and their replies would overflow the socket. Receive, and ask again:
+    /// the [deadline](Self::deadline) has passed already.
     pub fn next_request(&mut self, now: Duration) -> Option<Request> {
         let index = self.due_target(now)?;
         self.cursor = index + 1;
@@ -117,7 +115,7 @@ impl<'t> Pinger<'t> {
 
     /// A target that is due and may be asked.
     fn due_target(&mut self, now: Duration) -> Option<usize> {
-        if now < self.due || self.burst == BURST {
+        if now < self.due || self.burst == self.plan.burst_max() {
             self.burst = 0;
             return None;
         }

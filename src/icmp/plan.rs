@@ -46,4 +46,13 @@ impl Plan {
         self.payload_len = if payload_len < TOKEN_LEN as u16 { TOKEN_LEN as u16 } else { payload_len };
         self
     }
+
+    /// The most requests in a row, so that a receive buffer of Linux's default size, 208 KiB, has room for the replies.
+    pub(super) fn burst_max(&self) -> usize {
+        /// Less than the buffer.
+        const ROOM: usize = 128 * 1024;
+        // The kernel counts its own structures and unused memory too.
+        let reply_len = 2 * (usize::from(self.payload_len) + 512);
+        (ROOM / reply_len).clamp(1, 64)
+    }
 }

@@ -88,7 +88,7 @@ const DESCRIPTOR_MAX: u32 = i32::MAX as u32;
 /// One place to listen on.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct BindSpec<'a> {
-    /// Whether to skip this item if this host lacks its address (`EADDRNOTAVAIL`).
+    /// Whether to skip this item if this host lacks its address (`EADDRNOTAVAIL`) or its interface.
     pub optional: bool,
     /// The place.
     pub target: Target<'a>,

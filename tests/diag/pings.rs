@@ -251,6 +251,22 @@ fn a_request_without_a_route_is_an_error_and_not_lost() {
     });
 }
 
+/// Their replies do not overflow the socket's buffer.
+#[test]
+#[ignore = "needs CAP_SYS_ADMIN"]
+fn a_thousand_hosts_that_are_due_at_once_are_not_lost() {
+    with_each_kind(|_| {
+        for payload_len in [56, 1400] {
+            let host = |n: u16| Target::new(Ipv4Addr::new(127, 1, (n / 250) as u8, (n % 250) as u8 + 1).into());
+            let mut targets: Vec<_> = (0..1000).map(host).collect();
+            let plan = quick(3).with_interval(Duration::ZERO).with_payload_len(payload_len);
+            let outcomes = run(&mut targets, plan, &socket(true));
+            assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::Reply { .. })));
+            assert_eq!(outcomes.len(), 3000, "{payload_len}");
+        }
+    });
+}
+
 /// On a quiet host both are some ten microseconds; what counts is that they are of the same size.
 #[test]
 #[ignore = "needs CAP_SYS_ADMIN"]

@@ -73,17 +73,22 @@ struct Sent {
 
 #[test]
 fn a_burst_is_interrupted_to_receive() {
-    let mut targets: Vec<_> = (0..200).map(|index| Target::new(ip(index))).collect();
-    let mut pinger = Pinger::new(&mut targets, Plan::default().with_count(Some(1)), ms(1));
-    let now = ms(60_000);
-    let bursts: Vec<_> = (0..5)
-        .map(|_| {
+    let cases = [
+        (56, vec![(true, 64), (true, 64), (true, 64), (true, 8), (false, 0)]),
+        (1400, vec![(true, 34); 5]),
+        (65_507, vec![(true, 1); 5]),
+    ];
+    for (payload_len, expected) in cases {
+        let mut targets: Vec<_> = (0..200).map(|index| Target::new(ip(index))).collect();
+        let plan = Plan::default().with_count(Some(1)).with_payload_len(payload_len);
+        let mut pinger = Pinger::new(&mut targets, plan, ms(1));
+        let now = ms(60_000);
+        let burst = |_| {
             let is_due = pinger.deadline().is_some_and(|deadline| deadline <= now);
-            let mut requests = core::iter::from_fn(|| pinger.next_request(now));
-            (is_due, requests.by_ref().count())
-        })
-        .collect();
-    assert_eq!(bursts, [(true, 64), (true, 64), (true, 64), (true, 8), (false, 0)]);
+            (is_due, core::iter::from_fn(|| pinger.next_request(now)).count())
+        };
+        assert_eq!((0..5).map(burst).collect::<Vec<_>>(), expected, "{payload_len}");
+    }
 }
 
 #[test]
