@@ -31,29 +31,39 @@ impl Request {
         let len = HEADER_LEN + usize::from(self.payload_len);
         let message = buf.get_mut(..len).ok_or(Error::new(Op::SendTo, Errno::MSGSIZE))?;
         let version = if self.to.is_ipv4() { Version::V4 } else { Version::V6 };
-        let header = [version.request(), 0, 0, 0].into_iter();
-        let header = header.chain(identifier.to_be_bytes()).chain((self.sequence as u16).to_be_bytes());
-        for (to, from) in message.iter_mut().zip(header.chain(payload(&self.token))) {
-            *to = from;
-        }
-        if version == Version::V4 {
-            let [high, low] = packet::checksum(message).to_be_bytes();
-            if let [_, _, a, b, ..] = message {
-                (*a, *b) = (high, low);
-            }
-        }
+        let [kind, code, _, _, id_high, id_low, high, low, payload @ ..] = message else {
+            return Err(Error::new(Op::SendTo, Errno::MSGSIZE));
+        };
+        (*kind, *code) = (version.request(), 0);
+        [*id_high, *id_low] = identifier.to_be_bytes();
+        [*high, *low] = (self.sequence as u16).to_be_bytes();
+        // Bytes that count up, and the token over the first.
+        payload.iter_mut().enumerate().for_each(|(at, byte)| *byte = at as u8);
+        payload.iter_mut().zip(self.token).for_each(|(byte, token)| *byte = token);
+        set_checksum(message, version);
         Ok(message)
     }
 }
 
-/// The token, and then bytes that count up.
-fn payload(token: &[u8; TOKEN_LEN]) -> impl Iterator<Item = u8> {
-    token.iter().copied().chain((TOKEN_LEN as u8..=u8::MAX).chain(core::iter::repeat(0..=u8::MAX).flatten()))
+/// Over IPv6 the kernel sets it, because it is about the addresses too.
+fn set_checksum(message: &mut [u8], version: Version) {
+    write_checksum(message, 0);
+    if version == Version::V4 {
+        write_checksum(message, packet::checksum(message));
+    }
+}
+
+fn write_checksum(message: &mut [u8], checksum: u16) {
+    if let [_, _, high, low, ..] = message {
+        [*high, *low] = checksum.to_be_bytes();
+    }
 }
 
 /// Whether all of these bytes, which may be fewer, are those of the request.
 pub(super) fn is_ours(bytes: &[u8], cookie: u64, index: usize, sequence: u32) -> bool {
-    bytes.iter().copied().zip(payload(&token(cookie, index, sequence))).all(|(found, sent)| found == sent)
+    let (start, rest) = bytes.split_at(bytes.len().min(TOKEN_LEN));
+    token(cookie, index, sequence).starts_with(start)
+        && rest.iter().zip(TOKEN_LEN..).all(|(&byte, at)| byte == at as u8)
 }
 
 pub(super) fn token(cookie: u64, index: usize, sequence: u32) -> [u8; TOKEN_LEN] {
