@@ -28,7 +28,7 @@ pub struct Pinger<'t> {
     expiry: Duration,
     /// The number of requests that wait.
     waiting: usize,
-    /// The number of requests since there was none.
+    /// The number of requests since there was none, without those that are answered or over.
     burst: usize,
 }
 
@@ -93,9 +93,9 @@ impl<'t> Pinger<'t> {
         Some(self.due.min(self.expiry)).filter(|&deadline| deadline < NEVER)
     }
 
-    /// The next request that is due; `None` if there is none now, and after 64 in a row, or fewer with a long payload:
-    /// after a delay many targets are due at once, and their replies would overflow the socket. Receive, and ask again:
-    /// the [deadline](Self::deadline) has passed already.
+    /// The next request that is due; `None` if there is none now, and after 64 in a row without an answer, or fewer with a
+    /// long payload: after a delay many targets are due at once, and their replies would overflow the socket. Receive,
+    /// and ask again: the [deadline](Self::deadline) has passed already.
     pub fn next_request(&mut self, now: Duration) -> Option<Request> {
         let index = self.due_target(now)?;
         self.cursor = index + 1;
@@ -153,6 +153,7 @@ impl<'t> Pinger<'t> {
     /// A request to this target is answered or over, so that there may be room for another.
     fn waits_no_more(&mut self, index: usize) {
         self.waiting = self.waiting.saturating_sub(1);
+        self.burst = self.burst.saturating_sub(1);
         if self.waiting == 0 {
             self.expiry = NEVER;
         }
