@@ -68,7 +68,7 @@ impl Stream {
     /// # let (server, _) = listener.accept()?;
     /// server.write_last(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")?;
     /// drop(server);
-    /// # assert_eq!(client.read(&mut [0; 100])?, 60);
+    /// # assert_eq!(client.read(&mut [0; 100])?, 59);
     /// # assert_eq!(client.read(&mut [0; 100])?, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
