@@ -16,7 +16,9 @@ use crate::accept::Probe;
 /// With few connections a pause would only let the peers wait, so there is none: it takes at least
 /// [`ACTIVE_MIN`](Self::ACTIVE_MIN) active ones, and a pause lasts until about half of them should be ready. It also
 /// takes a wait that gave several events, so the first event after a quiet time is never delayed. A pause that should
-/// bring fewer than four events is left out, and pauses that bring nothing become rare.
+/// bring fewer than four events is left out, and pauses that bring nothing become rare. Where the server has little time
+/// to wait, events gather by themselves while it works, and a pause would only cost capacity: so every 64 turns, 16 turns
+/// without a pause show how much of the time it waits, and there are pauses while that is a quarter or more.
 ///
 /// The caller's clock is the monotonic one. [`Poller::wait_coalescing`](super::Poller::wait_coalescing) pauses and
 /// waits; [`Server::with_coalescing`](crate::server::Server::with_coalescing) and
@@ -28,8 +30,9 @@ pub struct Coalescer {
     window: Window,
     /// How many sources were active in the last whole window.
     active: u32,
-    /// When the last wait ended.
+    /// When the last wait ended, and when the next one was announced.
     woken_at: Duration,
+    asked_at: Option<Duration>,
     /// How many nanoseconds had passed since the wait before, and how many sources were ready at its end.
     gathering: u64,
     gathered: u32,
@@ -41,6 +44,7 @@ pub struct Coalescer {
     /// Whether one comes before the next.
     pauses: bool,
     probe: Probe,
+    trial: Trial,
 }
 
 /// A window ends after this time and this number of events, and after the longest time with fewer.
@@ -89,6 +93,42 @@ impl Window {
     }
 }
 
+/// How much of the time the server waits, if it does not pause.
+#[derive(Clone, Debug)]
+struct Trial {
+    is_under_way: bool,
+    /// Until it ends, or until the next one begins.
+    turns: u32,
+    busy: u64,
+    waiting: u64,
+}
+
+impl Trial {
+    /// Averages over an uneven load.
+    const TURNS: u32 = 16;
+    const TURNS_BETWEEN: u32 = 64;
+
+    const fn new() -> Self {
+        Self { is_under_way: true, turns: Self::TURNS, busy: 0, waiting: 0 }
+    }
+
+    /// Counts a turn and the wait behind it, in nanoseconds. A trial is repeated until it has shown that the server waits
+    /// for a quarter of the time.
+    const fn count(&mut self, busy: u64, waiting: u64) {
+        self.turns -= 1;
+        self.busy += busy;
+        self.waiting += waiting;
+        if self.turns == 0 {
+            let pays = self.is_under_way && self.waiting >= self.busy / 3;
+            *self = Self::new();
+            if pays {
+                self.is_under_way = false;
+                self.turns = Self::TURNS_BETWEEN;
+            }
+        }
+    }
+}
+
 impl Coalescer {
     /// With fewer sources active at a time there is no pause.
     pub const ACTIVE_MIN: u32 = 40;
@@ -101,6 +141,7 @@ impl Coalescer {
             window: Window::new(Duration::ZERO),
             active: 0,
             woken_at: Duration::ZERO,
+            asked_at: None,
             gathering: 0,
             gathered: 0,
             period: 0,
@@ -108,6 +149,7 @@ impl Coalescer {
             paused: false,
             pauses: false,
             probe: Probe::new(),
+            trial: Trial::new(),
         }
     }
 
@@ -119,13 +161,17 @@ impl Coalescer {
     /// Whether to ask for a [`pause`](Self::pause); saves reading the clock.
     #[inline]
     pub const fn may_pause(&self) -> bool {
-        self.gathered > 1 && (self.active >= Self::ACTIVE_MIN || self.window.active >= Self::ACTIVE_MIN)
+        self.active >= Self::ACTIVE_MIN || self.window.active >= Self::ACTIVE_MIN
     }
 
     /// How long to pause at `now`, before a wait; `None`: not at all.
     pub fn pause(&mut self, now: Duration) -> Option<Duration> {
-        let time = self.may_pause().then(|| self.time_to_gather(now))?;
-        if nanos(time) < EVENTS_MIN * self.period {
+        if !self.may_pause() {
+            return None;
+        }
+        self.asked_at = Some(now);
+        let time = self.time_to_gather(now);
+        if self.trial.is_under_way || self.gathered <= 1 || nanos(time) < EVENTS_MIN * self.period {
             return None;
         }
         let asked = time.saturating_sub(Duration::from_nanos(self.excess));
@@ -161,6 +207,10 @@ impl Coalescer {
         if self.window.is_over(now) {
             self.active = self.window.active;
             self.window = Window::new(now);
+        }
+        if let Some(asked_at) = self.asked_at.take() {
+            let busy = nanos(asked_at.saturating_sub(self.woken_at));
+            self.trial.count(busy, nanos(now.saturating_sub(asked_at)));
         }
         let before = self.window.events;
         ready.into_iter().for_each(|key| self.window.count(key));
@@ -201,9 +251,15 @@ mod tests {
 
     /// A coalescer that has seen a wait end every 100 us with 10 events, each time of the next of `sources` in turn.
     fn busy(sources: u64) -> (Coalescer, Duration) {
+        busy_for(micros(50), sources)
+    }
+
+    /// The same if the server works for so long before each wait.
+    fn busy_for(work: Duration, sources: u64) -> (Coalescer, Duration) {
         let mut coalescer = Coalescer::new(MAX_DELAY);
         let mut now = Duration::ZERO;
-        for turn in 0..100 {
+        for turn in 0..60 {
+            coalescer.pause(now + work);
             now += micros(100);
             coalescer.learn(now, (0..10).map(|number| (turn * 10 + number) % sources));
         }
@@ -215,6 +271,14 @@ mod tests {
         for sources in [1, 2, 10, 39] {
             let (mut coalescer, now) = busy(sources);
             assert_eq!((coalescer.may_pause(), coalescer.pause(now)), (false, None), "{sources}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_hardly_waits_does_not_pause() {
+        for (work, pauses) in [(50, true), (74, true), (76, false), (100, false)] {
+            let (mut coalescer, now) = busy_for(micros(work), 1000);
+            assert_eq!(coalescer.pause(now + micros(work)).is_some(), pauses, "{work}");
         }
     }
 

@@ -111,10 +111,15 @@ fn coalescing() -> Option<Coalescer> {
 }
 
 /// Clients in one thread, which asks for each connection again once its answer is read.
-fn closed_loop(mut coalescer: Option<Coalescer>, clients: u64) -> Seen {
+fn closed_loop(coalescer: Option<Coalescer>, clients: u64) -> Seen {
+    closed_loop_of(CLIENT, coalescer, clients)
+}
+
+/// The same if an answer costs the client so much.
+fn closed_loop_of(cost: u64, mut coalescer: Option<Coalescer>, clients: u64) -> Seen {
     let mut free_at = 0;
-    serve(&mut coalescer, 50_000, (0..clients).map(|client| (client * CLIENT, client)), |_, sent_at| {
-        free_at = free_at.max(sent_at) + CLIENT;
+    serve(&mut coalescer, 50_000, (0..clients).map(|client| (client * cost, client)), |_, sent_at| {
+        free_at = free_at.max(sent_at) + cost;
         Some(free_at)
     })
 }
@@ -160,6 +165,15 @@ fn many_clients_are_served_in_fewer_waits_and_no_less_fast() {
         assert!(with.waits_for_each() < without.waits_for_each() / 5.0, "{clients}: {with:?} {without:?}");
         assert!(with.rate() > 0.98 * without.rate(), "{clients}: {with:?} {without:?}");
         assert_bounded(&with, &without, &clients.to_string());
+    }
+}
+
+#[test]
+fn a_server_that_always_has_work_does_not_pause() {
+    for clients in [50, 200, 1000] {
+        let (with, without) =
+            (closed_loop_of(EVENT / 2, coalescing(), clients), closed_loop_of(EVENT / 2, None, clients));
+        assert_eq!((with.pauses, with.ended_at), (0, without.ended_at), "{clients}: {with:?} {without:?}");
     }
 }
 
