@@ -18,7 +18,7 @@ use crate::accept::Probe;
 /// takes a wait that gave several events, so the first event after a quiet time is never delayed. A pause that should
 /// bring fewer than four events is left out, and pauses that bring nothing become rare. Where the server has little time
 /// to wait, events gather by themselves while it works, and a pause would only cost capacity: so every 64 turns, 16 turns
-/// without a pause show how much of the time it waits, and there are pauses while that is a quarter or more.
+/// without a pause show how much of the time it waits, and there are pauses while that is a third or more.
 ///
 /// The caller's clock is the monotonic one. [`Poller::wait_coalescing`](super::Poller::wait_coalescing) pauses and
 /// waits; [`Server::with_coalescing`](crate::server::Server::with_coalescing) and
@@ -113,13 +113,13 @@ impl Trial {
     }
 
     /// Counts a turn and the wait behind it, in nanoseconds. A trial is repeated until it has shown that the server waits
-    /// for a quarter of the time.
+    /// for a third of the time.
     const fn count(&mut self, busy: u64, waiting: u64) {
         self.turns -= 1;
         self.busy += busy;
         self.waiting += waiting;
         if self.turns == 0 {
-            let pays = self.is_under_way && self.waiting >= self.busy / 3;
+            let pays = self.is_under_way && self.waiting >= self.busy / 2;
             *self = Self::new();
             if pays {
                 self.is_under_way = false;
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_server_that_hardly_waits_does_not_pause() {
-        for (work, pauses) in [(50, true), (74, true), (76, false), (100, false)] {
+        for (work, pauses) in [(50, true), (66, true), (68, false), (100, false)] {
             let (mut coalescer, now) = busy_for(micros(work), 1000);
             assert_eq!(coalescer.pause(now + micros(work)).is_some(), pauses, "{work}");
         }
