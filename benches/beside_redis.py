@@ -12,8 +12,8 @@ the receiving side of the server's output. Results are medians of the rounds; a 
 ratio to redis-server, so a disturbance of all at the same time cancels out.
 
 All have their defaults, except for the number of clients, that redis-server never saves, and that memcached has one
-worker thread. memcached answers its own shortest request, `mn`. System calls are counted in one run more, by perf,
-waits included.
+worker thread. memcached is asked for a key that it does not have, `mg k`. System calls are counted in one run more, by
+perf, waits included.
 """
 
 import argparse

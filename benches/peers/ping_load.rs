@@ -33,7 +33,8 @@ fn run(addr: SocketAddr, args: &Args) -> Outcome {
     let (request, reply): (&[u8], &[u8]) = match args.flag::<String>("protocol", "redis").as_str() {
         "redis" => (b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"),
         "http" => (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nHello\n"),
-        "memcached" => (b"mn\r\n", b"MN\r\n"),
+        // A key that is not there. `mn` would be shorter, but it makes memcached send each reply by itself.
+        "memcached" => (b"mg k\r\n", b"EN\r\n"),
         _ => return Err(USAGE.into()),
     };
     let (connections, depth, requests): (usize, usize, usize) =
