@@ -55,8 +55,8 @@ impl Stream {
     }
 
     /// Writes all of `buf`, the last bytes before a close or a half-close: the kernel holds back the last segment, so that
-    /// the end of the stream travels in it. The peer gets one segment instead of two and is woken once, which saves about
-    /// a sixth of a server's CPU time on a short connection (measured over loopback).
+    /// the end of the stream travels in it. The peer gets one segment instead of two and is woken once, which saves a
+    /// tenth to a sixth of a server's CPU time on a short connection (measured over loopback).
     ///
     /// Close right after it, because the kernel holds the segment back for 200 ms at most (`tcp(7)`). A Unix stream holds
     /// nothing back, and on systems without `MSG_MORE` this is [`write_all`](Self::write_all).
