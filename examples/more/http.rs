@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Connections are kept alive and requests may be pipelined. A request must be complete within a time that begins with
-//! its first byte (408), and no larger than [`HEAD_MAX`](protocol::HEAD_MAX) and [`BODY_MAX`] (431, 413). While a client does not read its
-//! responses, no more of its requests are read. `SIGTERM` ends the server once every request has its response.
+//! its first byte (408), and no larger than [`HEAD_MAX`](protocol::HEAD_MAX) and [`BODY_MAX`] (431, 413). While a client
+//! does not read its responses, no more of its requests are read. `SIGTERM` ends the server once every request has its
+//! response.
 
 #[path = "../args/mod.rs"]
 mod args;

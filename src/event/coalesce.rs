@@ -112,6 +112,10 @@ impl Trial {
         Self { is_under_way: true, turns: Self::TURNS, busy: 0, waiting: 0 }
     }
 
+    const fn between() -> Self {
+        Self { is_under_way: false, turns: Self::TURNS_BETWEEN, ..Self::new() }
+    }
+
     /// Counts a turn and the wait behind it, in nanoseconds. A trial is repeated until it has shown that the server waits
     /// for a third of the time.
     const fn count(&mut self, busy: u64, waiting: u64) {
@@ -120,11 +124,7 @@ impl Trial {
         self.waiting += waiting;
         if self.turns == 0 {
             let pays = self.is_under_way && self.waiting >= self.busy / 2;
-            *self = Self::new();
-            if pays {
-                self.is_under_way = false;
-                self.turns = Self::TURNS_BETWEEN;
-            }
+            *self = if pays { Self::between() } else { Self::new() };
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One attempt to open all addresses of a list.
 //!
 //! An attempt opens an entry for one protocol after the other. An entry succeeds if, for each requested protocol, one
-//! of its addresses opens; only a host name and an interface have several. An entry is skipped for all protocols or for none: a list that
-//! requests UDP never opens with TCP alone because of an error that only UDP has.
+//! of its addresses opens; only a host name and an interface have several. An entry is skipped for all protocols or for
+//! none: a list that requests UDP never opens with TCP alone because of an error that only UDP has.
 
 #![allow(clippy::result_large_err, reason = "a list is opened once, when a server starts")]
 

@@ -116,10 +116,11 @@ impl ListenerSet {
     /// The first entry that failed, with its error: those of [`tcp`](super::tcp()), [`udp`](super::udp()) and
     /// [`unix`](super::unix()), `ENODEV` for a missing interface, `ENETDOWN` for one that is down and has no address,
     /// [`InterfaceWithoutAddress`](crate::error::Cause::InterfaceWithoutAddress),
-    /// [`TooManyAddresses`](crate::error::Cause::TooManyAddresses) if the list has more than 16 addresses, `EBADF` or `ENOTSOCK` for a descriptor that is not
-    /// open or not a socket, [`NotListening`](crate::error::Cause::NotListening) for a socket that does not listen,
-    /// [`HostName`](crate::error::Cause::HostName) for a host name, which this function does not resolve. If every entry was skipped,
-    /// the first skipped entry.
+    /// [`TooManyAddresses`](crate::error::Cause::TooManyAddresses) if the list has more than 16 addresses, `EBADF` or
+    /// `ENOTSOCK` for a descriptor that is not open or not a socket,
+    /// [`NotListening`](crate::error::Cause::NotListening) for a socket that does not listen,
+    /// [`HostName`](crate::error::Cause::HostName) for a host name, which this function does not resolve. If every entry
+    /// was skipped, the first skipped entry.
     #[doc(alias = "listenToPort")]
     #[doc(alias = "server_sockets")]
     pub fn open_with(
