@@ -52,9 +52,11 @@ fn interface_addrs(_: crate::addr::parse::Zone<'_>, _: u16) -> Result<InterfaceA
     Err(Error::new(Op::Address, Errno::NODEV))
 }
 
-/// Whether this host lacks the interface, or the interface an address.
-fn lacks_address(error: Error) -> bool {
-    error.is(Errno::NODEV) || error.is(Errno::NETDOWN) || error.cause() == Cause::InterfaceWithoutAddress
+/// Tolerates, in an optional entry, that this host lacks the interface, or the interface an address.
+fn missing<'a>(spec: &BindSpec<'_>, error: Error) -> Result<Socket<'a>> {
+    let is_lacking =
+        error.is(Errno::NODEV) || error.is(Errno::NETDOWN) || error.cause() == Cause::InterfaceWithoutAddress;
+    if spec.optional && is_lacking { Ok(Socket::Missing(error)) } else { Err(error) }
 }
 
 /// The resolved addresses, at most as many as a list has entries.
@@ -78,8 +80,7 @@ impl<'a> Resolved<'a> {
             Target::Inet(addr) => self.push(entry(Socket::Inet(*addr))),
             Target::Zoned { ip, zone, port } => match resolve::interface_index(zone).op(Op::Address) {
                 Ok(index) => self.push(entry(Socket::Inet(SocketAddrV6::new(*ip, *port, 0, index).into()))),
-                Err(error) if spec.optional && lacks_address(error) => self.push(entry(Socket::Missing(error))),
-                Err(error) => Err(error),
+                Err(error) => self.push(entry(missing(spec, error)?)),
             },
             Target::Name { host, port } => {
                 let addresses = resolver.resolve(host, *port, Families::Any)?;
@@ -94,8 +95,7 @@ impl<'a> Resolved<'a> {
             }
             Target::Interface { zone, port } => match interface_addrs(*zone, *port) {
                 Ok(addresses) => addresses.iter().try_for_each(|addr| self.push(entry(Socket::Inet(*addr)))),
-                Err(error) if spec.optional && lacks_address(error) => self.push(entry(Socket::Missing(error))),
-                Err(error) => Err(error),
+                Err(error) => self.push(entry(missing(spec, error)?)),
             },
             Target::Unix(addr) => self.push(entry(Socket::Unix(addr))),
             Target::Fd(number) => self.push(entry(Socket::Fd(*number))),
